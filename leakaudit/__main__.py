@@ -1,0 +1,5 @@
+"""Run the command line without installing it: `python3 -m leakaudit`."""
+
+from leakaudit.cli import main
+
+main()

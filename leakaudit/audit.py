@@ -1,0 +1,252 @@
+"""
+An audit: everything that was asked, done and found, as one JSON document that rendering needs nothing beside.
+
+Per-row outcomes lie beside it in `NAME.rows.safetensors`, for paired comparisons only, and never enter a report.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leakaudit import record, store
+from leakaudit.errors import RefusedError
+from leakaudit.finding import WORST_FIRST, Baseline, Cell, Control, Coverage, Figures, Finding, Sensitivity, Verdict
+from leakaudit.stats import Interval
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One private class on one direction of the bottleneck, in units of the within-class deviation."""
+
+    name: str
+    rows: int
+    mean: float
+    deviation: float
+    histogram: tuple[int, ...]
+    """Counts in equal bins over `Separation.span`."""
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Private classes along one direction: `pc1` (the papers' figure) or `lda`."""
+
+    direction: str
+    d_prime: float
+    """Largest distance of two class means in units of the pooled within-class deviation, on rows the direction was not
+    fitted to."""
+    share: float | None
+    """Share of the total variance along PC1; None for LDA."""
+    span: tuple[float, ...]
+    """Left and right end of the histograms."""
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A reconstruction grid; the pixels are stored only with `--with-images`."""
+
+    height: int
+    width: int
+    rows: tuple[tuple[str, str], ...]
+    """(name of the row, base64 of its PNG strip): truth, reconstruction, class mean."""
+    labels: tuple[str, ...]
+    """One caption per column: target and private class."""
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Images rebuilt from the bottleneck by one decoder, and what is read from them."""
+
+    decoder: str
+    psnr: Interval
+    """Mean over scored rows, in dB, of images in 0..1."""
+    ssim: Interval
+    """Mean over scored rows; the definition is in `notes`."""
+    private: Figures
+    """The private attribute read from the reconstructions by an attacker trained on true images."""
+    truth: Figures
+    """The same attacker on the true images: the ceiling."""
+    mean_image: tuple[float, ...]
+    """PSNR and SSIM of always answering the mean image."""
+    class_mean: tuple[float, ...]
+    """PSNR and SSIM of answering the mean image of the target class."""
+    class_mean_private: Figures
+    """The private attribute read from class-mean images."""
+    notes: tuple[str, ...] = ()
+    pictures: Pictures | None = None
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One private attribute: verdict, reason, and all that led to it."""
+
+    private: str
+    target: str | None
+    classes: tuple[str, ...]
+    target_classes: tuple[str, ...]
+    verdict: Verdict
+    reason: str
+    p: float
+    attacker: str
+    """The nested winner: chosen on validation rows, scored once; the most frequent one over the folds."""
+    auxiliary: str
+    winners: tuple[str, ...]
+    """The attacker chosen in each fold."""
+    figures: Figures
+    """Of the nested winner."""
+    upper: float
+    """UCB*: the smallest tolerance this audit could pass."""
+    mde: float
+    """Smallest detectable E."""
+    entropy: float
+    """H(v|y) in bits on the scored rows."""
+    rows: Coverage
+    findings: tuple[Finding, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    controls: tuple[Control, ...] = ()
+    sensitivity: tuple[Sensitivity, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    separation: tuple[Separation, ...] = ()
+    reconstruction: Reconstruction | None = None
+
+
+@dataclass(frozen=True)
+class Utility:
+    """How well the model does its own task on the attack rows."""
+
+    target: str
+    accuracy: Interval
+    balanced_accuracy: Interval
+    worst_cell: str
+    worst_cell_accuracy: Interval
+    chance: float
+    """1 / classes."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate that was asked for, and how it ended."""
+
+    gate: str
+    """As it was typed: `--max-private-accuracy colour=0.2`."""
+    private: str
+    limit: float
+    outcome: str
+    """`passed`, `failed` or `open`."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The document."""
+
+    verdict: Verdict
+    reason: str
+    tolerance: float
+    suite: str
+    subject: dict[str, Any]
+    """`name, kind, sha256, layer, width`, and for a checkpoint `recipe, method, dataset, private, target, seed`."""
+    data: dict[str, Any]
+    """`name, split, fingerprint, rows, group`."""
+    threat: dict[str, Any]
+    """Who attacks, with what knowledge: `knows`, `auxiliary`, `attackers` (name to knobs), `conditioned_on`, `overlap`,
+    `not_tested`."""
+    attributes: tuple[Attribute, ...]
+    utility: Utility | None = None
+    gates: tuple[Gate, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """`leakaudit, versions, seed, device, command, inference, notes`."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls the subject."""
+        return str(self.subject.get("name", "?"))
+
+
+def worst(attributes: tuple[Attribute, ...]) -> Attribute:
+    """The attribute whose verdict decides the audit's; of equals, the one with the largest UCB*."""
+    return min(attributes, key=lambda part: (WORST_FIRST.index(part.verdict), -part.upper))
+
+
+def document(audit: Audit) -> dict[str, Any]:
+    """The JSON document, sealed with the sha256 of its canonical text."""
+    body = {"format": 1, "kind": "audit", **record.to_json(audit)}
+    return {**body, "sha256": store.digest(store.canonical(body))}
+
+
+def save(audit: Audit, path: Path) -> None:
+    """Write the document; byte for byte what `--format json` prints."""
+    store.write_json(path, document(audit))
+
+
+def load(path: Path) -> Audit:
+    """
+    Read an audit.
+
+    Raises:
+        InputError: there is no such file.
+        RefusedError: it is not an audit, is damaged, or was changed since it was written.
+    """
+    data = store.read_json(path)
+    if data.get("kind") != "audit":
+        raise RefusedError(f"{path}: an audit expected, {data.get('kind')!r} found")
+    seal = data.pop("sha256", None)
+    if seal != store.digest(store.canonical(data)):
+        raise RefusedError(f"{path}: changed since it was written (its sha256 does not match)")
+    return record.from_json(Audit, data, str(path))
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Per-row outcomes of one attribute, for paired comparison: never part of a report."""
+
+    ids: np.ndarray
+    """(n,) uint64, hashed row identities."""
+    fold: np.ndarray
+    """(n,) int64."""
+    target: np.ndarray
+    """(n,) int64: target stratum."""
+    private: np.ndarray
+    """(n,) int64: private class."""
+    group: np.ndarray
+    """(n,) int64: group, or the row's own number."""
+    hits: dict[str, np.ndarray]
+    """`nested`, `linear/balanced`, ..., and `model` (target guessed right): (n,) uint8."""
+
+
+def save_outcomes(outcomes: dict[str, Outcomes], path: Path) -> None:
+    """Write `NAME.rows.safetensors`, one set of tensors per private attribute."""
+    tensors = {}
+    for name, rows in outcomes.items():
+        plain = {key: getattr(rows, key) for key in ("ids", "fold", "target", "private", "group")}
+        tensors.update({f"{name}|{key}": value for key, value in plain.items()})
+        tensors.update({f"{name}|hit|{key}": value.astype(np.uint8) for key, value in rows.hits.items()})
+    store.write_tensors(path, tensors)
+
+
+def load_outcomes(audit_path: Path) -> dict[str, Outcomes] | None:
+    """The per-row outcomes beside an audit, or None where they were not handed on."""
+    path = outcomes_path(audit_path)
+    if not path.is_file():
+        return None
+    tensors, _ = store.read_tensors(path)
+    names = {key.split("|")[0] for key in tensors}
+    return {
+        name: Outcomes(
+            **{key: tensors[f"{name}|{key}"] for key in ("ids", "fold", "target", "private", "group")},
+            hits={k.split("|", 2)[2]: v for k, v in tensors.items() if k.startswith(f"{name}|hit|")},
+        )
+        for name in sorted(names)
+    }
+
+
+def outcomes_path(audit_path: Path) -> Path:
+    """Where the per-row outcomes of an audit lie."""
+    return audit_path.with_name(f"{audit_path.stem}.rows.safetensors")
+
+
+def with_reconstruction(attribute: Attribute, other: Attribute) -> Attribute:
+    """The attribute with the reconstruction that another audit of the same subject holds."""
+    return replace(attribute, reconstruction=other.reconstruction)

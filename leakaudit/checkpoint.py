@@ -1,0 +1,113 @@
+"""
+A checkpoint: a folder with a trained network and everything that must be known to audit it.
+
+    weights.safetensors   the tensors of the network
+    rows.safetensors      `ids`: the identities of the images it was trained on
+    history.jsonl         one line per epoch
+    resume/               only while training
+    checkpoint.json       last: its presence means complete
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64, UInt64
+
+from leakaudit import recipe as recipes
+from leakaudit import record, store
+from leakaudit.errors import InputError, RefusedError
+from leakaudit.recipe import Recipe
+from leakaudit.stats import Interval
+
+
+@dataclass(frozen=True)
+class Card:
+    """What `checkpoint.json` holds beside the format."""
+
+    recipe: str
+    """Name of the recipe."""
+    text: str
+    """The recipe, verbatim."""
+    overrides: dict[str, Any]
+    seed: int
+    tensors: str
+    """Sha256 of the tensors: the identity of the checkpoint."""
+    shape: tuple[int, ...]
+    """Channels, height and width of the input."""
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    target_classes: tuple[str, ...]
+    private_classes: tuple[str, ...]
+    bottleneck: str
+    """Name of the layer whose input is the bottleneck."""
+    width: int
+    """Numbers in one bottleneck vector."""
+    table: tuple[tuple[int, ...], ...]
+    """Training rows in each (target, private) cell."""
+    accuracy: Interval
+    """Target accuracy on the rows of `accuracy_split`, with its 95 % Clopper-Pearson interval."""
+    accuracy_split: str
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint."""
+
+    folder: Path
+    card: Card
+    recipe: Recipe
+    weights: dict[str, np.ndarray]
+    trained: UInt64[np.ndarray, " n"]
+    """Identities of the images it was trained on."""
+
+    @property
+    def name(self) -> str:
+        """The recipe's name and the first digits of the identity: `digits/end@1f0f26ed`."""
+        return f"{self.card.recipe}@{self.card.tensors[:8]}"
+
+    @property
+    def table(self) -> Int64[np.ndarray, "targets privates"]:
+        """Training rows in each (target, private) cell."""
+        return np.array(self.card.table, dtype=np.int64)
+
+
+def save(folder: Path, card: Card, weights: dict[str, np.ndarray], trained: UInt64[np.ndarray, " n"]) -> Checkpoint:
+    """Write a checkpoint; `checkpoint.json` comes last."""
+    store.write_tensors(folder / "weights.safetensors", weights)
+    store.write_tensors(folder / "rows.safetensors", {"ids": trained})
+    store.write_json(folder / "checkpoint.json", {"format": 1, "kind": "checkpoint", **record.to_json(card)})
+    return load(folder)
+
+
+def load(folder: Path) -> Checkpoint:
+    """
+    Read a checkpoint folder.
+
+    Raises:
+        InputError: it is not a checkpoint folder, or training has not finished.
+        RefusedError: a file is damaged, or the weights are not those that `checkpoint.json` names.
+    """
+    if not (folder / "checkpoint.json").is_file():
+        unfinished = (folder / "resume").is_dir()
+        what = "training has not finished; train it with --resume" if unfinished else "not a checkpoint folder"
+        raise InputError(f"{folder}: {what}")
+    data = store.read_json(folder / "checkpoint.json")
+    card = record.from_json(Card, data, str(folder / "checkpoint.json"))
+    weights, _ = store.read_tensors(folder / "weights.safetensors")
+    identity = store.digest_tensors(weights)
+    if identity != card.tensors:
+        raise RefusedError(
+            f"{folder}: weights have sha256 {identity[:12]}, checkpoint.json promises {card.tensors[:12]}"
+        )
+    rows, _ = store.read_tensors(folder / "rows.safetensors")
+    recipe = recipes.read(card.text, card.recipe, str(folder / "checkpoint.json"), card.overrides)
+    return Checkpoint(folder, card, recipe, weights, rows["ids"])
+
+
+def stored(root: Path, name: str) -> list[Path]:
+    """The folders of the complete checkpoints of a recipe in the store, oldest name first."""
+    home = root / "checkpoints" / name
+    return sorted(path.parent for path in home.glob("*/checkpoint.json"))

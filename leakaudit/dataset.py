@@ -1,0 +1,123 @@
+"""A data set: images that are visited in batches, and label columns beside them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8, UInt64
+
+from leakaudit import catalog, store
+from leakaudit.errors import InputError
+
+Batch = UInt8[np.ndarray, "b c h w"] | Float32[np.ndarray, "b c h w"]
+
+
+@runtime_checkable
+class Images(Protocol):
+    """An image source: in memory, memory-mapped, or decoded as it is asked."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+
+    def __len__(self) -> int:
+        """Count of images."""
+
+    def batch(self, rows: Int64[np.ndarray, " b"]) -> Batch:
+        """The images of these rows: uint8 in 0..255 or float32 in 0..1."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Images that sit whole in memory."""
+
+    values: UInt8[np.ndarray, "n c h w"]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        _, channels, height, width = self.values.shape
+        return channels, height, width
+
+    def __len__(self) -> int:
+        """Count of images."""
+        return len(self.values)
+
+    def batch(self, rows: Int64[np.ndarray, " b"]) -> Batch:
+        """The images of these rows."""
+        return self.values[rows]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """One label column: classes, or numbers."""
+
+    values: Int64[np.ndarray, " n"] | Float32[np.ndarray, " n"]
+    """Index into `classes` with -1 for missing; or numbers with NaN for missing."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes; empty for numbers."""
+
+    @property
+    def known(self) -> np.ndarray:
+        """Which rows have a label."""
+        return self.values >= 0 if self.classes else np.isfinite(self.values)
+
+    def take(self, rows: np.ndarray) -> "Labels":
+        """The labels of some rows."""
+        return Labels(self.values[rows], self.classes)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One split of a data set."""
+
+    name: str
+    """As it is typed, knobs included: `biased-mnist:rho=0.99`."""
+    split: str
+    images: Images
+    columns: Mapping[str, Labels]
+    """Every label there is, by name; which is target and which is private is the user's choice."""
+    ids: UInt64[np.ndarray, " n"]
+    """Identity of the source image of each row (`identify`): equal wherever the same image appears, recoloured or
+    not."""
+    mean: tuple[float, ...]
+    """Per channel, in 0..1: an image enters a network as (x / 255 - mean) / std."""
+    std: tuple[float, ...]
+    group: Int64[np.ndarray, " n"] | None = None
+    """Who or what a row belongs to (identity, patient); rows of one group never stand on both sides of a split."""
+    groups: str = ""
+    """Name of the column that `group` came from."""
+    notes: tuple[str, ...] = field(default=())
+    """What a reader of the audit must know, such as skipped files."""
+
+    def __len__(self) -> int:
+        """Count of rows."""
+        return len(self.images)
+
+    def column(self, name: str) -> Labels:
+        """
+        One label column.
+
+        Raises:
+            InputError: there is no such column; the message names the nearest.
+        """
+        if name not in self.columns:
+            raise InputError(f"{self.name}: no label {name!r}. {catalog.suggest(name, self.columns)}")
+        return self.columns[name]
+
+    @property
+    def fingerprint(self) -> str:
+        """Sha256 of what the data set is: name, split, rows, shape, and every label."""
+        labels = {f"column {name}": labels.values for name, labels in self.columns.items()}
+        arrays = {"ids": self.ids, **labels, **({} if self.group is None else {"group": self.group})}
+        what = [self.name, self.split, self.images.shape, self.mean, self.std]
+        return store.digest(store.canonical(what), store.digest_tensors(arrays))
+
+
+def identify(source: str, names: "np.ndarray | list[str]") -> UInt64[np.ndarray, " n"]:
+    """A 64-bit identity for each image of a source, from the source's name and the image's own name or number."""
+    import hashlib
+
+    digests = [hashlib.blake2b(f"{source}/{name}".encode(), digest_size=8).digest() for name in names]
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)

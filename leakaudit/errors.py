@@ -1,0 +1,28 @@
+"""
+What a user can cause, each with the exit status that the command line gives it.
+
+    LeakauditError
+      InputError      2   input the user can correct: usage, recipe, labels, missing file, full disk
+      RefusedError    4   a model, shard or audit file that is unsafe, truncated, foreign or not what its hash promises
+
+Everything else is a bug in leakaudit and keeps its traceback (exit 70). A message is one line: what is wrong, where,
+and what there is instead.
+"""
+
+from typing import ClassVar
+
+
+class LeakauditError(Exception):
+    """Anything a user can cause."""
+
+    exit_status: ClassVar[int] = 2
+
+
+class InputError(LeakauditError):
+    """Input that the user can correct."""
+
+
+class RefusedError(LeakauditError):
+    """A file that cannot be trusted: unsafe, truncated, foreign, or not what its hash promises."""
+
+    exit_status: ClassVar[int] = 4

@@ -1,0 +1,136 @@
+"""
+What one attack found: figures with their intervals, the same for attackers, baselines and the nested winner.
+
+E is the excess advantage, the sum over target classes y of pi_y (BA_y - 1/C_y) / (1 - 1/C_y), where BA_y is the
+balanced accuracy among the C_y private classes present in y: zero exactly when nothing beats knowing the target, one
+when everything is read.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from leakaudit.stats import Interval
+
+Verdict = Literal["LEAK", "DETECTED", "INCONCLUSIVE", "WITHIN", "NOT_FOUND"]
+WORST_FIRST: tuple[Verdict, ...] = ("LEAK", "DETECTED", "INCONCLUSIVE", "WITHIN", "NOT_FOUND")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How well guesses about the private attribute do on the scored rows; every interval is two-sided 95 %."""
+
+    private_accuracy: Interval
+    """Mean recall over the private classes, rows weighted so that the attribute is independent of the target."""
+    accuracy: Interval
+    """Plain share of rows guessed right."""
+    balanced_accuracy: Interval
+    """Sum over target classes of pi_y BA_y."""
+    excess: Interval
+    """E."""
+    lower: float
+    """One-sided 95 % lower bound of E."""
+    upper: float
+    """One-sided 95 % upper bound of E."""
+    private_upper: float
+    """One-sided 95 % upper bound of the private-class accuracy."""
+    private_lower: float
+    """One-sided 95 % lower bound of the private-class accuracy."""
+    bits: Interval | None
+    """Usable bits H(v|y) minus cross-entropy; None where guesses carry no probabilities."""
+    follows_target: float
+    """Share of guesses that name the target class's own majority private class."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One attacker with one auxiliary distribution."""
+
+    attacker: str
+    auxiliary: str
+    decides: bool
+    """Whether this finding may decide the verdict: an attacker of the suite with the balanced auxiliary."""
+    converged: bool
+    figures: Figures
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What is reached from something else than the bottleneck."""
+
+    baseline: str
+    """`majority`, `target-only`, `model-output`, `random-init`, `raw-input`."""
+    attacker: str | None
+    """The attacker that did best on the validation part; None for the first two, which need none."""
+    figures: Figures | None
+    """None where the baseline does not apply, with the reason in `note`."""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Control:
+    """A check on the audit itself; one that fails voids NOT_FOUND and WITHIN."""
+
+    control: str
+    """`shuffled`, `planted-linear`, `planted-class-dependent`, `planted-xor`, `converged`."""
+    passed: bool | None
+    """None: not applicable, with the reason in `note`."""
+    size: float | None
+    """Bayes E of the plant; None for the others."""
+    draws: tuple[Interval, ...]
+    """E of the nested winner on each draw."""
+    detected: int
+    """Draws that were detected at 5 %."""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The smallest planted leak of one shape that was found."""
+
+    shape: str
+    found: float | None
+    """Smallest Bayes E of the ladder that was found in 2 of 3 draws, as were all larger ones; None: not even the
+    largest."""
+    ladder: tuple[tuple[float, ...], ...]
+    """(Bayes E, draws detected, draws) of each step."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Which rows the figures speak of."""
+
+    rows: int
+    """Attack rows with both labels."""
+    missing: int
+    """Rows left out because a label is missing."""
+    trained: int | None
+    """Rows left out because the checkpoint was trained on them; None where that is unknown (a stranger's model)."""
+    groups: int | None
+    """Count of groups; None where rows stand for themselves."""
+    scored: int
+    """Rows in target classes with at least two private classes."""
+    share: float
+    """Share of the rows that E covers."""
+    cells: int
+    """(target, private) cells with a row."""
+    cells_possible: int
+    off_majority: int
+    """Rows whose private class is not the majority one of their target class."""
+    left_out: tuple[str, ...]
+    """Target classes with a single private class."""
+    scheme: str
+    """`cross-fit 5` or `split 50/20/30`."""
+    would_decide: int | None
+    """About how many rows of this mix would decide, where these do not."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """E inside one target class, of the nested winner."""
+
+    target: str
+    rows: int
+    classes: int
+    """Private classes present."""
+    excess: Interval

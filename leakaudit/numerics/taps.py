@@ -1,0 +1,68 @@
+"""
+The bottleneck and the inner maps of a forward pass, by hooks: any network with a classifier layer will do.
+
+The bottleneck z is the input of the classifier layer, taken by a forward pre-hook; taps are the outputs of inner
+layers by name.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from leakaudit.errors import InputError
+
+
+class Out(NamedTuple):
+    """What one forward pass gives."""
+
+    z: Float[Tensor, "n d"]
+    """Bottleneck."""
+    logits: Float[Tensor, "n k"]
+    taps: dict[str, Tensor]
+    """Outputs of the inner layers asked for."""
+
+    def detach(self) -> "Out":
+        """The same numbers, out of the graph."""
+        return Out(self.z.detach(), self.logits.detach(), {name: tap.detach() for name, tap in self.taps.items()})
+
+
+class Tapped(nn.Module):
+    """A network whose forward pass gives `Out`; parameters and state are the network's own."""
+
+    def __init__(self, network: nn.Module, bottleneck: str, taps: Sequence[str] = ()) -> None:
+        """Hook `bottleneck`, the name of the classifier layer, and `taps`, names of inner layers."""
+        super().__init__()
+        self.network = network
+        self.bottleneck = bottleneck
+        self._seen: dict[str, Tensor] = {}
+        _layer(network, bottleneck).register_forward_pre_hook(self._keep_input)
+        for name in taps:
+            _layer(network, name).register_forward_hook(self._keeper(name))
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Out:
+        """One pass."""
+        self._seen.clear()
+        logits = self.network(x)
+        seen = dict(self._seen)
+        self._seen.clear()
+        return Out(seen.pop("").flatten(1), logits, seen)
+
+    def _keep_input(self, _: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self._seen[""] = inputs[0]
+
+    def _keeper(self, name: str) -> Any:
+        def keep(_: nn.Module, __: Any, output: Tensor) -> None:
+            self._seen[name] = output
+
+        return keep
+
+
+def _layer(network: nn.Module, name: str) -> nn.Module:
+    layers = dict(network.named_modules())
+    if name not in layers or not name:
+        raise InputError(
+            f"no layer {name!r} in {type(network).__name__}. There are: {', '.join(filter(None, layers))}."
+        )
+    return layers[name]

@@ -1,0 +1,146 @@
+"""
+Files that are whole or absent: every write goes to a temporary name in the same folder and is renamed.
+
+The store is a folder (`.leakaudit/` by default) that git ignores by itself. Humans write TOML, machines write JSON,
+bulk numbers are safetensors. Nothing is ever pickled.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leakaudit.errors import InputError, RefusedError
+
+Tensors = Mapping[str, np.ndarray]
+
+
+def open_store(folder: Path) -> Path:
+    """Create the store folder, ignored by git, and return it."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / ".gitignore").exists():
+            (folder / ".gitignore").write_text("*\n")
+    return folder
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about `path` (full disk, no permission) into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` whole or not at all, durable once this returns."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def to_text(value: Any) -> str:
+    """JSON as leakaudit writes it: two spaces, keys in the order given, UTF-8, no NaN, one newline at the end."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one JSON document."""
+    write_bytes(path, to_text(value).encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """
+    One JSON object.
+
+    Raises:
+        InputError: there is no such file.
+        RefusedError: it is not a JSON object of format 1.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except (ValueError, UnicodeDecodeError) as error:
+        raise RefusedError(f"{path}: not JSON, or truncated ({error})") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    if not isinstance(value, dict) or value.get("format") != 1:
+        found = value.get("format") if isinstance(value, dict) else None
+        raise RefusedError(
+            f"{path}: format 1 expected, {found!r} found: written by another program or a newer leakaudit"
+        )
+    return value
+
+
+def write_tensors(path: Path, tensors: Tensors, metadata: Mapping[str, Any] | None = None) -> None:
+    """Write safetensors; `metadata` is kept as one key of canonical JSON, so that the bytes are the same twice."""
+    from safetensors.numpy import save
+
+    header = {"leakaudit": canonical(metadata)} if metadata is not None else None
+    write_bytes(path, save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata=header))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """
+    Tensors and metadata of a safetensors file; the tensors are views of one read.
+
+    Raises:
+        InputError: there is no such file.
+        RefusedError: it is truncated or not safetensors.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="np") as file:
+            header = (file.metadata() or {}).get("leakaudit")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            return tensors, json.loads(header) if header else {}
+    except (SafetensorError, ValueError, OSError, TypeError) as error:
+        raise RefusedError(f"{path}: truncated, or not a safetensors file ({error})") from error
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: one text for one value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(*parts: str | bytes) -> str:
+    """Sha256 of the parts, each with its length before it, in hexadecimal."""
+    sha = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        sha.update(len(data).to_bytes(8, "little"))
+        sha.update(data)
+    return sha.hexdigest()
+
+
+def digest_tensors(tensors: Tensors) -> str:
+    """Sha256 of names, types, shapes and bytes, in the order of names: the identity of a model or an array set."""
+    parts: list[str | bytes] = []
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        parts += [name, f"{tensor.dtype.str}{list(tensor.shape)}", tensor.tobytes()]
+    return digest(*parts)
+
+
+def digest_file(path: Path) -> str:
+    """Sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
