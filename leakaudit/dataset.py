@@ -1,7 +1,7 @@
 """A data set: images that are visited in batches, and label columns beside them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -47,6 +47,27 @@ class Pixels:
     def batch(self, rows: Int64[np.ndarray, " b"]) -> Batch:
         """The images of these rows."""
         return self.values[rows]
+
+
+@dataclass(frozen=True)
+class Selected:
+    """Some of the images of another source."""
+
+    source: Images
+    rows: Int64[np.ndarray, " n"]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        return self.source.shape
+
+    def __len__(self) -> int:
+        """Count of images."""
+        return len(self.rows)
+
+    def batch(self, rows: Int64[np.ndarray, " b"]) -> Batch:
+        """The images of these rows."""
+        return self.source.batch(self.rows[rows])
 
 
 @dataclass(frozen=True)
@@ -105,6 +126,23 @@ class Dataset:
         if name not in self.columns:
             raise InputError(f"{self.name}: no label {name!r}. {catalog.suggest(name, self.columns)}")
         return self.columns[name]
+
+    def take(self, rows: Int64[np.ndarray, " m"]) -> "Dataset":
+        """Some rows, in the order given."""
+        return replace(
+            self,
+            images=Selected(self.images, rows),
+            columns={name: labels.take(rows) for name, labels in self.columns.items()},
+            ids=self.ids[rows],
+            group=None if self.group is None else self.group[rows],
+        )
+
+    def sample(self, rows: int, seed: int) -> "Dataset":
+        """`rows` rows drawn without replacement, in their own order; all of them where there are no more."""
+        if rows >= len(self):
+            return self
+        drawn = np.random.default_rng(seed).permutation(len(self))[:rows]
+        return self.take(np.sort(drawn).astype(np.int64))
 
     @property
     def fingerprint(self) -> str:

@@ -1,0 +1,146 @@
+"""
+Gates: what CI asked for, and how it ended.
+
+PROTOCOL: a gate on private-class accuracy fails when the nested winner's lower bound lies above the limit, passes when the
+largest upper bound of any attacker under any auxiliary lies at or under it and the controls hold, and is open otherwise.
+Gating on the point or on the lower bound would reward small test sets.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from leakaudit import catalog
+from leakaudit.audit import Attribute, Audit, Gate
+from leakaudit.errors import InputError
+from leakaudit.finding import Figures
+
+Kind = Literal["max-private-accuracy", "max-excess"]
+
+
+class Ask(NamedTuple):
+    """One gate as it was asked for."""
+
+    kind: Kind
+    private: str | None
+    """None: every private attribute."""
+    limit: float
+
+    def __str__(self) -> str:
+        """The way it is typed."""
+        return f"--{self.kind} {f'{self.private}=' if self.private else ''}{self.limit:g}"
+
+
+def parse(kind: Kind, text: str) -> Ask:
+    """
+    `T` or `NAME=T` as a gate.
+
+    Raises:
+        InputError: T is not a number between 0 and 1.
+    """
+    name, equals, number = text.rpartition("=")
+    try:
+        limit = float(number)
+    except ValueError as error:
+        raise InputError(f"--{kind} {text}: T or NAME=T expected, with T between 0 and 1") from error
+    if not 0 <= limit <= 1 or (equals and not name):
+        raise InputError(f"--{kind} {text}: T or NAME=T expected, with T between 0 and 1")
+    return Ask(kind, name or None, limit)
+
+
+def refuse_unknown(asks: Sequence[Ask], privates: Sequence[str]) -> None:
+    """
+    Refuse a gate on an attribute that is not attacked, before anything is computed.
+
+    Raises:
+        InputError: the gate names an attribute that is not among `privates`.
+    """
+    for ask in asks:
+        if ask.private is not None and ask.private not in privates:
+            raise InputError(f"{ask}: {ask.private!r} is not attacked. {catalog.suggest(ask.private, privates)}")
+
+
+def judge(asks: Sequence[Ask], audits: Iterable[Audit]) -> tuple[Gate, ...]:
+    """
+    Every gate on every attribute that it speaks of.
+
+    Raises:
+        InputError: a gate speaks of no attribute, or its limit is at or under guessing.
+    """
+    attributes = [attribute for audit in audits for attribute in audit.attributes]
+    refuse_unknown(asks, sorted({attribute.private for attribute in attributes}))
+    return tuple(
+        _judge(ask, attribute)
+        for ask in asks
+        for attribute in attributes
+        if ask.private in (None, attribute.private)
+    )
+
+
+def exit_status(gates: Sequence[Gate], *, open_passes: bool) -> int:
+    """1 where a gate failed, else 3 where one stayed open (unless that is let pass), else 0."""
+    outcomes = {gate.outcome for gate in gates}
+    if "failed" in outcomes:
+        return 1
+    return 3 if "open" in outcomes and not open_passes else 0
+
+
+def summarise(gates: Sequence[Gate]) -> str:
+    """The reason of the worst gate, in words, for the last line."""
+    for outcome, words in (("failed", "gate failed"), ("open", "inconclusive"), ("passed", "gate passed")):
+        for gate in gates:
+            if gate.outcome == outcome:
+                return f"{words}: {gate.reason}"
+    return "measured; no gate asked"
+
+
+def _judge(ask: Ask, attribute: Attribute) -> Gate:
+    accuracy = ask.kind == "max-private-accuracy"
+    chance = 1 / len(attribute.classes)
+    if accuracy and ask.limit <= chance:
+        limit = f"guessing already names {100 * chance:.1f} % of {len(attribute.classes)} classes"
+        raise InputError(f"{ask}: {attribute.private}: a limit above {chance:g} expected, because {limit}")
+    lower, upper = _bounds(attribute, accuracy=accuracy)
+    if lower > ask.limit:
+        outcome, reason = "failed", f"{attribute.private} is read at {_show(lower, accuracy)} or more (95 %)"
+    elif upper <= ask.limit and not (doubts := _doubts(attribute)):
+        outcome, reason = "passed", f"{attribute.private} is read at {_show(upper, accuracy)} at most (95 %)"
+    elif upper <= ask.limit:
+        outcome, reason = "open", f"{attribute.private}: no absence can be concluded, because {doubts}"
+    else:
+        outcome = "open"
+        reason = f"{attribute.private} is read at {_show(lower, accuracy)} to {_show(upper, accuracy)} (95 %)"
+    reason += f", the limit is {_show(ask.limit, accuracy)}"
+    if outcome == "open" and attribute.rows.would_decide:
+        reason += f"; about {attribute.rows.would_decide} rows would decide"
+    return Gate(str(ask), attribute.private, ask.limit, outcome, reason)
+
+
+def _bounds(attribute: Attribute, *, accuracy: bool) -> tuple[float, float]:
+    """The nested winner's lower bound, and the largest upper bound of any attacker, a decoder among them."""
+    winners, everyone = [attribute.figures], [finding.figures for finding in attribute.findings]
+    if attribute.reconstruction is not None:
+        winners.append(attribute.reconstruction.private)
+    everyone += winners
+
+    def low(figures: Figures) -> float:
+        return figures.private_lower if accuracy else figures.lower
+
+    def high(figures: Figures) -> float:
+        return figures.private_upper if accuracy else figures.upper
+
+    upper = max(map(high, everyone))
+    return max(map(low, winners)), upper if accuracy else max(upper, attribute.upper)
+
+
+def _doubts(attribute: Attribute) -> str:
+    failed = [control.control for control in attribute.controls if control.passed is False]
+    loose = [f"{finding.attacker}/{finding.auxiliary}" for finding in attribute.findings if not finding.converged]
+    if not attribute.findings:
+        return "no attacker of the suite was run"
+    if failed:
+        return f"the control {', '.join(failed)} failed"
+    return f"{', '.join(loose)} did not converge" if loose else ""
+
+
+def _show(figure: float, accuracy: bool) -> str:  # noqa: FBT001 (the unit)
+    return f"{100 * figure:.1f} %" if accuracy else f"E {figure:.3f}"
