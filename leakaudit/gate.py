@@ -1,12 +1,12 @@
 """
 Gates: what CI asked for, and how it ended.
 
-PROTOCOL: a gate on private-class accuracy fails when the nested winner's lower bound lies above the limit, passes when the
-largest upper bound of any attacker under any auxiliary lies at or under it and the controls hold, and is open otherwise.
-Gating on the point or on the lower bound would reward small test sets.
+A gate on private-class accuracy fails when the nested winner's lower bound lies above the limit, passes when the
+largest upper bound of any attacker under any auxiliary lies at or under it and the controls hold, and is open
+otherwise. Gating on the point or on the lower bound would reward small test sets.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from leakaudit import catalog
@@ -47,16 +47,20 @@ def parse(kind: Kind, text: str) -> Ask:
     return Ask(kind, name or None, limit)
 
 
-def refuse_unknown(asks: Sequence[Ask], privates: Sequence[str]) -> None:
+def check(asks: Sequence[Ask], classes: Mapping[str, int]) -> None:
     """
-    Refuse a gate on an attribute that is not attacked, before anything is computed.
+    Refuse a gate that can decide nothing, before anything is computed; `classes` is how many each attribute has.
 
     Raises:
-        InputError: the gate names an attribute that is not among `privates`.
+        InputError: the gate names an attribute that is not attacked, or its limit is at or under guessing.
     """
     for ask in asks:
-        if ask.private is not None and ask.private not in privates:
-            raise InputError(f"{ask}: {ask.private!r} is not attacked. {catalog.suggest(ask.private, privates)}")
+        if ask.private is not None and ask.private not in classes:
+            raise InputError(f"{ask}: {ask.private!r} is not attacked. {catalog.suggest(ask.private, classes)}")
+        for name, count in classes.items():
+            if ask.kind == "max-private-accuracy" and ask.private in (None, name) and ask.limit <= 1 / count:
+                guessing = f"guessing already names {100 / count:.1f} % of {count} classes"
+                raise InputError(f"{ask}: {name}: a limit above {1 / count:g} expected, because {guessing}")
 
 
 def judge(asks: Sequence[Ask], audits: Iterable[Audit]) -> tuple[Gate, ...]:
@@ -67,12 +71,9 @@ def judge(asks: Sequence[Ask], audits: Iterable[Audit]) -> tuple[Gate, ...]:
         InputError: a gate speaks of no attribute, or its limit is at or under guessing.
     """
     attributes = [attribute for audit in audits for attribute in audit.attributes]
-    refuse_unknown(asks, sorted({attribute.private for attribute in attributes}))
+    check(asks, {attribute.private: len(attribute.classes) for attribute in attributes})
     return tuple(
-        _judge(ask, attribute)
-        for ask in asks
-        for attribute in attributes
-        if ask.private in (None, attribute.private)
+        _judge(ask, attribute) for ask in asks for attribute in attributes if ask.private in (None, attribute.private)
     )
 
 
@@ -95,10 +96,6 @@ def summarise(gates: Sequence[Gate]) -> str:
 
 def _judge(ask: Ask, attribute: Attribute) -> Gate:
     accuracy = ask.kind == "max-private-accuracy"
-    chance = 1 / len(attribute.classes)
-    if accuracy and ask.limit <= chance:
-        limit = f"guessing already names {100 * chance:.1f} % of {len(attribute.classes)} classes"
-        raise InputError(f"{ask}: {attribute.private}: a limit above {chance:g} expected, because {limit}")
     lower, upper = _bounds(attribute, accuracy=accuracy)
     if lower > ask.limit:
         outcome, reason = "failed", f"{attribute.private} is read at {_show(lower, accuracy)} or more (95 %)"

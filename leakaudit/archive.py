@@ -1,0 +1,49 @@
+"""The archive: where audits lie in the store, and how one is found by path or by name."""
+
+from pathlib import Path
+
+from leakaudit import audit as audits
+from leakaudit import catalog, store
+from leakaudit.audit import Audit, Outcomes
+from leakaudit.errors import InputError
+
+
+def place(root: Path, name: str, kind: str, key: str) -> Path:
+    """Where the audit of a subject lies; `kind` is `attack` or `reconstruct`, `key` says what was asked."""
+    slug = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)[:80]
+    return root / "audits" / f"{slug}-{kind}-{key}.json"
+
+
+def read(path: Path) -> tuple[Audit, dict[str, Outcomes] | None]:
+    """An audit, and its per-row outcomes where they lie beside it."""
+    return audits.load(path), audits.load_outcomes(path)
+
+
+def find(name: str, root: Path) -> list[Path]:
+    """
+    The documents of that name: a path, a document's own name, or a subject's.
+
+    Raises:
+        InputError: nothing has that name; or several attacks (or reconstructions) of one subject have.
+    """
+    path = Path(name)
+    if path.is_file():
+        return [path]
+    home = root / "audits"
+    if (home / f"{name}.json").is_file():
+        return [home / f"{name}.json"]
+    found = [file for file in sorted(home.glob("*.json")) if _speaks_of(file, name)]
+    kinds = [("reconstruct" if "-reconstruct-" in file.name else "attack") for file in found]
+    if not found:
+        known = sorted(
+            {str(store.read_json(file).get("subject", {}).get("recipe", "")) for file in home.glob("*.json")}
+        )
+        raise InputError(f"no audit {name!r}. {catalog.suggest(name, filter(None, known))}")
+    if kinds.count("attack") > 1 or kinds.count("reconstruct") > 1:
+        raise InputError(f"{name}: {len(found)} audits; name them: {', '.join(file.stem for file in found)}")
+    return found
+
+
+def _speaks_of(file: Path, name: str) -> bool:
+    subject = store.read_json(file).get("subject", {})
+    return name in (subject.get("recipe"), subject.get("name"))

@@ -1,0 +1,187 @@
+"""The auditor: runs the verbs in order, from whatever SUBJECT is to the audit document."""
+
+import datetime as dt
+import platform
+from collections.abc import Generator
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leakaudit import archive, catalog, extract, gate, reconstruct, store
+from leakaudit import attack as attacking
+from leakaudit import audit as audits
+from leakaudit.audit import Audit, Outcomes
+from leakaudit.catalog import Call
+from leakaudit.checkpoint import Checkpoint
+from leakaudit.dataset import Dataset
+from leakaudit.embeddings import Embeddings
+from leakaudit.encoder import Encoder
+from leakaudit.errors import InputError
+from leakaudit.subject import Subject, Terms, find
+
+BINS = 5
+"""Quantile bins that decide for a continuous private attribute."""
+
+__all__ = ["attack", "find", "folder", "rebuild", "rows"]
+
+
+def attack(
+    subject: Subject, terms: Terms, attackers: tuple[Call, ...], auxiliaries: tuple[str, ...]
+) -> Generator[Any, None, tuple[Audit, Path]]:
+    """Extract what is missing, attack, and leave the audit document in the store."""
+    found = yield from rows(subject, terms)
+    exhibits = yield from _exhibits(subject, terms, auxiliaries)
+    audit, outcomes = yield from attacking.attack(
+        found,
+        private=terms.private,
+        target=terms.target or subject.target,
+        attackers=attackers,
+        auxiliaries=auxiliaries,
+        exhibits=exhibits,
+        tolerance=terms.tolerance,
+        seed=terms.seed,
+        device=terms.device,
+    )
+    what = [[str(call) for call in attackers], auxiliaries]
+    return _leave(audit, outcomes, subject, terms, ["attack", what])
+
+
+def rebuild(subject: Subject, terms: Terms, decoder: Call) -> Generator[Any, None, tuple[Audit, Path]]:
+    """Extract what is missing, reconstruct, and leave the audit document in the store."""
+    if subject.dataset is None:
+        raise InputError(
+            "reconstruct: embeddings alone hold no images; a checkpoint or weights file with --data expected"
+        )
+    found = yield from rows(subject, terms)
+    keep = np.ones(len(found), dtype=bool)
+    if subject.checkpoint is not None:
+        keep = ~np.isin(found.ids, subject.checkpoint.trained)
+    unseen = np.flatnonzero(keep).astype(np.int64)
+    audit, outcomes = yield from reconstruct.reconstruct(
+        found.take(unseen),
+        subject.dataset.take(unseen).images,
+        private=terms.private,
+        target=terms.target or subject.target,
+        decoder=decoder,
+        tolerance=terms.tolerance,
+        seed=terms.seed,
+        device=terms.device,
+        with_images=terms.with_images,
+    )
+    return _leave(audit, outcomes, subject, terms, ["reconstruct", str(decoder), terms.with_images])
+
+
+def rows(subject: Subject, terms: Terms) -> Generator[Any, None, Embeddings]:
+    """The embeddings of the attack rows, extracted where the store lacks them."""
+    if subject.embeddings is not None:
+        found = subject.embeddings
+    else:
+        assert subject.encoder is not None
+        assert subject.dataset is not None
+        for name in filter(None, (*terms.private, terms.target or subject.target)):
+            subject.dataset.column(name)
+        found = yield from _extract(subject.encoder, subject.dataset, terms)
+    classes = {name: len(found.column(name).classes) or BINS for name in terms.private}
+    gate.check(terms.gates, classes)
+    return found.grouped(terms.group) if terms.group else found
+
+
+def folder(made: Embeddings, terms: Terms) -> Path:
+    """Where extracted embeddings lie."""
+    return terms.store / "embeddings" / made.origin.key / made.origin.split
+
+
+def _extract(source: Encoder, dataset: Dataset, terms: Terms) -> Generator[Any, None, Embeddings]:
+    return (
+        yield from extract.extract(source, dataset, store=terms.store, device=terms.device, batch_size=terms.batch_size)
+    )
+
+
+def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> Generator[Any, None, attacking.Exhibits]:
+    """What else the auditor holds: baselines, training table, and rows coloured the papers' way."""
+    absent: dict[str, str] = {}
+    if subject.encoder is None or subject.dataset is None:
+        no_model = "embeddings alone: there is no model and no image here"
+        reasons = dict.fromkeys(("trained", "table", "paper", "random_init", "raw"), no_model)
+        return attacking.Exhibits(absent=reasons)
+    random_init = yield from _extract(subject.encoder.untrained(terms.seed), subject.dataset, terms)
+    pixels = extract.pixels(subject.dataset)
+    card = subject.checkpoint
+    if card is None:
+        unknown = "the training of this model is not known"
+        return attacking.Exhibits(
+            random_init=random_init, raw=pixels, absent=dict.fromkeys(("trained", "table", "paper"), unknown)
+        )
+    table = card.table if (terms.target or card.recipe.target) == card.recipe.target else None
+    if terms.private != (card.recipe.private,) or table is None:
+        table, absent["table"] = None, "the training table is recorded for the recipe's own attribute and target only"
+    paper = None
+    if "paper" in auxiliaries:
+        paper = yield from _extract(subject.encoder, _paper(card, terms), terms)
+    else:
+        absent["paper"] = "not asked"
+    return attacking.Exhibits(
+        trained=card.trained, table=table, paper=paper, random_init=random_init, raw=pixels, absent=absent
+    )
+
+
+def _paper(card: Checkpoint, terms: Terms) -> Dataset:
+    """The training rows as the papers' own attacker sees them (Biased-MNIST: recoloured at rho .999)."""
+    call = card.recipe.dataset
+    module = catalog.thing("datasets", call.name)
+    knobs = {**call.knobs, **getattr(module, "PAPER", {})}
+    return module.load("train", terms.root, **catalog.check(module.load, knobs, "paper"))  # type: ignore[no-any-return]
+
+
+def _leave(
+    audit: Audit, outcomes: dict[str, Outcomes], subject: Subject, terms: Terms, what: list[Any]
+) -> tuple[Audit, Path]:
+    audit = replace(
+        audit,
+        subject={**audit.subject, **_about(subject)},
+        gates=gate.judge(terms.gates, [audit]),
+        provenance={**audit.provenance, **_provenance(terms)},
+    )
+    question = [audit.subject.get("sha256"), audit.data.get("fingerprint"), terms.private, terms.target]
+    key = store.digest(store.canonical([*question, terms.tolerance, terms.seed, terms.group, what]))[:8]
+    path = archive.place(terms.store, audit.name, what[0], key)
+    audits.save_outcomes(outcomes, audits.outcomes_path(path))
+    audits.save(audit, path)
+    return audit, path
+
+
+def _about(subject: Subject) -> dict[str, Any]:
+    if subject.checkpoint is None:
+        return {}
+    card, made = subject.checkpoint.card, subject.checkpoint.recipe
+    return {
+        "recipe": card.recipe,
+        "method": str(made.method),
+        "backbone": str(made.backbone),
+        "trained_on": str(made.dataset),
+        "private": made.private,
+        "target": made.target,
+        "seed": card.seed,
+        "overrides": card.overrides,
+    }
+
+
+def _provenance(terms: Terms) -> dict[str, Any]:
+    packages = ("leakaudit", "torch", "numpy", "scipy", "scikit-learn")
+    versions = {name: metadata.version(name) for name in packages if _installed(name)}
+    return {
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "command": terms.command,
+        "versions": {"python": platform.python_version(), **versions},
+    }
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

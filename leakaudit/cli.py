@@ -1,0 +1,279 @@
+"""The command line: options in, one call, one renderer."""
+
+import os
+import shlex
+import shutil
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from leakaudit import __version__, catalog, options, progress, recipe, store
+from leakaudit.catalog import Call
+from leakaudit.errors import InputError, LeakauditError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog="Exit: 0 finished, 1 a gate failed, 2 input to correct, 3 a gate stayed open, 4 a file refused, "
+    "70 a bug, 130 interrupted.",
+)
+
+SUITES = {"standard": ("linear", "mlp", "gaussian-pca")}
+AUXILIARIES = ("balanced", "matched", "paper")
+Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="Checkpoint, trained recipe, or file.")]
+
+
+def main() -> NoReturn:
+    """Run one command; every end is one last line on stderr and an exit status."""
+    try:
+        status = app(standalone_mode=False)
+    except LeakauditError as error:
+        _end(error.exit_status, str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        _end(130, "interrupted; what was finished is kept, and the next run goes on from there")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:  # noqa: BLE001 (whatever is left is a bug, and must not look like a failed gate)
+        if callable(getattr(error, "format_message", None)):
+            _end(2, error.format_message())  # type: ignore[attr-defined]
+        traceback.print_exc()
+        _end(70, "a bug in leakaudit; please report it with the lines above")
+    sys.exit(status or 0)
+
+
+@app.callback(invoke_without_command=True)
+def roof(
+    context: typer.Context, *, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    """Say what a trained vision model still gives away about a private attribute."""
+    if version:
+        typer.echo(f"leakaudit {__version__}")
+        raise typer.Exit
+    commands = getattr(context.command, "commands", {})
+    flags = {part.name for command in commands.values() for part in command.params if part.name}
+    context.default_map = dict.fromkeys(commands, options.configured(flags))
+
+
+@app.command()
+@options.spread
+def demo(
+    *,
+    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="Where the HTML report goes.")] = Path(
+        "leakaudit-demo.html"
+    ),
+    run: options.Run,
+) -> None:
+    """Train, attack and compare a vanilla and a debiased digit reader, offline, on real digits."""
+    from leakaudit import demo as story
+
+    report = story.run(store.open_store(run.store), device=_device(run), seed=run.seed, manner=run.manner)
+    typer.echo(_render(report, "terminal"))
+    store.write_bytes(output, _render(report, "html").encode())
+    _say("the report, to open in a browser:")
+    typer.echo(output.resolve())
+
+
+@app.command()
+@options.spread
+def train(
+    recipes: Annotated[list[str], typer.Argument(metavar="RECIPE...", help="Recipe names or files.")],
+    *,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="T.K=V", help="Override one knob; may be repeated.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", metavar="N", help="Same as --set train.epochs=N.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run was interrupted.")] = False,
+    check_promise: Annotated[bool, typer.Option("--check-promise", help="Exit 1 where a promise is broken.")] = False,
+    root: Annotated[Path, typer.Option("--root", metavar="DIR", envvar="LEAKAUDIT_DATA", show_envvar=False)] = Path(
+        ".leakaudit/data"
+    ),
+    run: options.Run,
+) -> None:
+    """Train recipes; print the line to type next."""
+    changes = {**dict(map(_change, overrides or [])), **({} if epochs is None else {"train.epochs": epochs})}
+    plans = [recipe.load(name, changes) for name in recipes]
+    from leakaudit import train as training
+
+    folder, broken = store.open_store(run.store), []
+    for plan in plans:
+        work = training.train(plan, store=folder, root=root, seed=run.seed, device=_device(run), resume=resume)
+        made = progress.watch(work, f"train {plan.name}", run.manner)
+        broken += training.broken_promises(made) if check_promise else []
+        typer.echo(f"leakaudit attack {shlex.quote(str(made.folder))} --private {shlex.quote(plan.private)}")
+    if broken:
+        _end(1, f"promise broken: {'; '.join(broken)}")
+    _say("exit 0: trained")
+
+
+@app.command()
+@options.spread
+def extract(subject: Subject, *, rows: options.Rows, run: options.Run) -> None:
+    """Cache the bottleneck and the logits of every row; print the folder."""
+    auditor, terms = _terms(rows, run)
+    made = progress.watch(auditor.rows(auditor.find(subject, terms), terms), f"extract {subject}", run.manner)
+    typer.echo(auditor.folder(made, terms))
+    _say(f"exit 0: {len(made)} rows of {made.z.shape[1]} numbers")
+
+
+@app.command()
+@options.spread
+def attack(
+    subject: Subject,
+    *,
+    model: options.Model,
+    attacker: Annotated[
+        list[str] | None,
+        typer.Option("--attacker", metavar="NAME[:KNOBS]", help="Attack with this instead of the suite."),
+    ] = None,
+    auxiliary: Annotated[
+        list[str] | None, typer.Option("--auxiliary", metavar="D", help="balanced (decides), matched, paper.")
+    ] = None,
+    suite: Annotated[str, typer.Option("--suite", help="Declared suite of attackers: standard.")] = "standard",
+    rows: options.Rows,
+    run: options.Run,
+    output: options.Output,
+    tolerance: options.Tolerance = 0.10,
+    gates: options.Gates,
+) -> None:
+    """Try to read the private attribute; the verdict says what is there."""
+    calls = _calls(attacker or _pick("suite", suite, SUITES))
+    distributions = tuple(_pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
+    auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, gates=gates)
+    work = auditor.attack(auditor.find(subject, terms), terms, calls, distributions)
+    _, path = progress.watch(work, f"attack {subject}", run.manner)
+    _say(f"saved {path}")
+    _finish(_report([path], gates.asks), output, gates)
+
+
+@app.command()
+@options.spread
+def reconstruct(
+    subject: Subject,
+    *,
+    model: options.Model,
+    decoder: Annotated[str, typer.Option("--decoder", metavar="NAME[:KNOBS]", help="Decoder.")] = "convolutional",
+    with_images: Annotated[bool, typer.Option("--with-images", help="Keep thumbnails in the audit.")] = False,
+    rows: options.Rows,
+    run: options.Run,
+    output: options.Output,
+    tolerance: options.Tolerance = 0.10,
+) -> None:
+    """Rebuild images from the bottleneck and read the private attribute from them."""
+    auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, with_images=with_images)
+    work = auditor.rebuild(auditor.find(subject, terms), terms, catalog.parse(decoder, "--decoder"))
+    _, path = progress.watch(work, f"reconstruct {subject}", run.manner)
+    _say(f"saved {path}")
+    _finish(_report([path], ()), output, options.Gates())
+
+
+@app.command()
+@options.spread
+def report(
+    audits: Annotated[list[str], typer.Argument(metavar="AUDIT...", help="Audit documents, or names in the store.")],
+    *,
+    run: options.Run,
+    output: options.Output,
+    gates: options.Gates,
+) -> None:
+    """Put audits side by side, with paired differences."""
+    from leakaudit import archive
+
+    _finish(_report([path for name in audits for path in archive.find(name, run.store)], gates.asks), output, gates)
+
+
+@app.command("list")
+def list_(room: Annotated[str | None, typer.Argument(metavar="[ROOM]", help="One room, or recipes.")] = None) -> None:
+    """List the things there are: data sets, backbones, methods, attackers, decoders, formats, recipes."""
+    for name in (room,) if room else (*catalog.ROOMS, "recipes"):
+        things = {} if name == "recipes" else {thing: catalog.summary(name, thing) for thing in catalog.names(name)}
+        things |= dict.fromkeys(recipe.available(), "") if name == "recipes" else {}
+        typer.echo("\n".join([f"{name}:", *(f"  {thing:<22} {words}".rstrip() for thing, words in things.items())]))
+
+
+@app.command("schema")
+def schema_(document: Annotated[str, typer.Argument(metavar="recipe", help="Which document.")]) -> None:
+    """Print the JSON Schema of a recipe."""
+    from leakaudit import schema
+
+    _pick("schema", document, ("recipe",))
+    typer.echo(store.to_text(schema.of_recipe()), nl=False)
+
+
+def _terms(rows: options.Rows, run: options.Run, **more: Any) -> Any:
+    """The auditor, and the terms it works on; heavy libraries are loaded from here on."""
+    model, gates = more.pop("model", None), more.pop("gates", None)
+    if model is not None:
+        more |= {"private": model.privates, "target": model.target}
+    from leakaudit import auditor, subject
+
+    terms = subject.Terms(
+        **(vars(rows) | {"store": store.open_store(run.store), "device": _device(run), "seed": run.seed} | more),
+        batch_size=run.batch_size,
+        gates=gates.asks if gates else (),
+        command=shlex.join(["leakaudit", *sys.argv[1:]]),
+    )
+    return auditor, terms
+
+
+def _report(paths: Sequence[Path], asks: Sequence[Any]) -> Any:
+    from leakaudit import archive
+    from leakaudit import report as reporting
+
+    return reporting.report([archive.read(path) for path in paths], asks)
+
+
+def _finish(made: Any, output: options.Output, gates: options.Gates) -> None:
+    """Render, write or print, and end with the status of the gates."""
+    from leakaudit import gate
+
+    text = _render(made, output.format)
+    if output.output is None:
+        typer.echo(text, nl=not text.endswith("\n"))
+    else:
+        store.write_bytes(output.output, text.encode())
+    status = gate.exit_status(made.gates, open_passes=gates.on_inconclusive == options.Policy.PASS)
+    _end(status, gate.summarise(made.gates))
+
+
+def _render(made: Any, form: str) -> str:
+    columns = 120 if os.environ.get("CI") else shutil.get_terminal_size((120, 40)).columns
+    return str(catalog.thing("render", form).render(made, width=columns))
+
+
+def _device(run: options.Run) -> str:
+    from leakaudit.numerics import device
+
+    return device.resolve(run.device)
+
+
+def _change(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"--set {text}: TABLE.KNOB=VALUE expected")
+    return key.strip(), catalog.parse_value(value.strip())
+
+
+def _calls(texts: Sequence[str]) -> tuple[Call, ...]:
+    return tuple(catalog.parse(text, "--attacker") for text in texts)
+
+
+def _pick(what: str, name: str, known: Any) -> Any:
+    if name not in known:
+        raise InputError(f"no {what} {name!r}. {catalog.suggest(name, known)}")
+    return known[name] if isinstance(known, dict) else name
+
+
+def _say(words: str) -> None:
+    typer.echo(f"leakaudit: {words}", err=True)
+
+
+def _end(status: int, reason: str) -> NoReturn:
+    """The last line, and out."""
+    typer.echo(f"leakaudit: exit {status}: {' '.join(reason.split())}", err=True)
+    sys.exit(status)

@@ -1,0 +1,203 @@
+"""The options that commands share: each declared once, in a group that a command takes as one argument."""
+
+import dataclasses
+import inspect
+import tomllib
+import typing
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from leakaudit import catalog
+from leakaudit.errors import InputError
+from leakaudit.progress import Manner
+
+if typing.TYPE_CHECKING:
+    from leakaudit.gate import Ask
+
+
+class Form(StrEnum):
+    """The forms of a report."""
+
+    TERMINAL = "terminal"
+    HTML = "html"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class Policy(StrEnum):
+    """What an open gate does to the exit status."""
+
+    FAIL = "fail"
+    PASS = "pass"  # noqa: S105 (no password)
+
+
+def _flag(words: str, *names: str, panel: str, metavar: str | None = None, variable: str | None = None) -> Any:
+    """One option; its environment variable is LEAKAUDIT_ and its name, unless `variable` says another (or none)."""
+    long = next(name for name in names if name.startswith("--"))
+    usual = f"LEAKAUDIT_{long.strip('-').replace('-', '_').upper()}"
+    envvar = (usual if variable is None else variable) or None
+    return typer.Option(*names, help=words, rich_help_panel=panel, metavar=metavar, envvar=envvar, show_envvar=False)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Model:
+    """What is attacked, for which attribute."""
+
+    private: Annotated[
+        list[str] | None,
+        _flag("Attribute to read; may be repeated.", "--private", panel="Subject", metavar="NAME"),
+    ] = None
+    target: Annotated[
+        str | None,
+        _flag("What the model is for; what that tells is no leak.", "--target", panel="Subject", metavar="NAME"),
+    ] = None
+
+    @property
+    def privates(self) -> tuple[str, ...]:
+        """The private attributes, at least one."""
+        if not self.private:
+            raise InputError("--private NAME is missing: which attribute must not be readable?")
+        return tuple(dict.fromkeys(self.private))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rows:
+    """What it is audited on."""
+
+    data: Annotated[
+        str | None,
+        _flag("Data set, or CSV or parquet table of images.", "--data", panel="Data", metavar="DATA", variable=""),
+    ] = None
+    root: Annotated[
+        Path,
+        _flag("Where named data sets lie.", "--root", panel="Data", metavar="DIR", variable="LEAKAUDIT_DATA"),
+    ] = Path(".leakaudit/data")
+    split: Annotated[str | None, _flag("Split to audit.", "--split", panel="Data", metavar="S")] = None
+    rows: Annotated[int | None, _flag("At most this many rows.", "--rows", panel="Data", metavar="N")] = None
+    group: Annotated[
+        str | None, _flag("Column that says whose row it is.", "--group", panel="Data", metavar="COLUMN")
+    ] = None
+    backbone: Annotated[
+        str | None,
+        _flag("The network that a weights file fills.", "--backbone", panel="Subject", metavar="NAME[:KNOBS]"),
+    ] = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """Where and how it runs."""
+
+    device: Annotated[str, _flag("auto, cpu, cuda or cuda:N.", "--device", panel="Run", metavar="D")] = "auto"
+    batch_size: Annotated[int, _flag("Images in one forward pass.", "--batch-size", panel="Run", metavar="N")] = 512
+    seed: Annotated[int, _flag("Seed of all chance.", "--seed", panel="Run", metavar="N")] = 0
+    store: Annotated[
+        Path, _flag("Where checkpoints, embeddings and audits lie.", "--store", panel="Run", metavar="DIR")
+    ] = Path(".leakaudit")
+    quiet: Annotated[bool, _flag("No progress.", "-q", "--quiet", panel="Run", variable="")] = False
+    verbose: Annotated[bool, _flag("One line per step.", "-v", "--verbose", panel="Run", variable="")] = False
+
+    @property
+    def manner(self) -> Manner:
+        """How progress is shown."""
+        return "quiet" if self.quiet else "lines" if self.verbose else "bar"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Output:
+    """What the report looks like and where it goes."""
+
+    format: Annotated[Form, _flag("Form of the report.", "--format", panel="Output")] = Form.TERMINAL
+    output: Annotated[
+        Path | None, _flag("Write the report there, not to stdout.", "--output", panel="Output", metavar="FILE")
+    ] = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Gates:
+    """What decides the exit status."""
+
+    max_private_accuracy: Annotated[
+        list[str] | None,
+        _flag("Fail where more is read than T.", "--max-private-accuracy", panel="Gates", metavar="[NAME=]T"),
+    ] = None
+    max_excess: Annotated[
+        list[str] | None, _flag("Fail where E is above this.", "--max-excess", panel="Gates", metavar="[NAME=]E")
+    ] = None
+    on_inconclusive: Annotated[Policy, _flag("What an open gate does.", "--on-inconclusive", panel="Gates")] = (
+        Policy.FAIL
+    )
+
+    @property
+    def asks(self) -> "tuple[Ask, ...]":
+        """The gates that were asked for."""
+        from leakaudit import gate
+
+        accuracy = [gate.parse("max-private-accuracy", text) for text in self.max_private_accuracy or []]
+        return (*accuracy, *(gate.parse("max-excess", text) for text in self.max_excess or []))
+
+
+Tolerance = Annotated[float, _flag("Excess advantage that is tolerated.", "--tolerance", panel="Gates", metavar="E")]
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with each argument that is a group of options spread into those options."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    groups = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
+    parameters = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name not in groups:
+            parameters.append(parameter.replace(annotation=hints[name]))
+            continue
+        kinds = typing.get_type_hints(groups[name], include_extras=True)
+        parameters += [
+            inspect.Parameter(field.name, parameter.KEYWORD_ONLY, default=field.default, annotation=kinds[field.name])
+            for field in dataclasses.fields(groups[name])
+        ]
+
+    @wraps(command)
+    def spread_out(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in dataclasses.fields(group)})
+        command(**given)
+
+    spread_out.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    spread_out.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return spread_out
+
+
+def configured(flags: Iterable[str]) -> dict[str, Any]:
+    """
+    What `leakaudit.toml`, or `[tool.leakaudit]` in `pyproject.toml`, says in the working directory; keys are flags.
+
+    Raises:
+        InputError: the file is not TOML, or a key is no flag of any command.
+    """
+    table, where = _settings()
+    known = {flag.replace("-", "_") for flag in flags} - {"data", "root"}
+    settings = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise InputError(f"{where}: no setting {key!r}. {catalog.suggest(name, known)}")
+        settings[name] = [f"{part}={limit}" for part, limit in value.items()] if isinstance(value, dict) else value
+    return settings
+
+
+def _settings() -> tuple[dict[str, Any], str]:
+    for file, keys in (("leakaudit.toml", ()), ("pyproject.toml", ("tool", "leakaudit"))):
+        if not Path(file).is_file():
+            continue
+        try:
+            table = tomllib.loads(Path(file).read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{file}: not TOML: {error}") from error
+        for key in keys:
+            table = table.get(key, {})
+        if table:
+            return table, f"{file} [{'.'.join(keys)}]" if keys else file
+    return {}, ""

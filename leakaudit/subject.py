@@ -1,0 +1,125 @@
+"""
+The subject of an audit: what SUBJECT on the command line turns out to be, and the data it is audited on.
+
+A checkpoint folder, the name of a trained recipe of which the store holds exactly one checkpoint, a weights file with
+its backbone, or a stranger's embeddings file. Never a guess.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from leakaudit import catalog, checkpoint, embeddings, encoder, recipe
+from leakaudit.catalog import Call
+from leakaudit.checkpoint import Checkpoint
+from leakaudit.dataset import Dataset
+from leakaudit.embeddings import Embeddings
+from leakaudit.encoder import Encoder
+from leakaudit.errors import InputError
+from leakaudit.gate import Ask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What an audit is run on, and how: the shared options of the command line."""
+
+    store: Path
+    root: Path
+    data: str | None = None
+    """DATA as it was typed; None: the data set of the checkpoint's recipe."""
+    split: str | None = None
+    """None: `test`."""
+    rows: int | None = None
+    group: str | None = None
+    backbone: str | None = None
+    private: tuple[str, ...] = ()
+    target: str | None = None
+    tolerance: float = 0.10
+    device: str = "cpu"
+    batch_size: int = 512
+    seed: int = 0
+    gates: tuple[Ask, ...] = ()
+    with_images: bool = False
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What SUBJECT turned out to be; exactly one of `embeddings` and `encoder` is there."""
+
+    embeddings: Embeddings | None = None
+    encoder: Encoder | None = None
+    dataset: Dataset | None = None
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def target(self) -> str | None:
+        """The target of the checkpoint's recipe; None where there is none."""
+        return self.checkpoint.recipe.target if self.checkpoint is not None else None
+
+
+EMBEDDINGS = (".npz", ".parquet", ".csv", ".safetensors")
+
+
+def find(name: str, terms: Terms) -> Subject:
+    """
+    The subject of that name, with the data it is to be audited on.
+
+    Raises:
+        InputError: nothing has that name; the message says what there is.
+    """
+    path = Path(name)
+    if path.is_dir():
+        return _of_checkpoint(checkpoint.load(path), terms)
+    if path.is_file():
+        return _of_file(path, terms)
+    if path.suffix in EMBEDDINGS:
+        raise InputError(f"{name}: no such file")
+    folders = checkpoint.stored(terms.store, name)
+    if len(folders) == 1:
+        return _of_checkpoint(checkpoint.load(folders[0]), terms)
+    if folders:
+        raise InputError(f"{name}: {len(folders)} checkpoints; name one: {', '.join(map(str, folders))}")
+    if name in recipe.available():
+        raise InputError(f"{name}: not trained yet. First: leakaudit train {name}")
+    raise InputError(f"no subject {name!r}. {catalog.suggest(name, _trained(terms.store))}")
+
+
+def _of_checkpoint(card: Checkpoint, terms: Terms) -> Subject:
+    source = encoder.of(card)
+    call = catalog.parse(terms.data, "--data") if terms.data else card.recipe.dataset
+    return Subject(encoder=source, dataset=_dataset(call, terms, source), checkpoint=card)
+
+
+def _of_file(path: Path, terms: Terms) -> Subject:
+    if terms.backbone is None:
+        found = embeddings.read(path)
+        if terms.rows is not None and terms.rows < len(found):
+            drawn = np.random.default_rng(terms.seed).permutation(len(found))[: terms.rows]
+            found = found.take(np.sort(drawn))
+        return Subject(embeddings=found)
+    if terms.data is None:
+        raise InputError(f"{path}: weights need --data: the images they are audited on")
+    dataset = _dataset(catalog.parse(terms.data, "--data"), terms, None)
+    source = encoder.from_weights(path, catalog.parse(terms.backbone, "--backbone"), dataset)
+    return Subject(encoder=source, dataset=dataset)
+
+
+def _dataset(call: Call, terms: Terms, source: Encoder | None) -> Dataset:
+    if Path(call.name).suffix in (".csv", ".parquet"):
+        call = Call("table", {"file": call.name, **call.knobs})
+    module = catalog.thing("datasets", call.name, "--data")
+    knobs = catalog.check(module.load, call.knobs, f"--data {call.name}")
+    if source is not None and call.name == "table":
+        knobs.setdefault("size", source.shape[1])
+    if terms.group and "group" in catalog.knobs(module.load):
+        knobs.setdefault("group", terms.group)
+    chosen = terms.split or module.SPLITS[-1]
+    dataset: Dataset = module.load(chosen, terms.root, **knobs)
+    return dataset if terms.rows is None else dataset.sample(terms.rows, terms.seed)
+
+
+def _trained(root: Path) -> list[str]:
+    home = root / "checkpoints"
+    return sorted({path.parent.parent.relative_to(home).as_posix() for path in home.rglob("checkpoint.json")})
