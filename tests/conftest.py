@@ -1,0 +1,52 @@
+"""What every test may ask for."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the repository."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    """An environment in which nothing is downloaded and no setting of the machine's user counts."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("LEAKAUDIT_")}
+    return plain | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CI": "1", "PYTHONWARNINGS": "ignore"}
+
+
+@pytest.fixture
+def leakaudit(tmp_path: Path, environment: dict[str, str]) -> Run:
+    """Run the real command in an empty folder: `leakaudit("attack", "z.npz", ...)`."""
+
+    def run(*words: str, cwd: Path = tmp_path, **more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "leakaudit", *map(str, words)],
+            cwd=cwd,
+            env=environment | {"PYTHONPATH": str(REPOSITORY)} | more,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of real data; a test that asks for it is skipped where there is none."""
+    folder = os.environ.get("LEAKAUDIT_DATA")
+    if not folder:
+        pytest.skip("LEAKAUDIT_DATA is not set")
+    return Path(folder)
