@@ -92,7 +92,8 @@ def write_tensors(path: Path, tensors: Tensors, metadata: Mapping[str, Any] | No
     from safetensors.numpy import save
 
     header = {"leakaudit": canonical(metadata)} if metadata is not None else None
-    write_bytes(path, save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata=header))
+    arrays = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}  # keeps scalars scalars
+    write_bytes(path, save(arrays, metadata=header))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -135,7 +136,7 @@ def digest_tensors(tensors: Tensors) -> str:
     """Sha256 of names, types, shapes and bytes, in the order of names: the identity of a model or an array set."""
     parts: list[str | bytes] = []
     for name in sorted(tensors):
-        tensor = np.ascontiguousarray(tensors[name])
+        tensor = np.asarray(tensors[name], order="C")
         parts += [name, f"{tensor.dtype.str}{list(tensor.shape)}", tensor.tobytes()]
     return digest(*parts)
 
