@@ -1,18 +1,27 @@
 """
 Embeddings: what an attacker holds. One row per image: bottleneck, model output, labels.
 
-On disk they are a folder written shard by shard (`manifest.json` last), or a stranger's single file.
+On disk they are a stranger's single file, or a folder in the store, written shard by shard:
+
+    shard-00000.safetensors   8,192 rows: `z`, `logits`, `rows`; its metadata say whose it is and what it must hash to
+    labels.parquet            identities, groups and every label column
+    manifest.json             last: its presence means complete
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt64
 
-from leakaudit import catalog, store
-from leakaudit.dataset import Labels
-from leakaudit.errors import InputError
+from leakaudit import catalog, foreign, record, store
+from leakaudit.dataset import Dataset, Labels
+from leakaudit.errors import InputError, RefusedError
+
+SHARD = 8192
+"""Rows in a shard."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +31,9 @@ class Origin:
     name: str
     """What a person calls it: checkpoint name or file name."""
     kind: str
-    """`checkpoint` or `file`."""
+    """`checkpoint`, `weights`, `random-init` or `file`."""
     sha256: str
-    """Of the checkpoint's tensors, or of the file."""
+    """Of the network's tensors, or of the file."""
     data: str
     """The data set as it is typed; empty for a stranger's file."""
     split: str
@@ -108,3 +117,135 @@ class Embeddings:
         if self.logits is not None:
             arrays["logits"] = self.logits
         return store.digest_tensors(arrays)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `manifest.json` holds beside the format."""
+
+    key: str
+    origin: Origin
+    rows: int
+    columns: dict[str, tuple[str, ...]]
+    """Classes of every label column; none for numbers."""
+    groups: str
+    notes: tuple[str, ...]
+    labels: str
+    """Sha256 of `labels.parquet`."""
+    shards: tuple[str, ...]
+    """Sha256 of each shard."""
+
+
+def read(path: Path) -> Embeddings:
+    """
+    The embeddings in a stranger's file (see `foreign`), or in a folder of the store.
+
+    Raises:
+        InputError: it does not hold embeddings, or they cannot be attacked.
+        RefusedError: it is truncated, foreign, or not what its hashes promise.
+    """
+    if path.is_dir():
+        return _read_folder(path)
+    found = foreign.read(path)
+    columns = {f"column {name}": labels.values for name, labels in found.columns.items()}
+    fingerprint = store.digest_tensors({"ids": found.ids, **columns})
+    origin = Origin(path.name, "file", found.sha256, data="", split="", fingerprint=fingerprint)
+    return Embeddings(found.z, found.logits, found.columns, found.ids, origin, notes=found.notes).check()
+
+
+def folder(home: Path, key: str, split: str) -> Path:
+    """Where the store `home` keeps the embeddings of that key."""
+    return home / "embeddings" / key / split
+
+
+def shard(where: Path, number: int) -> Path:
+    """The file of one shard."""
+    return where / f"shard-{number:05d}.safetensors"
+
+
+def write_shard(path: Path, key: str, first: int, z: np.ndarray, logits: np.ndarray) -> None:
+    """Write the rows from `first` on, with what they must hash to."""
+    tensors = {"z": z, "logits": logits, "rows": np.arange(first, first + len(z), dtype=np.int64)}
+    store.write_tensors(path, tensors, {"format": 1, "key": key, "tensors": store.digest_tensors(tensors)})
+
+
+def read_shard(path: Path, key: str, first: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    `z` and `logits` of one shard.
+
+    Raises:
+        RefusedError: it is truncated, of another model or other rows, or was changed since it was written.
+    """
+    tensors, said = store.read_tensors(path)
+    if not isinstance(said, dict) or said.get("format") != 1:
+        raise RefusedError(f"{path}: not a shard of this leakaudit (format 1 expected)")
+    if said.get("key") != key:
+        raise RefusedError(f"{path}: belongs to another model or data set ({said.get('key')}), {key} expected")
+    if said.get("tensors") != store.digest_tensors(tensors) or set(tensors) != {"z", "logits", "rows"}:
+        raise RefusedError(f"{path}: changed since it was written (its sha256 does not match)")
+    if not np.array_equal(tensors["rows"], np.arange(first, first + rows)):
+        raise RefusedError(f"{path}: holds {len(tensors['rows'])} other rows, {first} to {first + rows - 1} expected")
+    return tensors["z"], tensors["logits"]
+
+
+def seal(where: Path, key: str, origin: Origin, dataset: Dataset) -> Embeddings:
+    """Write labels and manifest beside complete shards; the manifest comes last."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns: dict[str, Any] = {"id": dataset.ids}
+    if dataset.group is not None:
+        columns["group"] = dataset.group
+    columns.update({f"label {name}": labels.values for name, labels in dataset.columns.items()})
+    sink = pa.BufferOutputStream()
+    parquet.write_table(pa.table(columns), sink)
+    store.write_bytes(where / "labels.parquet", sink.getvalue().to_pybytes())
+    count = -(-len(dataset) // SHARD)
+    manifest = Manifest(
+        key=key,
+        origin=origin,
+        rows=len(dataset),
+        columns={name: labels.classes for name, labels in dataset.columns.items()},
+        groups=dataset.groups,
+        notes=dataset.notes,
+        labels=store.digest_file(where / "labels.parquet"),
+        shards=tuple(store.digest_file(shard(where, number)) for number in range(count)),
+    )
+    store.write_json(where / "manifest.json", {"format": 1, "kind": "embeddings", **record.to_json(manifest)})
+    return _read_folder(where)
+
+
+def _read_folder(where: Path) -> Embeddings:
+    from pyarrow import parquet
+
+    if not (where / "manifest.json").is_file():
+        raise InputError(f"{where}: no finished embeddings here; extract them first")
+    data = store.read_json(where / "manifest.json")
+    manifest = record.from_json(Manifest, data, str(where / "manifest.json"))
+    _expect(where / "labels.parquet", manifest.labels)
+    parts = []
+    for number, promised in enumerate(manifest.shards):
+        _expect(shard(where, number), promised)
+        first = number * SHARD
+        parts.append(read_shard(shard(where, number), manifest.key, first, min(SHARD, manifest.rows - first)))
+    table = parquet.read_table(where / "labels.parquet")
+    values = {name: table[name].to_numpy() for name in table.column_names}
+    found = Embeddings(
+        z=np.concatenate([z for z, _ in parts]),
+        logits=np.concatenate([logits for _, logits in parts]),
+        columns={name: Labels(values[f"label {name}"], classes) for name, classes in manifest.columns.items()},
+        ids=values["id"],
+        origin=manifest.origin,
+        group=values.get("group"),
+        groups=manifest.groups,
+        notes=manifest.notes,
+    )
+    return found.check()
+
+
+def _expect(path: Path, promised: str) -> None:
+    if not path.is_file():
+        raise RefusedError(f"{path}: missing, manifest.json promises it")
+    found = store.digest_file(path)
+    if found != promised:
+        raise RefusedError(f"{path}: has sha256 {found[:12]}, manifest.json promises {promised[:12]}")

@@ -1,0 +1,296 @@
+"""
+A stranger's file of embeddings: `.npz`, `.safetensors`, `.parquet` or `.csv`, read without running any of it.
+
+    arrays   `z (n, d)`, optional `logits (n, k)`; every other one-dimensional array of length n is a column
+    tables   `z0 z1 ...`, optional `logit0 logit1 ...`; every other column is a column
+
+Text, truth values and whole numbers are classes; empty text, null, NaN and -1 are missing. Whole numbers of more than
+1,000 kinds, and numbers with fractions, are numbers. A column `id` names the source image of each row.
+"""
+
+import os
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, UInt64
+
+from leakaudit import store
+from leakaudit.dataset import Labels, identify
+from leakaudit.errors import InputError, RefusedError
+
+SUFFIXES = (".npz", ".parquet", ".safetensors", ".csv")
+MATRIX = 2
+MOST_CLASSES = 1000
+EXACT = 2**24
+"""Whole numbers below this keep apart as float32."""
+NULLS = ["", "NaN", "nan", "null"]
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """What the file holds."""
+
+    z: Float32[np.ndarray, "n d"]
+    logits: Float32[np.ndarray, "n k"] | None
+    columns: dict[str, Labels]
+    ids: UInt64[np.ndarray, " n"]
+    sha256: str
+    """Of the file's bytes."""
+    notes: tuple[str, ...]
+
+
+def read(path: Path) -> Foreign:
+    """
+    The embeddings in a stranger's file.
+
+    Raises:
+        InputError: there is no such file, or it is whole but not laid out as embeddings; the message says what it has.
+        RefusedError: it is truncated, not of the format its name says, or holds Python objects.
+    """
+    arrays = _arrays(path)
+    if "z" not in arrays:
+        held = ", ".join(sorted(arrays)[:12]) or "nothing"
+        wanted = "z0, z1, ..." if path.suffix in (".parquet", ".csv") else "an array z (n, d)"
+        raise InputError(f"{path}: no embeddings: {wanted} expected, {held} found")
+    z = _matrix(arrays.pop("z"), f"{path}: z")
+    logits = _matrix(arrays.pop("logits"), f"{path}: logits") if "logits" in arrays else None
+    if logits is not None and len(logits) != len(z):
+        raise InputError(f"{path}: logits has {len(logits)} rows, z has {len(z)}")
+    columns, notes = {}, []
+    for name, values in arrays.items():
+        if values.ndim != 1:
+            notes.append(f"array {name} of shape {list(values.shape)} is no column and was left aside")
+        elif len(values) != len(z):
+            raise InputError(f"{path}: column {name} has {len(values)} rows, z has {len(z)}")
+        else:
+            columns[name] = values
+    sha = store.digest_file(path)
+    known = columns.pop("id", None)
+    ids = identify(sha, np.arange(len(z))) if known is None else identify("id", _plain(known, f"{path}: column id"))
+    coded = {name: labels(values, f"{path}: column {name}") for name, values in columns.items()}
+    return Foreign(z, logits, coded, ids, sha, tuple(notes))
+
+
+def is_embeddings(path: Path) -> bool:
+    """
+    Whether the file holds bottleneck vectors, and not weights or a table of images; only its head is read.
+
+    Raises:
+        InputError: there is no such file.
+        RefusedError: it is truncated or not of the format its name says.
+    """
+    if path.suffix not in SUFFIXES:
+        return False
+    if path.suffix == ".npz":
+        return "z" in _members(path)
+    if path.suffix == ".safetensors":
+        return "z" in _tensor_names(path)
+    names = (_table if path.suffix == ".csv" else _parquet)(path, head=True).schema.names
+    return "z" in names or "z0" in names
+
+
+def labels(values: np.ndarray, where: str) -> Labels:
+    """
+    A column as classes or numbers.
+
+    Raises:
+        InputError: it is neither text nor plain numbers, or a number is infinite.
+    """
+    values = _plain(values, where)
+    if values.dtype.kind in "iu":
+        whole: np.ndarray | None = values
+        missing = values == -1 if values.dtype.kind == "i" else np.zeros(len(values), dtype=bool)
+    elif values.dtype.kind == "f":
+        if np.isinf(values).any():
+            raise InputError(f"{where}: infinity in row {np.isinf(values).argmax()}")
+        missing = np.isnan(values)
+        filled = np.where(missing, -1.0, values.astype(np.float64))
+        whole = filled.astype(np.int64) if (np.abs(filled) < 2**53).all() and (filled % 1 == 0).all() else None
+        missing = missing if whole is None else missing | (whole == -1)
+    else:
+        return _classes(values, values == "")
+    if whole is None or _many(whole[~missing]):
+        numbers = values.astype(np.float32)
+        numbers[missing] = np.nan
+        return Labels(numbers)
+    return _classes(whole, missing)
+
+
+def _many(whole: np.ndarray) -> bool:
+    distinct = np.unique(whole)
+    exact = len(distinct) and int(distinct[0]) > -EXACT and int(distinct[-1]) < EXACT
+    return bool(len(distinct) > MOST_CLASSES and exact)
+
+
+def _classes(values: np.ndarray, missing: np.ndarray) -> Labels:
+    if missing.all():
+        return Labels(np.full(len(values), np.nan, dtype=np.float32))
+    names, codes = np.unique(values[~missing], return_inverse=True)
+    coded = np.full(len(values), -1, dtype=np.int64)
+    coded[~missing] = codes
+    return Labels(coded, tuple(map(str, names.tolist())))
+
+
+def _plain(values: np.ndarray, where: str) -> np.ndarray:
+    """Text as `str`, truth values as `false` and `true`, numbers as they are."""
+    if values.dtype.kind == "b":
+        return np.where(values, "true", "false")
+    if values.dtype.kind == "S":
+        try:
+            return np.char.decode(values, "utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{where}: bytes that are not UTF-8 text ({error.reason})") from error
+    if values.dtype.kind not in "iufU":
+        raise InputError(f"{where}: {values.dtype} is neither text nor numbers")
+    return values
+
+
+def _matrix(values: np.ndarray, where: str) -> Float32[np.ndarray, "n d"]:
+    if values.ndim != MATRIX:
+        raise InputError(f"{where} has shape {list(values.shape)}: (rows, numbers) expected")
+    if values.dtype.kind not in "iuf":
+        raise InputError(f"{where} holds {values.dtype}: numbers expected")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _arrays(path: Path) -> Arrays:
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"{path}: embeddings are read from {', '.join(SUFFIXES)}, not {path.suffix or path.name}")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if path.suffix == ".safetensors":
+        return store.read_tensors(path)[0]
+    if path.suffix == ".npz":
+        return _unzip(path)
+    return _columns(_parquet(path) if path.suffix == ".parquet" else _table(path), path)
+
+
+def _members(path: Path) -> dict[str, int]:
+    """Names of the arrays in an `.npz`, and the bytes each takes unpacked."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise RefusedError(f"{path}: truncated, or not an .npz file ({error})") from error
+
+
+def _unzip(path: Path) -> Arrays:
+    unpacked, memory = sum(_members(path).values()), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if unpacked > memory:
+        raise RefusedError(f"{path}: unpacks to {unpacked / 2**30:.0f} GiB, there are {memory / 2**30:.0f} of memory")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except Exception as error:  # numpy, zip and zlib each say damage in their own words
+        if "allow_pickle" in str(error):
+            raise RefusedError(
+                f"{path}: holds Python objects, which leakaudit never loads; save text or numbers instead"
+            ) from error
+        raise RefusedError(f"{path}: truncated or damaged ({str(error).splitlines()[0][:120]})") from error
+
+
+def _tensor_names(path: Path) -> list[str]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="np") as file:
+            return list(file.keys())
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RefusedError(f"{path}: truncated, or not a safetensors file ({error})") from error
+
+
+def _table(path: Path, *, head: bool = False) -> Any:
+    """A CSV file as an arrow table; its first block alone with `head`."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    options = csv.ConvertOptions(null_values=NULLS, strings_can_be_null=True, true_values=[], false_values=[])
+    try:
+        return (csv.open_csv if head else csv.read_csv)(path, convert_options=options)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        what = " ".join(str(error).split())[:120]
+        raise RefusedError(f"{path}: truncated, or not a CSV table ({what})") from error
+
+
+def _parquet(path: Path, *, head: bool = False) -> Any:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return parquet.ParquetFile(path).schema_arrow.empty_table() if head else parquet.read_table(path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        what = " ".join(str(error).split())[:120]
+        raise RefusedError(f"{path}: truncated, or not a parquet table ({what})") from error
+
+
+def _columns(table: Any, path: Path) -> Arrays:
+    """The columns of an arrow table, those of z and of the logits put side by side."""
+    names: list[str] = table.column_names
+    double = {name for name in names if names.count(name) > 1}
+    if double:
+        raise InputError(f"{path}: columns of the same name: {', '.join(sorted(double))}")
+    arrays: Arrays = {}
+    for whole, part in (("z", "z"), ("logits", "logit")):
+        wide = [name for name in names if re.fullmatch(rf"{part}(0|[1-9]\d*)", name)]
+        expected = [f"{part}{i}" for i in range(len(wide))]
+        if set(wide) != set(expected):
+            gap = next(name for name in expected if name not in wide)
+            raise InputError(f"{path}: {len(wide)} columns {part}0, {part}1, ... but no {gap}")
+        if wide:
+            arrays[whole] = np.stack([_numbers(table[name], f"{path}: column {name}") for name in expected], axis=1)
+            names = [name for name in names if name not in wide]
+    for name in names:
+        lists = str(table[name].type).startswith(("list", "fixed_size_list", "large_list"))
+        arrays[name] = _lists(table[name], f"{path}: column {name}") if lists else _values(table[name])
+    return arrays
+
+
+def _numbers(column: Any, where: str) -> Float32[np.ndarray, " n"]:
+    import pyarrow as pa
+
+    kind = column.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)):
+        raise InputError(f"{where} holds {kind}: numbers expected")
+    with np.errstate(over="ignore"):
+        return column.to_numpy().astype(np.float32)  # type: ignore[no-any-return]
+
+
+def _lists(column: Any, where: str) -> np.ndarray:
+    """A column of lists of one length, as a matrix."""
+    rows = column.to_pylist()
+    if len({len(row) if row is not None else -1 for row in rows}) > 1 or (rows and rows[0] is None):
+        raise InputError(f"{where}: lists of different lengths")
+    return np.array(rows)
+
+
+def _values(column: Any) -> np.ndarray:
+    """Whole numbers with -1, other numbers with NaN, and text with the empty text where a value is missing."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_integer(kind):
+        missing = column.null_count > 0
+        return np.asarray(compute.fill_null(column.cast(pa.int64(), safe=False), -1) if missing else column)
+    if pa.types.is_floating(kind):
+        return np.asarray(column.to_numpy())
+    if pa.types.is_boolean(kind):
+        column = compute.if_else(column, "true", "false")
+    texts = ["" if value is None else str(value) for value in column.to_pylist()]
+    return np.array(texts, dtype=str)
