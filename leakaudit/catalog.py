@@ -1,8 +1,7 @@
 """
-The whole extension mechanism: a room is a folder, a thing is a file in it, a knob is a keyword argument with a
-default.
+The catalog: a room is a folder, a thing is a file in it, a knob is a keyword argument with a default.
 
-Nothing is registered and nothing is imported until it is asked for by name.
+This is the whole extension mechanism. Nothing is registered, and nothing is imported until it is asked for by name.
 """
 
 import difflib
@@ -97,6 +96,19 @@ def check(function: Callable[..., Any], table: Mapping[str, Any], where: str) ->
             raise InputError(f"{where}: no knob {name!r}. {suggest(name, known)}")
         checked[name] = _typed(value, hints.get(name, Any), f"{where}: {name}")
     return checked
+
+
+def call(room: str, text: str, where: str) -> Call:
+    """
+    `NAME[:KNOBS]` as a call of a thing in a room, without importing it.
+
+    Raises:
+        InputError: the room has no such thing, or a part is not `knob=value`.
+    """
+    parsed = parse(text, where)
+    if parsed.name not in names(room):
+        raise InputError(f"{where}: no {SINGULAR[room]} {parsed.name!r}. {suggest(parsed.name, names(room))}")
+    return parsed
 
 
 def parse(text: str, where: str) -> Call:

@@ -166,7 +166,7 @@ def reconstruct(
 ) -> None:
     """Rebuild images from the bottleneck and read the private attribute from them."""
     auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, with_images=with_images)
-    work = auditor.rebuild(auditor.find(subject, terms), terms, catalog.parse(decoder, "--decoder"))
+    work = auditor.rebuild(auditor.find(subject, terms), terms, catalog.call("decoders", decoder, "--decoder"))
     _, path = progress.watch(work, f"reconstruct {subject}", run.manner)
     _say(f"saved {path}")
     _finish(_report([path], ()), output, options.Gates())
@@ -260,7 +260,7 @@ def _change(text: str) -> tuple[str, Any]:
 
 
 def _calls(texts: Sequence[str]) -> tuple[Call, ...]:
-    return tuple(catalog.parse(text, "--attacker") for text in texts)
+    return tuple(catalog.call("attackers", text, "--attacker") for text in texts)
 
 
 def _pick(what: str, name: str, known: Any) -> Any:

@@ -1,0 +1,121 @@
+"""The gate: fails on the lower bound, passes on the upper, and says when it can do neither."""
+
+from dataclasses import replace
+
+import pytest
+
+from leakaudit import gate
+from leakaudit.audit import Attribute, Audit
+from leakaudit.errors import InputError
+from leakaudit.finding import Control, Coverage, Figures, Finding
+from leakaudit.stats import Interval
+
+
+def figures(low: float, high: float) -> Figures:
+    """Figures whose private-class accuracy and E both lie between `low` and `high`."""
+    middle = Interval((low + high) / 2, low, high)
+    return Figures(
+        private_accuracy=middle,
+        accuracy=middle,
+        balanced_accuracy=middle,
+        excess=middle,
+        lower=low,
+        upper=high,
+        private_upper=high,
+        private_lower=low,
+        bits=None,
+        follows_target=0.1,
+    )
+
+
+@pytest.fixture
+def make_audit():
+    """An audit of a ten-class attribute, with one attacker whose figures lie between two bounds."""
+
+    def make(low: float, high: float, *, converged: bool = True, passed: bool = True) -> Audit:
+        found = figures(low, high)
+        attribute = Attribute(
+            private="colour",
+            target="digit",
+            classes=tuple("0123456789"),
+            target_classes=tuple("0123456789"),
+            verdict="DETECTED",
+            reason="",
+            p=0.01,
+            attacker="linear",
+            auxiliary="balanced",
+            winners=("linear",) * 5,
+            figures=found,
+            upper=high,
+            mde=0.05,
+            entropy=3.3,
+            rows=Coverage(900, 0, 0, None, 900, 1.0, 100, 100, 810, (), "cross-fit 5", 9400),
+            findings=(Finding("linear", "balanced", decides=True, converged=converged, figures=found),),
+            controls=(Control("planted-xor", passed, 0.2, (), 3),),
+        )
+        return Audit("DETECTED", "", 0.1, "0", {"name": "m"}, {}, {}, (attribute,))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "outcome", "status"),
+    [(0.3, 0.4, "failed", 1), (0.1, 0.2, "passed", 0), (0.15, 0.3, "open", 3)],
+)
+@pytest.mark.parametrize("kind", ["max-private-accuracy", "max-excess"])
+def test_a_gate_fails_by_the_lower_and_passes_by_the_upper_bound(make_audit, kind, low, high, outcome, status):
+    """Wholly above the limit fails, wholly at or under it passes, across it stays open."""
+    gates = gate.judge([gate.parse(kind, "0.2")], [make_audit(low, high)])
+    assert [found.outcome for found in gates] == [outcome]
+    assert gate.exit_status(gates, open_passes=False) == status
+    assert "colour" in gate.summarise(gates)
+
+
+@pytest.mark.parametrize("doubt", [{"converged": False}, {"passed": False}])
+def test_nothing_passes_in_doubt(make_audit, doubt):
+    """An attacker that did not converge, or a control that failed, forbids a pass but not a failure."""
+    ask = gate.parse("max-private-accuracy", "0.2")
+    assert gate.judge([ask], [make_audit(0.1, 0.15)])[0].outcome == "passed"
+    assert gate.judge([ask], [make_audit(0.1, 0.15, **doubt)])[0].outcome == "open"
+    assert gate.judge([ask], [make_audit(0.3, 0.4, **doubt)])[0].outcome == "failed"
+
+
+def test_a_decoder_that_reads_more_fails_the_gate(make_audit):
+    """What is read from reconstructions counts as an attack."""
+    from leakaudit.audit import Reconstruction
+
+    quiet = make_audit(0.1, 0.15)
+    read = figures(0.5, 0.6)
+    rebuilt = Reconstruction(
+        "convolutional", Interval(20, 19, 21), Interval(0.5, 0.4, 0.6), read, read, (10, 0.1), (12, 0.2), read
+    )
+    attribute = replace(quiet.attributes[0], reconstruction=rebuilt)
+    ask = gate.parse("max-private-accuracy", "0.2")
+    assert gate.judge([ask], [quiet])[0].outcome == "passed"
+    assert gate.judge([ask], [replace(quiet, attributes=(attribute,))])[0].outcome == "failed"
+
+
+def test_several_gates_end_by_the_worst(make_audit):
+    """1 before 3 before 0, and an open gate is let pass only when that is asked for."""
+    audit = make_audit(0.15, 0.3)
+    opened, failed = gate.parse("max-excess", "0.2"), gate.parse("max-excess", "colour=0.12")
+    assert gate.exit_status(gate.judge([opened, failed], [audit]), open_passes=False) == 1
+    assert gate.exit_status(gate.judge([opened], [audit]), open_passes=False) == 3
+    assert gate.exit_status(gate.judge([opened], [audit]), open_passes=True) == 0
+    assert gate.exit_status((), open_passes=False) == 0
+
+
+@pytest.mark.parametrize("text", ["", "nan", "-0.1", "1.5", "colour=", "=0.2", "colour=x"])
+def test_what_is_no_limit_is_refused(text):
+    """A limit is a number between 0 and 1."""
+    with pytest.raises(InputError, match="between 0 and 1"):
+        gate.parse("max-excess", text)
+    assert gate.parse("max-excess", "a=b=0.2") == gate.Ask("max-excess", "a=b", 0.2)
+
+
+def test_a_gate_that_decides_nothing_is_refused(make_audit):
+    """A limit at guessing, and an attribute that is not attacked, are refused with what there is."""
+    with pytest.raises(InputError, match=r"guessing already names 10\.0 % of 10 classes"):
+        gate.judge([gate.parse("max-private-accuracy", "0.1")], [make_audit(0.1, 0.2)])
+    with pytest.raises(InputError, match="Did you mean 'colour'"):
+        gate.judge([gate.parse("max-excess", "color=0.1")], [make_audit(0.1, 0.2)])
