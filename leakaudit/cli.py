@@ -210,6 +210,8 @@ def _terms(rows: options.Rows, run: options.Run, **more: Any) -> Any:
     model, gates = more.pop("model", None), more.pop("gates", None)
     if model is not None:
         more |= {"private": model.privates, "target": model.target}
+    if not 0 < more.get("tolerance", 0.5) < 1:
+        raise InputError(f"--tolerance {more['tolerance']:g}: a number between 0 and 1 expected")
     from leakaudit import auditor, subject
 
     terms = subject.Terms(
