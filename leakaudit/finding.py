@@ -7,12 +7,11 @@ when everything is read.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from leakaudit.stats import Interval
+from leakaudit.verdict import WORST_FIRST, Verdict
 
-Verdict = Literal["LEAK", "DETECTED", "INCONCLUSIVE", "WITHIN", "NOT_FOUND"]
-WORST_FIRST: tuple[Verdict, ...] = ("LEAK", "DETECTED", "INCONCLUSIVE", "WITHIN", "NOT_FOUND")
+__all__ = ["WORST_FIRST", "Baseline", "Cell", "Control", "Coverage", "Figures", "Finding", "Sensitivity", "Verdict"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,131 @@
+"""
+How rows are divided and weighted before any attacker sees them, and the constants of the suite.
+
+Rows are dealt by group, stratified by (target, private), from a hash of fingerprint and seed: five folds below 20,000
+rows (cross-fit), 50/20/30 from there on (split). An auxiliary distribution is a weighting of the attacker's rows.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float32, Int64, Shaped
+
+from leakaudit import store
+from leakaudit.errors import InputError
+from leakaudit.stats import Table, tabulate
+
+SUITE = "0"
+"""Version of the attackers and rules that decide; a change of either is a new suite."""
+AUXILIARIES = ("balanced", "matched", "paper")
+DECIDING = "balanced"
+FOLDS = 5
+SPLIT_FROM = 20_000
+"""Rows from which one split 50/20/30 replaces cross-fitting."""
+TARGET_BINS = 10
+PRIVATE_BINS = 5
+GROUPS, GROUPS_PER_CELL = 200, 10
+"""Fewer groups than these, in all or in a scored cell, bound nothing: the permutation p stands alone."""
+LARGEST_MDE = 0.2
+SHUFFLES, SHUFFLES_FAIL = 5, 2
+PLANTS, PLANTS_FOUND = 3, 2
+LADDER = (0.1, 0.2, 0.4, 0.8)
+
+Codes = Int64[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Row numbers of the three parts of one fold, each in ascending order."""
+
+    train: Codes
+    validation: Codes
+    """Chooses the winner among attackers, and the sign of anti-correlated guesses."""
+    test: Codes
+    """Scored once."""
+
+    @property
+    def seen(self) -> Codes:
+        """Train and validation together, on which the scored attackers are refitted."""
+        return np.sort(np.concatenate([self.train, self.validation]))
+
+
+def chance(fingerprint: str, seed: int, purpose: str) -> np.random.Generator:
+    """A generator derived from a hash of the data, the seed and what it is for."""
+    return np.random.default_rng(int(store.digest(fingerprint, str(seed), purpose)[:16], 16))
+
+
+def scheme(rows: int) -> str:
+    """`cross-fit 5` or `split 50/20/30`."""
+    return "cross-fit 5" if rows < SPLIT_FROM else "split 50/20/30"
+
+
+def folds(target: Codes, private: Codes, group: Codes, rng: np.random.Generator) -> tuple[Fold, ...]:
+    """The folds of these rows: five or one; every row of a group in the same part, every (y, v) cell dealt evenly."""
+    cells = target * (int(private.max()) + 1) + private
+    rows = np.arange(len(cells))
+    if scheme(len(rows)) != "cross-fit 5":
+        part = deal(cells, group, 10, rng)
+        letter = np.array(list("tvststtvst"))[part]  # 5 train, 2 validation, 3 scored of each ten, interleaved
+        return (Fold(rows[letter == "t"], rows[letter == "v"], rows[letter == "s"]),)
+    part = deal(cells, group, FOLDS, rng)
+    made = []
+    for fold in range(FOLDS):
+        seen = rows[part != fold]
+        held = deal(cells[seen], group[seen], 4, rng) == 0
+        made.append(Fold(seen[~held], seen[held], rows[part == fold]))
+    return tuple(made)
+
+
+def deal(strata: Codes, group: Codes, count: int, rng: np.random.Generator) -> Codes:
+    """Which of `count` parts each row is in; groups stay whole and count as being of their first row's stratum."""
+    _, first, index = np.unique(group, return_index=True, return_inverse=True)
+    order = np.lexsort((rng.random(len(first)), strata[first]))
+    part = np.empty(len(first), np.int64)
+    part[order] = (np.arange(len(first)) + rng.integers(count)) % count
+    return part[index]
+
+
+def weights(auxiliary: str, target: Codes, private: Codes, table: Table | None = None) -> Float32[np.ndarray, " n"]:
+    """
+    How much each row counts under an auxiliary distribution; the mean is 1.
+
+    `balanced` is #y / #(y, v): v independent of y, y as it is. `matched` is the `table` recorded with the checkpoint
+    over the table of these rows, or rows as they came where there is none; so is `paper`.
+    """
+    strata, classes = int(target.max(initial=0)) + 1, int(private.max(initial=0)) + 1
+    if table is not None:
+        strata, classes = table.shape
+    here = tabulate(target, private, strata, classes).astype(np.float64)
+    if auxiliary == DECIDING:
+        cell = here.sum(axis=1, keepdims=True) / np.maximum(here, 1)
+    elif auxiliary == "matched" and table is not None:
+        cell = table / np.maximum(here, 1)
+    else:
+        return np.ones(len(target), np.float32)
+    row = cell[target, private]
+    scaled: Float32[np.ndarray, " n"] = (row / max(row.mean(), np.finfo(float).tiny)).astype(np.float32)
+    return scaled
+
+
+def bins(values: Shaped[np.ndarray, " n"], count: int, name: str) -> tuple[Codes, tuple[str, ...]]:
+    """
+    Quantile bins of numbers, and their names.
+
+    Raises:
+        InputError: all numbers are the same.
+    """
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)[1:-1]))
+    edges = edges[(edges > values.min()) & (edges <= values.max())]
+    if not len(edges):
+        raise InputError(f"{name}: every row has the same value, {values[0]:g}: there is nothing to tell apart")
+    codes = np.searchsorted(edges, values, side="right").astype(np.int64)
+    ends = [f"{edge:.4g}" for edge in edges]
+    return codes, (f"< {ends[0]}", *(f"{a} to {b}" for a, b in pairwise(ends)), f">= {ends[-1]}")
+
+
+def bounded(table: Table, target: Codes, private: Codes, group: Codes) -> bool:
+    """Whether there are groups enough for bounds: 200 in all, and 10 in every scored cell."""
+    pairs = np.unique(np.stack([group, target, private]), axis=1)
+    groups = tabulate(pairs[1], pairs[2], *table.shape)
+    return len(np.unique(group)) >= GROUPS and bool((groups[table > 0] >= GROUPS_PER_CELL).all())

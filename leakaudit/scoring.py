@@ -1,0 +1,151 @@
+"""
+The right answers of the scored rows, and the figures of guesses about them.
+
+Scoring lives here once, for attackers, baselines, controls and reconstructions alike.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+
+from leakaudit import protocol, stats
+from leakaudit.finding import Figures
+from leakaudit.stats import LEVEL, Interval, Share, Table
+
+Codes = Int64[np.ndarray, " n"]
+Chances = Float32[np.ndarray, "n k"]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What guesses about the scored rows are held against."""
+
+    target: Codes
+    """Target stratum."""
+    private: Codes
+    strata: int
+    classes: int
+    group: Codes | None
+    """None where each row stands for itself."""
+    doubled: bool
+    """The guesses are cross-fitted."""
+    seed: int
+    """Of the bootstrap of the bits."""
+    usual: Int64[np.ndarray, " strata"] | None = None
+    """What an attacker that learned the target alone would name in each stratum; None: the commonest class here."""
+
+    def __len__(self) -> int:
+        """Count of rows."""
+        return len(self.target)
+
+    def take(self, rows: np.ndarray) -> "Answers":
+        """The answers of some rows, none of them served for fitting what is scored."""
+        group = None if self.group is None else self.group[rows]
+        part = self.target[rows], self.private[rows]
+        return Answers(*part, self.strata, self.classes, group, doubled=False, seed=self.seed, usual=self.usual)
+
+    @cached_property
+    def table(self) -> Table:
+        """Rows in each (target, private) cell."""
+        return stats.tabulate(self.target, self.private, self.strata, self.classes)
+
+    @cached_property
+    def scored(self) -> Bool[np.ndarray, " n"]:
+        """Rows in target classes with at least two private classes."""
+        rows: Bool[np.ndarray, " n"] = stats.covered(self.table)[self.target, self.private]
+        return rows
+
+    @cached_property
+    def majority(self) -> Int64[np.ndarray, " strata"]:
+        """What the target alone says of the private class, in each stratum."""
+        return self.table.argmax(axis=1) if self.usual is None else self.usual
+
+    @cached_property
+    def bounded(self) -> bool:
+        """Whether there are groups enough for bounds."""
+        rows = self.scored
+        table = np.where(stats.covered(self.table), self.table, 0)
+        return self.group is None or protocol.bounded(table, self.target[rows], self.private[rows], self.group[rows])
+
+    def guess(self, chances: Chances, *, restricted: bool = True) -> Codes:
+        """The likeliest class of each row, among those present in its target class if `restricted`."""
+        if restricted:
+            chances = np.where((self.table > 0)[self.target], chances, -1.0)
+        guess: Codes = chances.argmax(axis=1)
+        return guess
+
+    def excess(self, guess: Codes) -> float:
+        """E alone."""
+        return stats.excess(guess, self.target, self.private, self.strata, self.classes)
+
+    def share(self, guess: Codes, weights: Float64[np.ndarray, "strata classes"]) -> Share:
+        """A weighted mean over cells of the rows guessed right."""
+        cells = self.target * self.classes + self.private
+        return stats.share(guess == self.private, cells, weights.ravel(), self.group, doubled=self.doubled)
+
+    def advantage(self, guess: Codes) -> tuple[Share, float]:
+        """E as a share of hits and its stretch: E = 1 - stretch (1 - share)."""
+        weights, stretch = stats.excess_weights(self.table)
+        return self.share(guess, weights), stretch
+
+    def bits(self, chances: Chances) -> Interval | None:
+        """
+        Usable bits, H(v|y) minus the cross-entropy.
+
+        Guesses come from rows weighted so that v is independent of y; Bayes' rule with the table of (y, v) brings them
+        back. No chance is taken below half a row.
+        """
+        rows = self.scored
+        if not rows.any():
+            return None
+        table = np.where(stats.covered(self.table), self.table, 0)[self.target[rows]].astype(np.float64)
+        joint = np.maximum(chances[rows], 1e-12) * table
+        at = np.arange(len(joint)), self.private[rows]
+        floor = 0.5 / len(rows)
+        chance = np.maximum(joint[at] / joint.sum(axis=1), floor)
+        gain = np.log2(chance) - np.log2(table[at] / table.sum(axis=1))
+        group = None if self.group is None else self.group[rows]
+        return stats.bootstrap_mean(gain, group, np.random.default_rng(self.seed))
+
+    def p(self, guess: Codes, rng: np.random.Generator, draws: int) -> float:
+        """
+        One-sided p of E > 0.
+
+        Cross-fitted: z with the doubled variance. Split, or too few groups for a variance: permutation of the labels.
+        """
+        if self.doubled and self.bounded:
+            return stats.exceeds_zero(*self.advantage(guess))
+        rows = self.scored
+        group = None if self.group is None else self.group[rows]
+        part = guess[rows], self.target[rows], self.private[rows], group
+        return stats.permutation_p(*part, rng=rng, draws=draws, doubled=self.doubled)
+
+    def figures(self, guess: Codes, chances: Chances | None = None) -> Figures:
+        """All figures of these guesses; without `chances` there are no bits."""
+        excess, stretch = self.advantage(guess)
+        private = self.share(guess, stats.private_weights(self.table))
+        rows = self.scored
+        group = None if self.group is None else self.group[rows]
+        plain = stats.share((guess == self.private)[rows], np.zeros(rows.sum(), np.int64), np.ones(1), group)
+        low, high = (1 - stretch * (1 - bound) for bound in excess.bounds(LEVEL))
+        if not self.bounded:
+            low, high = 1 - stretch, 1.0
+        private_low, private_high = private.bounds(LEVEL) if self.bounded else (0.0, 1.0)
+        return Figures(
+            private_accuracy=private.interval,
+            accuracy=plain.interval,
+            balanced_accuracy=self.share(guess, stats.balanced_weights(self.table)).interval,
+            excess=stats.stretched(excess, stretch),
+            lower=low,
+            upper=high,
+            private_upper=private_high,
+            private_lower=private_low,
+            bits=None if chances is None else self.bits(chances),
+            follows_target=float((guess == self.majority[self.target])[rows].mean()),
+        )
+
+    def mde(self) -> float:
+        """Smallest detectable E of the actual cells."""
+        return stats.detectable(self.table, doubled=self.doubled)

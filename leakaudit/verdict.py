@@ -1,0 +1,121 @@
+"""
+The verdict rule: five words, each with its reason in words.
+
+    LEAK          detected, LCB > tau
+    DETECTED      detected, size against tau open (with the rows that would decide)
+    WITHIN        detected, UCB* <= tau, controls hold, all converged
+    NOT_FOUND     not detected, UCB* <= tau, MDE <= tau, controls hold, all converged
+    INCONCLUSIVE  otherwise, and wherever the MDE is above .20
+
+LCB is the one-sided 95 % lower bound of the nested winner. UCB* is the largest one-sided 95 % upper bound of any
+attacker: "every attacker is at or under tau" is an intersection-union test and needs no multiplicity correction.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+from leakaudit.protocol import GROUPS, GROUPS_PER_CELL, LARGEST_MDE, SUITE
+from leakaudit.stats import LEVEL, POWERED, balanced_rows
+
+Verdict = Literal["LEAK", "DETECTED", "INCONCLUSIVE", "WITHIN", "NOT_FOUND"]
+WORST_FIRST: tuple[Verdict, ...] = ("LEAK", "DETECTED", "INCONCLUSIVE", "WITHIN", "NOT_FOUND")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that the rule looks at, for one private attribute."""
+
+    tolerance: float
+    """Tau, on E."""
+    p: float
+    """Holm-adjusted over the attributes."""
+    excess: float
+    """E of the nested winner."""
+    error: float
+    """Standard error of E."""
+    lower: float
+    """LCB."""
+    upper: float
+    """UCB*."""
+    mde: float
+    rows: int
+    """Attack rows."""
+    off_majority: int
+    """Rows whose private class is not the majority one of their target class."""
+    classes: int
+    doubled: bool
+    """Cross-fitted."""
+    bounded: bool = True
+    """Groups enough for bounds, or no groups."""
+    failed: tuple[str, ...] = ()
+    """Controls that failed, in words."""
+    unconverged: tuple[str, ...] = ()
+    """Attackers that did not converge."""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A verdict."""
+
+    verdict: Verdict
+    reason: str
+    would_decide: int | None
+    """About how many rows of this mix would decide, where these do not."""
+
+
+def rule(e: Evidence) -> Ruling:
+    """The verdict on one attribute."""
+    tau = f"{e.tolerance:.2f}"
+    detected = e.p <= LEVEL
+    if e.mde > LARGEST_MDE:
+        mix = ceil(e.rows * (e.mde / min(e.tolerance, LARGEST_MDE)) ** 2)
+        even = balanced_rows(min(e.tolerance, LARGEST_MDE), e.classes, doubled=e.doubled)
+        return Ruling(
+            "INCONCLUSIVE",
+            f"too few rows in which target and private attribute disagree ({e.off_majority}; the smallest detectable "
+            f"E is {e.mde:.2f}); about {mix:,} rows of this mix, or {even:,} balanced within target, would decide",
+            mix,
+        )
+    doubts = [*e.failed, *([f"not converged: {', '.join(e.unconverged)}"] if e.unconverged else [])]
+    if detected and e.bounded and e.lower > e.tolerance:
+        but = f"; beware: {'; '.join(e.failed)}" if e.failed else ""
+        return Ruling("LEAK", f"E is at least {e.lower:.2f} (95 %), above the tolerance {tau}{but}", None)
+    if detected:
+        return _detected(e, tau, doubts)
+    if not e.bounded:
+        return Ruling("INCONCLUSIVE", f"nothing was detected ({spell(e.p)}), but {_FEW_GROUPS}", None)
+    if e.upper > e.tolerance:
+        more = ceil(e.rows * (e.upper / e.tolerance) ** 2)
+        words = f"nothing was detected ({spell(e.p)}), but E up to {e.upper:.2f} cannot be excluded (95 %)"
+        return Ruling("INCONCLUSIVE", f"{words}, above the tolerance {tau}; about {more:,} rows would decide", more)
+    if e.mde > e.tolerance:
+        more = ceil(e.rows * (e.mde / e.tolerance) ** 2)
+        words = f"nothing was detected, but the smallest detectable E is {e.mde:.2f}, above the tolerance {tau}"
+        return Ruling("INCONCLUSIVE", f"{words}; about {more:,} rows would decide", more)
+    if doubts:
+        return Ruling("INCONCLUSIVE", f"no absence can be concluded: {'; '.join(doubts)}", None)
+    words = f"no attacker of suite v{SUITE} exceeds {tau} (95 %); planted leaks of {2 * e.tolerance:.2f} were found"
+    return Ruling("NOT_FOUND", words, None)
+
+
+def _detected(e: Evidence, tau: str, doubts: list[str]) -> Ruling:
+    if not e.bounded:
+        return Ruling("DETECTED", f"a leak exists ({spell(e.p)}); its size is open: {_FEW_GROUPS}", None)
+    if e.upper > e.tolerance:
+        steps = POWERED * e.error / (e.excess - e.tolerance) if e.excess > e.tolerance else e.upper / e.tolerance
+        more = max(ceil(e.rows * steps**2), e.rows + 1)
+        words = f"a leak exists ({spell(e.p)}); whether it exceeds {tau} is open: E lies from {e.lower:.2f} to"
+        return Ruling("DETECTED", f"{words} {e.upper:.2f} (95 % each way); about {more:,} rows would decide", more)
+    if doubts:
+        words = f"a leak exists ({spell(e.p)}); that it stays within {tau} cannot be concluded"
+        return Ruling("DETECTED", f"{words}: {'; '.join(doubts)}", None)
+    return Ruling("WITHIN", f"a leak exists; no attacker of suite v{SUITE} exceeds {tau} (95 %)", None)
+
+
+_FEW_GROUPS = f"bounds need {GROUPS} groups, and {GROUPS_PER_CELL} in each (target, private) cell"
+
+
+def spell(p: float) -> str:
+    """A p-value as it is printed."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"  # noqa: PLR2004 (the last digit printed)
