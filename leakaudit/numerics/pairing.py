@@ -1,0 +1,117 @@
+"""
+Differences of two audits on the same rows: how far each figure's difference scatters, by bootstrap.
+
+Rows are drawn within their (target, private) cell, so that the mix of the data stays; grouped rows are drawn by whole
+groups. All draws are made at once from counts per cell or per group.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int64, UInt8
+
+DRAWS = 2000
+BLOCK = 100
+"""Draws of groups at a time: what is in memory is BLOCK x groups."""
+
+Counts = Float[np.ndarray, "draws cells"]
+Shape = tuple[int, int]
+Measure = Callable[[Counts, Counts, Shape], Float[np.ndarray, " draws"]]
+
+
+class Rows(NamedTuple):
+    """Rows that two audits both scored."""
+
+    target: Int64[np.ndarray, " n"]
+    private: Int64[np.ndarray, " n"]
+    group: Int64[np.ndarray, " n"] | None
+    """None where rows stand for themselves."""
+    hits: dict[str, UInt8[np.ndarray, "2 n"]]
+    """First and second audit's hits, by name."""
+
+
+def deviations(rows: Rows, hits: str, measures: tuple[Measure, ...]) -> list[Float[np.ndarray, " draws"]]:
+    """Second minus first of each measure over the draws, less its mean over them."""
+    keep = (rows.target >= 0) & (rows.private >= 0)
+    shape = (int(rows.target.max()) + 1, int(rows.private.max()) + 1)
+    cell = (rows.target * shape[1] + rows.private)[keep]
+    pair = rows.hits[hits][:, keep].astype(np.int64)
+    if rows.group is None:
+        count, first, second = _by_cell(cell, pair, shape)
+    else:
+        count, first, second = _by_group(cell, pair, shape, np.unique(rows.group[keep], return_inverse=True)[1])
+    changes = [measure(count, second, shape) - measure(count, first, shape) for measure in measures]
+    return [change - change.mean() for change in changes]
+
+
+def _by_cell(
+    cell: Int64[np.ndarray, " n"], pair: Int64[np.ndarray, "2 n"], shape: Shape
+) -> tuple[Counts, Counts, Counts]:
+    """
+    Rows, first's and second's hits in draws from each (target, private) cell's own four outcomes.
+
+    Two pseudo-rows per cell follow the pooled outcomes, as the protocol does for its variances: a cell of one row has
+    a spread too.
+    """
+    cells = shape[0] * shape[1]
+    kind = pair[0] * 2 + pair[1]
+    counts = np.bincount(cell * 4 + kind, minlength=cells * 4).reshape(cells, 4).astype(float)
+    rows = counts.sum(1)
+    pooled = counts.sum(0) / counts.sum()
+    chances = (counts + 2 * pooled) / (rows + 2)[:, None]
+    drawn = np.random.default_rng(0).multinomial(rows.astype(np.int64), chances, size=(DRAWS, cells)).astype(float)
+    return np.broadcast_to(rows, (DRAWS, cells)), drawn[..., 2] + drawn[..., 3], drawn[..., 1] + drawn[..., 3]
+
+
+def _by_group(
+    cell: Int64[np.ndarray, " n"],
+    pair: Int64[np.ndarray, "2 n"],
+    shape: Shape,
+    cluster: Int64[np.ndarray, " n"],
+) -> tuple[Counts, Counts, Counts]:
+    """The same in draws of whole groups."""
+    cells, groups = shape[0] * shape[1], int(cluster.max()) + 1
+    place = cluster * cells + cell
+    table = np.concatenate(
+        [
+            np.bincount(place, weights=weights, minlength=groups * cells).reshape(groups, cells)
+            for weights in (None, pair[0], pair[1])
+        ],
+        axis=1,
+    ).astype(float)
+    generator = np.random.default_rng(0)
+    chances = np.full(groups, 1 / groups)
+    blocks = [generator.multinomial(groups, chances, size=BLOCK) @ table for _ in range(DRAWS // BLOCK)]
+    rows, first, second = np.split(np.concatenate(blocks), 3, axis=1)
+    return rows, first, second
+
+
+def _recalls(rows: Counts, hits: Counts, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+    rows, hits = rows.reshape(-1, *shape), hits.reshape(-1, *shape)
+    return rows, np.divide(hits, rows, out=np.zeros_like(hits), where=rows > 0)
+
+
+def excess(rows: Counts, hits: Counts, shape: Shape) -> Float[np.ndarray, " draws"]:
+    """E: sum over target classes of pi_y (BA_y - 1/C_y) / (1 - 1/C_y)."""
+    rows, recall = _recalls(rows, hits, shape)
+    classes = (rows > 0).sum(-1)
+    chance = 1 / np.maximum(classes, 2)
+    above = (recall.sum(-1) / np.maximum(classes, 1) - chance) / (1 - chance)
+    weight = rows.sum(-1) * (classes > 1)
+    return (weight * above).sum(-1) / np.maximum(weight.sum(-1), 1)  # type: ignore[no-any-return]
+
+
+def private_accuracy(rows: Counts, hits: Counts, shape: Shape) -> Float[np.ndarray, " draws"]:
+    """Mean recall over private classes, rows weighted so that the attribute is independent of the target."""
+    rows, recall = _recalls(rows, hits, shape)
+    scored = ((rows > 0).sum(-1, keepdims=True) > 1) & (rows > 0)
+    weight = rows.sum(-1, keepdims=True) * scored
+    per_class = (weight * recall).sum(-2) / np.maximum(weight.sum(-2), 1)
+    return per_class.sum(-1) / np.maximum((weight.sum(-2) > 0).sum(-1), 1)  # type: ignore[no-any-return]
+
+
+def accuracy(rows: Counts, hits: Counts, shape: Shape) -> Float[np.ndarray, " draws"]:
+    """Plain share of hits."""
+    assert rows.shape[-1] == shape[0] * shape[1]
+    return hits.sum(-1) / rows.sum(-1)  # type: ignore[no-any-return]
