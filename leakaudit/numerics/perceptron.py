@@ -5,8 +5,9 @@ AdamW is that of Loshchilov and Hutter, "Decoupled weight decay regularization",
 Smith and Topin, "Super-convergence", 2018. Each network has its own labels, row weights and held-out rows, and keeps
 the weights with the lowest held-out loss it met.
 
-A network may be conditioned on a known class (the target class): its hidden units are then shifted and scaled per
-class, h = relu((x W + b) * (1 + G[class]) + U[class]), so that one unit can look for opposite signs in two classes.
+Networks may be conditioned on a known class (the target class). Their hidden units are then shifted and scaled per
+class, h = relu((x W + b) * (1 + G[class]) + U[class]), so that one unit can look for opposite signs in two classes,
+and each class has a hyperplane of its own on the leading inputs beside the hidden layer.
 """
 
 from dataclasses import dataclass
@@ -14,34 +15,62 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+from torch.nn.functional import one_hot
+
+CROSSED = 16
+"""Leading inputs on which each stratum has a hyperplane of its own."""
 
 
 @dataclass(frozen=True)
 class Networks:
-    """Parameters of p networks, hidden width h, c classes, s strata to be conditioned on."""
+    """Parameters of p networks, hidden width h, c classes, conditioned on s strata (none: 0)."""
 
     first: Float[Tensor, "p r h"]
     bias: Float[Tensor, "p h"]
-    gain: Float[Tensor, "p s h"]
-    shift: Float[Tensor, "p s h"]
     second: Float[Tensor, "p h c"]
     offset: Float[Tensor, "p c"]
+    gain: Float[Tensor, "p s h"]
+    shift: Float[Tensor, "p s h"]
+    skip: Float[Tensor, "p sq c"]
+    """The hyperplane of each stratum."""
 
-    def tensors(self) -> list[Tensor]:
-        """All parameters."""
-        return [self.first, self.bias, self.gain, self.shift, self.second, self.offset]
-
-    def hidden(self, x: Tensor, strata: Tensor) -> tuple[Tensor, Tensor]:
-        """Pre-activations before conditioning, and the hidden layer: (p, n, h) each."""
-        p, r, h = self.first.shape
-        flat = x @ self.first.transpose(0, 1).reshape(r, p * h)
-        raw = flat.view(len(x), p, h).transpose(0, 1) + self.bias[:, None]
-        return raw, torch.relu(raw * (1 + self.gain[:, strata]) + self.shift[:, strata])
+    @property
+    def strata(self) -> int:
+        """Count of classes that the networks are conditioned on."""
+        return self.gain.shape[1]
 
     def logits(self, x: Float[Tensor, "n r"], strata: Int64[Tensor, " n"]) -> Float[Tensor, "p n c"]:
         """One logit per class."""
-        _, hidden = self.hidden(x, strata)
-        return torch.baddbmm(self.offset[:, None], hidden, self.second)
+        hot = one_hot(strata, self.strata).to(x.dtype) if self.strata else x
+        return self.out(self.hidden(self.raw(x), hot), self.crossed(x, hot))
+
+    def raw(self, x: Tensor) -> Tensor:
+        """What the hidden units see before conditioning: (p, n, h)."""
+        p, r, h = self.first.shape
+        flat = x @ self.first.transpose(0, 1).reshape(r, p * h)
+        return flat.view(len(x), p, h).transpose(0, 1) + self.bias[:, None]
+
+    def hidden(self, raw: Tensor, hot: Tensor) -> Tensor:
+        """The hidden layer: (p, n, h)."""
+        if self.strata:
+            raw = torch.addcmul(hot @ self.shift, raw, hot @ self.gain + 1)
+        return torch.relu(raw)
+
+    def crossed(self, x: Tensor, hot: Tensor) -> Tensor:
+        """The leading inputs, each in the columns of its row's stratum and zero elsewhere: (n, s q)."""
+        if not self.strata:
+            return x
+        q = self.skip.shape[1] // self.strata
+        return (hot[:, :, None] * x[:, None, :q]).reshape(len(x), self.strata * q)
+
+    def out(self, hidden: Tensor, crossed: Tensor) -> Tensor:
+        """Logits from the hidden layer and the crossed inputs: (p, n, c)."""
+        logits = torch.baddbmm(self.offset[:, None], hidden, self.second)
+        if self.strata:
+            p, sq, c = self.skip.shape
+            flat = crossed @ self.skip.transpose(0, 1).reshape(sq, p * c)
+            logits = logits + flat.view(len(crossed), p, c).transpose(0, 1)
+        return logits
 
 
 @dataclass(frozen=True)
@@ -54,7 +83,7 @@ class Trained:
     best: Int64[Tensor, " p"]
     """The epoch it was met in, counted from 1."""
     settled: Bool[Tensor, " p"]
-    """Whether the last tenth of the epochs lowered the held-out loss by less than 1 % of what all epochs did."""
+    """Whether the last fifth of the epochs lowered the held-out loss by less than 0.01 nats."""
 
 
 def train(
@@ -63,9 +92,9 @@ def train(
     labels: Int64[Tensor, "p n"],
     weights: Float[Tensor, "p n"],
     outside: Bool[Tensor, "p n"],
-    conditioned: Bool[Tensor, " p"],
     classes: int,
     *,
+    conditioned: int,
     generator: torch.Generator,
     width: int,
     epochs: int,
@@ -73,98 +102,105 @@ def train(
     rate: float,
     decay: float,
 ) -> Trained:
-    """Train on the rows not `outside`, choose the epoch on those that are."""
+    """
+    Train on the rows not `outside`, choose the epoch on those that are; rows with label -1 count in neither.
+
+    `conditioned` is the count of strata the networks are conditioned on, 0 for none.
+    """
     p, n = labels.shape
-    strata_count = int(strata.max()) + 1 if n else 1
     counts = weights * (labels >= 0)
-    inner = counts * ~outside
-    inner = inner / (inner.sum(1, keepdim=True) / n).clamp_min(1e-12)
-    outer = counts * outside
-    outer = outer / outer.sum(1, keepdim=True).clamp_min(1e-12)
+    inner = _normal(counts * ~outside) * n
+    outer = _normal(counts * outside)
     truth = labels.clamp_min(0)
-    networks = _initial(p, x.shape[1], width, classes, strata_count, inner, truth, generator, x)
-    parameters = networks.tensors()
-    decays = (decay, 0.0, decay, decay, decay, 0.0)
-    state = [(torch.zeros_like(t), torch.zeros_like(t)) for t in parameters]
-    mask = conditioned.to(x.dtype)[:, None, None]
-    kept = [t.clone() for t in parameters]
-    lowest = x.new_full((p,), torch.inf)
-    best = torch.zeros(p, dtype=torch.int64, device=x.device)
-    history: list[Tensor] = []
-    steps = epochs * max(1, -(-n // batch))
-    done = 0
+    networks, flat, matrices = _flat(_initial(x, truth, inner, classes, conditioned, width, generator))
+    mean, square, kept = torch.zeros_like(flat), torch.zeros_like(flat), flat.clone()
+    lowest, best = x.new_full((p,), torch.inf), torch.zeros(p, dtype=torch.int64, device=x.device)
+    history = []
+    steps, done = epochs * max(1, -(-n // batch)), 0
     for epoch in range(1, epochs + 1):
-        order = torch.randperm(n, generator=generator).to(x.device)
-        for rows in order.split(batch):
+        for rows in torch.randperm(n, generator=generator).to(x.device).split(batch):
             done += 1
-            gradients = _gradients(networks, x[rows], strata[rows], truth[:, rows], inner[:, rows], mask)
-            _adamw(parameters, gradients, state, decays, rate * _cycle(done / steps), done)
+            gradient = torch.cat(_gradients(networks, x[rows], strata[rows], truth[:, rows], inner[:, rows]), 1)
+            _adamw(flat, gradient, mean, square, rate * _cycle(done / steps), decay * matrices, done)
         loss = _loss(networks.logits(x, strata), truth, outer)
-        history.append(torch.minimum(loss, history[-1]) if history else loss)
         better = loss < lowest
         lowest, best = torch.where(better, loss, lowest), torch.where(better, epoch, best)
-        for store, now in zip(kept, parameters, strict=True):
-            store[better] = now[better]
-    tail = history[max(0, int(0.9 * epochs) - 1)] - history[-1]
-    settled = tail <= 0.01 * (history[0] - history[-1]).clamp_min(1e-3)
-    return Trained(Networks(*kept), lowest, best, settled)
+        history.append(lowest)
+        kept = torch.where(better[:, None], flat, kept)
+    settled = history[max(0, int(0.8 * epochs) - 1)] - lowest < 0.01
+    flat.copy_(kept)
+    return Trained(networks, lowest, best, settled & torch.isfinite(lowest))
 
 
-def _initial(
-    p: int, r: int, h: int, c: int, s: int, inner: Tensor, truth: Tensor, generator: torch.Generator, x: Tensor
-) -> Networks:
+def _normal(counts: Tensor) -> Tensor:
+    return counts / counts.sum(1, keepdim=True).clamp_min(1e-12)
+
+
+def _initial(x: Tensor, truth: Tensor, inner: Tensor, c: int, s: int, h: int, generator: torch.Generator) -> Networks:
+    """Random directions of unit output variance, outputs near the log of the class shares."""
+
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator).to(x)
 
-    size = float(x.square().sum(1).mean().clamp_min(1e-12)) if len(x) else 1.0
-    prior = x.new_zeros(p, c).scatter_add_(1, truth, inner)
-    prior = prior / prior.sum(1, keepdim=True).clamp_min(1e-12)
+    p, r = len(truth), x.shape[1]
+    size = float(x.square().sum(1).mean()) or 1.0
+    prior = _normal(x.new_zeros(p, c).scatter_add_(1, truth, inner))
     return Networks(
         normal(p, r, h) * (2.0 / size) ** 0.5,
         normal(p, h) * 0.1,
-        x.new_zeros(p, s, h),
-        x.new_zeros(p, s, h),
         normal(p, h, c) * h**-0.5 * 0.1,
         prior.clamp_min(1e-7).log(),
+        x.new_zeros(p, s, h),
+        x.new_zeros(p, s, h),
+        x.new_zeros(p, s * min(r, CROSSED), c),
     )
 
 
-def _gradients(net: Networks, x: Tensor, strata: Tensor, truth: Tensor, weights: Tensor, mask: Tensor) -> list[Tensor]:
+def _gradients(net: Networks, x: Tensor, strata: Tensor, truth: Tensor, weights: Tensor) -> list[Tensor]:
+    """Of the mean weighted cross-entropy, in the order of `Networks`, (p, -1) each."""
     p, b = truth.shape
     r, h = net.first.shape[1:]
-    raw, hidden = net.hidden(x, strata)
-    out = torch.baddbmm(net.offset[:, None], hidden, net.second).softmax(2)
+    hot = one_hot(strata, net.strata).to(x.dtype) if net.strata else x
+    raw, crossed = net.raw(x), net.crossed(x, hot)
+    hidden = net.hidden(raw, hot)
+    out = net.out(hidden, crossed).softmax(2)
     out.scatter_add_(2, truth.unsqueeze(2), out.new_full((p, b, 1), -1.0))
     out *= (weights / b).unsqueeze(2)
-    second = hidden.transpose(1, 2) @ out
-    back = (out @ net.second.transpose(1, 2)) * (hidden > 0)
-    onehot = torch.nn.functional.one_hot(strata, net.gain.shape[1]).to(x.dtype)
-    shift = onehot.T @ back * mask
-    gain = onehot.T @ (back * raw) * mask
-    back = back * (1 + net.gain[:, strata])
+    back = torch.bmm(out, net.second.transpose(1, 2)).mul_(hidden > 0)
+    second, offset = torch.bmm(hidden.transpose(1, 2), out), out.sum(1)
+    conditioning = []
+    if net.strata:
+        skip = (crossed.T @ out.transpose(0, 1).reshape(b, -1)).view(-1, p, out.shape[2]).transpose(0, 1)
+        conditioning = [hot.T @ (back * raw), hot.T @ back, skip]
+        back = back * (hot @ net.gain + 1)
     first = (x.T @ back.transpose(0, 1).reshape(b, p * h)).view(r, p, h).transpose(0, 1)
-    return [first, back.sum(1), gain, shift, second, out.sum(1)]
+    return [part.reshape(p, -1) for part in (first, back.sum(1), second, offset, *conditioning)]
 
 
-def _adamw(
-    parameters: list[Tensor],
-    gradients: list[Tensor],
-    state: list[tuple[Tensor, Tensor]],
-    decays: tuple[float, ...],
-    rate: float,
-    step: int,
-) -> None:
-    for now, gradient, (mean, square), decay in zip(parameters, gradients, state, decays, strict=True):
-        mean.lerp_(gradient, 0.1)
-        square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-        now.mul_(1 - rate * decay)
-        root = square.sqrt().mul_((1 - 0.999**step) ** -0.5).add_(1e-8)
-        now.addcdiv_(mean, root, value=-rate / (1 - 0.9**step))
+def _flat(net: Networks) -> tuple[Networks, Tensor, Tensor]:
+    """The networks as views of one (p, parameters) tensor, and where in it matrices lie, which decay: biases do not."""
+    parts = [net.first, net.bias, net.second, net.offset, net.gain, net.shift, net.skip]
+    flat = torch.cat([part.flatten(1) for part in parts], 1)
+    views = [
+        view.view(part.shape)
+        for view, part in zip(flat.split([part[0].numel() for part in parts], 1), parts, strict=True)
+    ]
+    matrix = torch.cat([torch.full_like(part[0].flatten(), float(at not in (1, 3))) for at, part in enumerate(parts)])
+    return Networks(*views), flat, matrix
+
+
+def _adamw(flat: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, rate: float, decay: Tensor, step: int) -> None:
+    """One step in place."""
+    mean.lerp_(gradient, 0.1)
+    square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+    flat.mul_(1 - rate * decay)
+    root = square.sqrt().mul_((1 - 0.999**step) ** -0.5).add_(1e-8)
+    flat.addcdiv_(mean, root, value=-rate / (1 - 0.9**step))
 
 
 def _cycle(share: float) -> float:
-    """Linear warm-up over the first third, then linear to zero."""
-    return min(share / 0.3, (1 - share) / 0.7 + 1e-3)
+    """Linear warm-up over the first 30 % of the steps, then linear to zero."""
+    return min(share / 0.3, (1 - share) / 0.7)
 
 
 def _loss(logits: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
