@@ -1,0 +1,255 @@
+"""
+Text for a terminal: the verdict in words, then the table that proves it.
+
+`render` writes no escape codes, so that words come before colour; `style` adds the only two there are, for a terminal
+that wants them: LEAK is red, and the row that decides is bold.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from leakaudit.finding import Figures
+from leakaudit.render import Comparison, Report, _tame, _words
+from leakaudit.render._words import Entry
+
+BAR = 24
+"""Columns of a drawn E where the terminal has room."""
+WIDE = 100
+FIGURES = {
+    "private_accuracy": "{private} named right, %",
+    "excess": "excess advantage E",
+    "target_accuracy": "{target} named right, %",
+}
+
+
+def render(report: Report, *, width: int) -> str:
+    """The report as text of at most `width` columns, without escape codes."""
+    width = max(60, min(width, 120))
+    tamed = _tame.tame(report)
+    console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False, emoji=False, markup=False)
+    found = _words.entries(tamed)
+    for part in _compared(tamed, found, width) if len(tamed.audits) > 1 else _alone(found, width):
+        console.print(part)
+    for part in _ending(tamed, found):
+        console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    lines = [line.rstrip() for line in console.file.getvalue().split("\n")]
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def style(text: str) -> str:
+    """The text with the word LEAK in red and the deciding rows in bold."""
+    lines = [
+        f"\033[1m{line}\033[0m" if re.search(r"(, decides$|: decides )", line) else line for line in text.split("\n")
+    ]
+    return "\n".join(re.sub(r"^(LEAK)\b", "\033[1;31m\\1\033[0m", line) for line in lines)
+
+
+def _alone(found: Sequence[Entry], width: int) -> Iterator[Text | Table | Padding]:
+    for entry in found:
+        part, figures = entry.attribute, entry.attribute.figures
+        yield Text(f"{part.verdict}   {_words.clause(entry)}\n")
+        before, share, after = _words.says(entry)
+        accuracy = _words.bounds(figures.private_accuracy, of="%")
+        yield _prose(f"{before}{share}{after.replace(';', f' {accuracy};', 1)}")
+        tolerance = _words.three(entry.audit.tolerance)
+        yield _prose(
+            f"Excess advantage E {_e(figures)}, {_words.beyond(entry)}; tolerance τ {tolerance}."
+            f" The smallest tolerance that this audit could pass: {_words.three(part.upper)}."
+        )
+        yield _prose(f"Reason: {part.reason}.".replace("..", "."))
+        yield _prose(f"Limits: {_words.limits(entry)}\n")
+        yield Padding(_attackers(entry, width), (0, 0, 0, 2))
+        yield Text("")
+
+
+def _attackers(entry: Entry, width: int) -> Table:
+    wide = width >= WIDE
+    table = _table()
+    table.add_column("attacker", no_wrap=True, max_width=30 if wide else 18)
+    table.add_column("labels", no_wrap=True, max_width=10)
+    table.add_column("acc. %", justify="right")
+    table.add_column("E [95 %]", no_wrap=True)
+    if wide:
+        table.add_column(_axis(entry.audit.tolerance), no_wrap=True)
+        table.add_column("bits", justify="right")
+    table.add_column("E vs τ", no_wrap=True)
+    for row in _words.rows(entry):
+        figures = row.figures
+        bits = _words.figure(figures.bits.value, "bits") if figures.bits else ""
+        drawn = (_bar(figures.excess.value, entry.audit.tolerance), bits) if wide else ()
+        chosen = _words.strongest(entry.attribute) if row.decides else row.attacker
+        accuracy = _words.percent(figures.private_accuracy.value)
+        table.add_row(*_texts(chosen, row.auxiliary, accuracy, _e(figures), *drawn, row.against))
+    return table
+
+
+def _compared(report: Report, found: Sequence[Entry], width: int) -> Iterator[Text | Table | Padding]:
+    names = dict(
+        zip([audit.name for audit in report.audits], _words.short([a.name for a in report.audits]), strict=True)
+    )
+    for private, group in _words.questions(report):
+        table = _table()
+        for column in ("", "", f"{private} named right", "E [95 %]"):
+            table.add_column(column, no_wrap=True)
+        for entry in group:
+            figures = entry.attribute.figures
+            read = f"{_words.percent(figures.private_accuracy.value)} % "
+            read += _words.bounds(figures.private_accuracy, of="%")
+            table.add_row(*_texts(entry.attribute.verdict, entry.audit.name, read, _e(figures)))
+        yield table
+        yield Text("")
+        for comparison in (part for part in report.comparisons if part.private == private):
+            yield _prose(_words.told(comparison, names))
+        yield _prose(f"Guessing names {_words.percent(1 / len(group[0].attribute.classes))} %. {_cannot(group)}\n")
+        yield Padding(_bars(group, width), (0, 0, 1, 2))
+        for comparison in (part for part in report.comparisons if part.private == private):
+            yield Padding(_differences(comparison, names, group[0], width), (0, 0, 1, 2))
+        yield Padding(_beside(group), (0, 0, 1, 2))
+    for entry in found:
+        yield _prose(f"{entry.name}, {entry.attribute.private}: {entry.attribute.reason}.".replace("..", "."))
+    yield Text("")
+
+
+def _beside(group: Sequence[Entry]) -> Table:
+    """E of every attacker and every baseline, one column per model."""
+    table = _table()
+    table.add_column("E by attacker and labels", no_wrap=True, max_width=34)
+    for entry in group:
+        table.add_column(entry.name, justify="right", no_wrap=True, max_width=14)
+    columns = [
+        {f"{row.attacker}, {row.auxiliary}": row.figures for row in _words.rows(entry) if not row.decides}
+        | {
+            f"from {_words.SEES.get(one.baseline, (one.baseline,))[0]}": one.figures
+            for one in entry.attribute.baselines
+            if one.figures is not None
+        }
+        for entry in group
+    ]
+    chosen = [_words.three(entry.attribute.figures.excess.value) for entry in group]
+    table.add_row(*_texts("chosen on held-out rows: decides", *chosen))
+    for label in dict.fromkeys(label for column in columns for label in column):
+        cells = [_words.three(column[label].excess.value) if label in column else "" for column in columns]
+        table.add_row(*_texts(label, *cells))
+    return table
+
+
+def _cannot(group: Sequence[Entry]) -> str:
+    limits = sorted({_words.limits(entry).split(". ")[0] for entry in group})
+    return f"Cannot be told: whether the method or the training seed did it. Limits: {limits[0]}; figures are floors."
+
+
+def _bars(group: Sequence[Entry], width: int) -> Table:
+    table, size = _table(), max(24, min(width - 48, 50))
+    table.add_column("E, strongest attacker", no_wrap=True, max_width=30)
+    table.add_column(_axis(group[0].audit.tolerance, size), no_wrap=True)
+    table.add_column("")
+    for entry in group:
+        value = entry.attribute.figures.excess.value
+        table.add_row(*_texts(entry.name, _bar(value, entry.audit.tolerance, size), _words.three(value)))
+    return table
+
+
+def _differences(comparison: Comparison, names: dict[str, str], entry: Entry, width: int) -> Table:
+    table = _table()
+    rows = f"same {comparison.rows} rows" if comparison.paired else "unpaired"
+    first, second = names[comparison.first], names[comparison.second]
+    table.add_column(rows, no_wrap=True)
+    table.add_column(first, justify="right", no_wrap=True, max_width=14)
+    table.add_column(second, justify="right", no_wrap=True, max_width=14)
+    table.add_column("difference [95 %]", no_wrap=True)
+    table.add_column("the data can tell" if width >= WIDE else "can tell")
+    words = {"private": entry.attribute.private, "target": entry.audit.utility.target if entry.audit.utility else ""}
+    for part in comparison.differences:
+        unit = "E" if part.figure == "excess" else "%"
+        change = part.difference
+        sign = "+" if change.value > 0 else ""
+        shown = f"{sign}{_words.figure(change.value, unit)} {_words.bounds(change, of=unit)}"
+        figures = (_words.figure(part.first, unit), _words.figure(part.second, unit))
+        better = "reads more" if part.figure == "target_accuracy" else "leaks less"
+        upper = second if (change.value > 0) == (part.figure == "target_accuracy") else first
+        tells = f"yes, {upper} {better}" if _words.can_tell(change) else "no"
+        table.add_row(*_texts(FIGURES[part.figure].format(**words), *figures, shown, tells))
+    return table
+
+
+def _ending(report: Report, found: Sequence[Entry]) -> Iterator[Padding]:
+    table = _table()
+    table.show_header = False
+    table.add_column(no_wrap=True)
+    table.add_column()
+    if len(report.audits) == 1:
+        lines = [(line, entry.attribute.private) for entry in found for line in _lines(entry)]
+        for (label, words), private in lines:
+            table.add_row(*_texts(label, f"{private}: {words}" if len(found) > 1 else words))
+    said, controls = _words.papers_said(found), _words.controls_said(found)
+    table.add_row(*_texts("Controls", controls))
+    if said:
+        table.add_row(*_texts("Papers", f"{said} Kept for comparison, never decides."))
+    table.add_row(*_texts("Not tested", _words.not_tested(report.audits[0])))
+    for gate in report.gates:
+        table.add_row(*_texts("Gate", f"{gate.gate}: {gate.outcome}, {gate.reason}"))
+    yield Padding(table, (0, 0, 0, 2))
+
+
+def _lines(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Labels and words of what is said of every entry."""
+    part = entry.attribute
+    seen = [
+        f"{_words.SEES.get(one.baseline, (one.baseline,))[0]} {_words.three(one.figures.excess.value)}"
+        for one in part.baselines
+        if one.figures
+    ]
+    share = _words.still(part)
+    if seen:
+        still = f"; {_words.percent(share)} % of what the input holds still leaks" if share is not None else ""
+        yield "Baselines", f"E from {', '.join(seen)}{still}"
+    if entry.audit.utility:
+        yield "Task", _words.utility_said(entry.audit.utility)
+    if part.reconstruction:
+        read = part.reconstruction.private.private_accuracy
+        yield "Rebuilt", f"{_words.percent(read.value)} % {_words.bounds(read, of='%')} named from rebuilt images"
+    yield "Detected", f"{_words.p_value(part.p)}; smallest detectable E {_words.three(part.mde)}"
+
+
+def _e(figures: Figures) -> str:
+    return f"{_words.three(figures.excess.value)} {_words.bounds(figures.excess)}"
+
+
+def _bar(value: float, tolerance: float, size: int = BAR) -> str:
+    """E from 0 to 1, with the tolerance where it lies."""
+    end, mark = _place(value, size), _place(tolerance, size)
+    cells = ["━" if i < end else " " for i in range(size)]
+    cells[mark] = "┊"
+    cells[end] = "●"
+    return "".join(cells)
+
+
+def _axis(tolerance: float, size: int = BAR) -> str:
+    cells = [" "] * size
+    cells[-1] = "1"
+    cells[_place(tolerance, size)] = "τ"
+    cells[0] = "0"
+    return "".join(cells)
+
+
+def _place(value: float, size: int) -> int:
+    return round(max(0.0, min(1.0, value)) * (size - 1))
+
+
+def _table() -> Table:
+    return Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="", expand=False)
+
+
+def _texts(*cells: str) -> tuple[Text, ...]:
+    return tuple(Text(cell) for cell in cells)
+
+
+def _prose(words: str) -> Padding:
+    return Padding(Text(words), (0, 0, 0, 2))
