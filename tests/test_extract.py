@@ -1,0 +1,316 @@
+"""Extraction is the network's own numbers, whole shards or none, and goes on where it was stopped."""
+
+import resource
+import subprocess
+import sys
+import textwrap
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from leakaudit import embeddings, extract, store
+from leakaudit.catalog import Call
+from leakaudit.dataset import Dataset, Labels, Pixels, identify
+from leakaudit.embeddings import SHARD, Embeddings
+from leakaudit.encoder import Encoder
+from leakaudit.errors import InputError, RefusedError
+
+SMALL = Call("simple-convnet", {"kernel": 1, "width": 2})
+
+
+def dataset(rows: int, shape: tuple[int, int, int] = (3, 8, 8), seed: int = 0) -> Dataset:
+    """Random pixels with one class column and one of numbers."""
+    chance = np.random.default_rng(seed)
+    return Dataset(
+        name="noise",
+        split="test",
+        images=Pixels(chance.integers(0, 256, size=(rows, *shape), dtype=np.uint8)),
+        columns={
+            "v": Labels(chance.integers(-1, 2, size=rows), ("a", "b")),
+            "age": Labels(chance.random(rows).astype(np.float32)),
+        },
+        ids=identify("noise", np.arange(rows)),
+        mean=(0.5, 0.4, 0.3)[: shape[0]],
+        std=(0.2, 0.3, 0.4)[: shape[0]],
+        group=np.arange(rows) // 3,
+        groups="person",
+        notes=("made up",),
+    )
+
+
+def encoder(data: Dataset, seed: int = 0, backbone: Call = SMALL) -> Encoder:
+    """Fresh weights for those images."""
+    return Encoder("fresh", "random-init", backbone, 4, data.images.shape, data.mean, data.std, None, seed)
+
+
+def finish(steps: Generator[Any, None, Embeddings]) -> tuple[list[extract.Shard], Embeddings]:
+    """All records and the result."""
+    seen = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as stop:
+            return seen, stop.value
+
+
+def run(home: Path, data: Dataset, source: Encoder | None = None, batch_size: int = 256) -> Embeddings:
+    """The result alone."""
+    source = source or encoder(data)
+    return finish(extract.extract(source, data, store=home, device="cpu", batch_size=batch_size))[1]
+
+
+def test_embeddings_are_the_networks_own(tmp_path: Path) -> None:
+    """Bottleneck and logits are those of the plain forward pass on (x / 255 - mean) / std."""
+    data = dataset(50)
+    source = encoder(data)
+    network, layer = extract._network(source)
+    found = run(tmp_path, data, batch_size=16)
+    mean, std = (torch.tensor(part).view(1, 3, 1, 1) for part in (data.mean, data.std))
+    with torch.no_grad():
+        logits = network.eval()((torch.from_numpy(data.images.batch(np.arange(50))) / 255 - mean) / std)
+        again = network.get_submodule(layer)(torch.from_numpy(found.z))
+    torch.testing.assert_close(torch.from_numpy(found.logits), logits)
+    torch.testing.assert_close(again, logits)
+
+
+def test_what_is_known_of_a_row_comes_back(tmp_path: Path) -> None:
+    """Labels, identities, groups and notes are those of the data set."""
+    data = dataset(50)
+    found = run(tmp_path, data)
+    for name, labels in data.columns.items():
+        np.testing.assert_array_equal(found.column(name).values, labels.values)
+        assert found.column(name).classes == labels.classes
+    np.testing.assert_array_equal(found.ids, data.ids)
+    np.testing.assert_array_equal(found.group, data.group)
+    assert (found.groups, found.notes, found.origin.data) == ("person", ("made up",), "noise")
+    assert found.origin.fingerprint == data.fingerprint
+
+
+def test_a_second_run_only_reads(tmp_path: Path) -> None:
+    """Finished embeddings are read back, the same to the bit, without a step."""
+    data = dataset(50)
+    first_steps, first = finish(extract.extract(encoder(data), data, store=tmp_path, device="cpu", batch_size=9))
+    steps, second = finish(extract.extract(encoder(data), data, store=tmp_path, device="cpu", batch_size=9))
+    assert ([step.done for step in first_steps], steps) == ([50], [])
+    assert first.sha256 == second.sha256
+
+
+@pytest.mark.parametrize("change", ["weights", "data", "mean", "knob"])
+def test_another_model_or_data_set_has_another_place(tmp_path: Path, change: str) -> None:
+    """Nothing is taken from the cache that was not made by this model from these rows in this way."""
+    data = dataset(20)
+    source = encoder(data)
+    run(tmp_path, data, source)
+    if change == "weights":
+        source = replace(source, seed=1)
+    elif change == "data":
+        data = dataset(20, seed=1)
+        data = replace(data, columns={"v": Labels(data.column("v").values, ("a", "b"))})
+    elif change == "mean":
+        source = replace(source, mean=(0.0, 0.0, 0.0))
+    else:
+        source = replace(source, backbone=Call("simple-convnet", {"kernel": 1, "width": 3}))
+    run(tmp_path, data, source)
+    assert len(list((tmp_path / "embeddings").iterdir())) == 2
+
+
+def test_the_global_generator_is_left_alone(tmp_path: Path) -> None:
+    """Fresh weights come from the encoder's own seed, whatever was drawn before, and nothing else changes."""
+    data = dataset(20)
+    torch.manual_seed(5)
+    first = run(tmp_path / "a", data)
+    after = torch.rand(1)
+    torch.manual_seed(5)
+    assert torch.rand(1) == after
+    assert run(tmp_path / "b", data).sha256 == first.sha256
+
+
+KILLED = """
+    import sys
+    from pathlib import Path
+    sys.path.insert(0, {tests!r})
+    import test_extract as t
+    data = t.dataset({rows})
+    for shard in t.extract.extract(t.encoder(data), data, store=Path({home!r}), device="cpu", batch_size=512):
+        print(shard.done, flush=True)
+"""
+
+
+def test_a_killed_extraction_goes_on_where_it_stopped(tmp_path: Path, environment: dict[str, str]) -> None:
+    """After SIGKILL whole shards are kept, the rest is made, and the result is that of an uninterrupted run."""
+    rows = 3 * SHARD + 5
+    script = textwrap.dedent(KILLED.format(tests=str(Path(__file__).parent), rows=rows, home=str(tmp_path / "a")))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert int(process.stdout.readline()) == SHARD
+        process.kill()
+    data = dataset(rows)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("shard-*.safetensors")}
+    assert 1 <= len(kept) < 4
+    assert not list(tmp_path.rglob("manifest.json"))
+    found = run(tmp_path / "a", data, batch_size=512)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert found.sha256 == run(tmp_path / "b", data, batch_size=512).sha256
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.fixture
+def halfway(tmp_path: Path) -> tuple[Dataset, Path]:
+    """An extraction left after the first of two shards, and that shard."""
+    data = dataset(SHARD + 5)
+    steps = extract.extract(encoder(data), data, store=tmp_path, device="cpu", batch_size=512)
+    path = next(steps).path
+    steps.close()
+    return data, path
+
+
+def test_a_truncated_shard_is_refused(tmp_path: Path, halfway: tuple[Dataset, Path]) -> None:
+    """A shard that was cut is named, not taken and not overwritten."""
+    data, path = halfway
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(RefusedError, match=rf"{path.name}: truncated"):
+        run(tmp_path, data)
+
+
+def test_another_models_shard_is_refused(tmp_path: Path, halfway: tuple[Dataset, Path]) -> None:
+    """A shard that was put there from another model's folder is named and refused."""
+    data, path = halfway
+    foreign = next(
+        extract.extract(encoder(data, seed=1), data, store=tmp_path / "b", device="cpu", batch_size=512)
+    ).path
+    path.write_bytes(foreign.read_bytes())
+    with pytest.raises(RefusedError, match="belongs to another model"):
+        run(tmp_path, data)
+
+
+def test_a_shard_of_other_rows_is_refused(tmp_path: Path, halfway: tuple[Dataset, Path]) -> None:
+    """The first shard under the second's name is refused."""
+    data, path = halfway
+    path.with_name("shard-00001.safetensors").write_bytes(path.read_bytes())
+    with pytest.raises(RefusedError, match="8192 to 8196 expected"):
+        run(tmp_path, data)
+
+
+def test_a_newer_shard_is_refused(tmp_path: Path, halfway: tuple[Dataset, Path]) -> None:
+    """A shard of another format, or no shard at all, is refused."""
+    data, path = halfway
+    for said in ({"format": 2}, None):
+        store.write_tensors(path, {"z": np.ones((1, 1))}, said)
+        with pytest.raises(RefusedError, match="format 1 expected"):
+            run(tmp_path, data)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("place", [0.001, 0.02, 0.3, 0.6, 0.999])
+def test_a_flipped_bit_is_refused(
+    tmp_path: Path, halfway: tuple[Dataset, Path], place: float, *, finished: bool
+) -> None:
+    """One changed bit anywhere in a shard is noticed, before and after the manifest is written."""
+    data, path = halfway
+    if finished:
+        run(tmp_path, data)
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RefusedError, match=path.name):
+        run(tmp_path, data)
+
+
+def test_damage_beside_the_shards_is_refused(tmp_path: Path) -> None:
+    """Changed labels, a missing shard and a newer manifest are refused."""
+    data = dataset(20)
+    run(tmp_path, data)
+    (where,) = (path.parent for path in tmp_path.rglob("manifest.json"))
+    manifest = (where / "manifest.json").read_text()
+    (where / "manifest.json").write_text(manifest.replace('"format": 1', '"format": 2'))
+    with pytest.raises(RefusedError, match="newer"):
+        embeddings.read(where)
+    (where / "manifest.json").write_text(manifest)
+    (where / "labels.parquet").write_bytes((where / "labels.parquet").read_bytes()[:-1])
+    with pytest.raises(RefusedError, match=r"labels\.parquet: has sha256"):
+        embeddings.read(where)
+    (where / "labels.parquet").unlink()
+    with pytest.raises(RefusedError, match=r"labels\.parquet: missing"):
+        embeddings.read(where)
+
+
+def test_unfinished_embeddings_are_not_read(tmp_path: Path, halfway: tuple[Dataset, Path]) -> None:
+    """A folder without its manifest is not embeddings yet."""
+    del tmp_path
+    with pytest.raises(InputError, match="no finished embeddings"):
+        embeddings.read(halfway[1].parent)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """Where a shard cannot be written whole it is not there, and the next run makes it."""
+    data = dataset(200)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(InputError, match=r"cannot write .*shard-00000\.safetensors: File too large"):
+            run(tmp_path, data)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not [path for path in (tmp_path / "embeddings").rglob("*") if path.is_file() and path.stat().st_size]
+    assert len(run(tmp_path, data)) == 200
+
+
+def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
+    """A network is not given images of a size it was not made for."""
+    with pytest.raises(InputError, match=r"3x8x8, noise has 3x9x8"):
+        run(tmp_path, dataset(5, (3, 9, 8)), encoder(dataset(5)))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("classifier.weight", None, r"1 missing \(classifier\.weight\)"),
+        ("extra", np.ones(3), r"1 unknown \(extra\)"),
+        ("classifier.weight", np.ones((4, 3)), r"classifier\.weight \[4, 3\] for \[4, 16\]"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path, name: str, change: np.ndarray | None, words: str) -> None:
+    """Missing, unknown and mis-shaped tensors are counted and named."""
+    data = dataset(5)
+    network, _ = extract._network(encoder(data))
+    weights = {key: tensor.numpy() for key, tensor in network.state_dict().items()}
+    run(tmp_path, data, replace(encoder(data), weights=weights))
+    if change is None:
+        del weights[name]
+    else:
+        weights[name] = change
+    with pytest.raises(RefusedError, match=words):
+        run(tmp_path, data, replace(encoder(data), weights=weights))
+
+
+def test_nan_from_the_network_is_said(tmp_path: Path) -> None:
+    """A network that gives NaN has no embeddings, and nothing is stored."""
+    data = dataset(5)
+    network, _ = extract._network(encoder(data))
+    weights = {key: tensor.numpy().copy() for key, tensor in network.state_dict().items()}
+    weights["classifier.weight"][0, 0] = np.nan
+    with pytest.raises(InputError, match=r"logits is not finite .* in 5 of 5 rows, first for row 0 of noise"):
+        run(tmp_path, data, replace(encoder(data), weights=weights))
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_pixels_are_averaged_over_areas() -> None:
+    """Raw input is the image itself where it is small, and means over equal areas where it is large."""
+    data = dataset(6, (3, 64, 64))
+    whole = data.images.batch(np.arange(6)) / 255
+    means = whole.reshape(6, 3, 32, 2, 32, 2).mean(axis=(3, 5))
+    np.testing.assert_allclose(extract.pixels(data), means.reshape(6, -1), atol=1e-6)
+    small = dataset(6)
+    np.testing.assert_allclose(extract.pixels(small), small.images.batch(np.arange(6)).reshape(6, -1) / 255, atol=1e-6)
+
+
+def test_no_rows_are_refused(tmp_path: Path) -> None:
+    """A split without rows is not extracted."""
+    data = dataset(5)
+    with pytest.raises(InputError, match="no rows"):
+        run(tmp_path, data.take(np.zeros(0, dtype=np.int64)), encoder(data))
