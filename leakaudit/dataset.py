@@ -1,8 +1,8 @@
 """A data set: images that are visited in batches, and label columns beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8, UInt64
@@ -151,6 +151,12 @@ class Dataset:
         arrays = {"ids": self.ids, **labels, **({} if self.group is None else {"group": self.group})}
         what = [self.name, self.split, self.images.shape, self.mean, self.std]
         return store.digest(store.canonical(what), store.digest_tensors(arrays))
+
+
+def spell(name: str, load: Callable[..., Dataset], **values: Any) -> str:
+    """A data set as it is typed: its name and the knobs that are not at their defaults."""
+    defaults = {knob: parameter.default for knob, parameter in catalog.knobs(load).items()}
+    return str(catalog.Call(name, {knob: value for knob, value in values.items() if value != defaults[knob]}))
 
 
 def identify(source: str, names: "np.ndarray | list[str]") -> UInt64[np.ndarray, " n"]:

@@ -32,7 +32,7 @@ class Sizes:
     shape: tuple[int, int, int]
     """Channels, height and width of the input."""
     taps: dict[str, tuple[int, ...]]
-    """Shape of one row of each tap."""
+    """Shape of one row of each inner layer's output, by the layer's name: what `taps` can ask for."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,183 @@
+"""
+The one loop that trains every method: batches in, the objective's scalar down, epoch after epoch.
+
+All chance inside an epoch is derived from the seed and the epoch's number, so a run that is taken up again after an epoch goes
+on as if nothing had happened.
+"""
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from leakaudit import store
+from leakaudit.debias import Batch, Objective, Out, Table
+from leakaudit.errors import InputError
+from leakaudit.numerics import device as devices
+from leakaudit.numerics.feed import Feed
+from leakaudit.numerics.optimiser import advance, optimiser, schedule
+from leakaudit.numerics.taps import Tapped
+from leakaudit.numerics.views import shifted
+from leakaudit.recipe import Training
+
+EVALUATED = 1024
+"""Rows in one batch that nothing is learned from."""
+
+
+class Learned(NamedTuple):
+    """What one epoch came to."""
+
+    loss: float
+    """Mean over the epoch's rows."""
+    accuracy: float
+    """Target accuracy on the training rows, each at the moment it was learned from."""
+    lr: float
+
+
+class Loop:
+    """A network, what it goes down on, and what moves it."""
+
+    def __init__(
+        self, tapped: Tapped, objective: Objective, plan: Training, *, seed: int, device: str, where: str
+    ) -> None:
+        """
+        Optimisers and schedule for a network.
+
+        Raises:
+            InputError: torch has no such optimiser or schedule, or not with these arguments; `where` begins the message.
+        """
+        self.tapped, self.objective = tapped.to(device), objective.to(device)
+        self.plan, self.seed, self.device, self.where = plan, seed, device, where
+        inner = objective.inner
+        apart = set() if inner is None else set(inner.parameters())
+        own = [parameter for parameter in objective.parameters() if parameter not in apart]
+        self.optimizer = optimiser([tapped.parameters(), own], plan.optimizer, where)
+        self.inner = None if inner is None else optimiser([inner.parameters()], plan.optimizer, where)
+        self.scheduler = schedule(self.optimizer, plan.scheduler, where)
+
+    def epoch(self, number: int, feed: Feed, y: Int64[Tensor, " rows"], v: Int64[Tensor, " rows"]) -> Learned:
+        """
+        Learn from every row once, or as often as the objective weighs it; epochs are counted from 0.
+
+        Raises:
+            InputError: the loss is not finite.
+        """
+        lr = float(self.optimizer.param_groups[0]["lr"])
+        with chance(self.seed, "epoch", number):
+            generator = devices.generator(derived(self.seed, "rows", number), self.device)
+            weights = self.objective.weights(self._table(number, feed, y, v))
+            parts = self._draw(len(y), weights, generator)
+            loss, right = torch.zeros(2, device=self.device)
+            for x, part in zip(feed.batches(parts), parts, strict=True):
+                views = tuple(shifted(x, generator) for _ in range(self.objective.views))
+                batch = Batch(views[0] if views else x, y[part], v[part], part, views)
+                out, value = self._step(batch)
+                loss = loss + value * len(part)
+                right = right + (out.logits.argmax(1) == batch.y).sum()
+            rows = sum(map(len, parts))
+            mean = float(loss) / rows
+            if not math.isfinite(mean) or not self._finite():
+                raise InputError(
+                    f"{self.where}: the loss is not finite in epoch {number + 1} of {self.plan.epochs} (learning rate "
+                    f"{lr:g}): a lower rate in train.optimizer, or train.clip, may help"
+                )
+            self.objective.epoch(self._table(number + 1, feed, y, v))
+        advance(self.scheduler, mean)
+        return Learned(mean, float(right) / rows, lr)
+
+    def outputs(self, feed: Feed) -> Out:
+        """Bottleneck, logits and taps of all rows, in their own order, in evaluation mode."""
+        self.tapped.eval()
+        with torch.no_grad():
+            outs = [self._forward(x) for x in feed.batches(feed.in_order(EVALUATED))]
+        taps = {name: torch.cat([out.taps[name] for out in outs]) for name in outs[0].taps}
+        return Out(torch.cat([out.z for out in outs]), torch.cat([out.logits for out in outs]), taps)
+
+    def hits(self, feed: Feed, y: Int64[Tensor, " rows"]) -> int:
+        """Rows whose target class is guessed right."""
+        self.tapped.eval()
+        parts = feed.in_order(EVALUATED)
+        with torch.no_grad():
+            batches = zip(feed.batches(parts), parts, strict=True)
+            return sum(int((self._forward(x).logits.argmax(1) == y[part]).sum()) for x, part in batches)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next epoch depends on."""
+        return {
+            "network": self.tapped.network.state_dict(),
+            "objective": self.objective.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "inner": None if self.inner is None else self.inner.state_dict(),
+            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+        }
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Stand where another loop of the same making stood."""
+        self.tapped.network.load_state_dict(kept["network"])
+        self.objective.load_state_dict(kept["objective"])
+        self.optimizer.load_state_dict(kept["optimizer"])
+        if self.inner is not None:
+            self.inner.load_state_dict(kept["inner"])
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(kept["scheduler"])
+
+    def _step(self, batch: Batch) -> tuple[Out, Float[Tensor, ""]]:
+        """Steps of the second network, where there is one, then one of the model."""
+        self.tapped.train()
+        self.objective.train()
+        out = self._forward(batch.x)
+        if self.inner is not None:
+            for _ in range(self.objective.inner_steps):
+                self.inner.zero_grad()
+                self.objective.inner_step(batch, out.detach()).backward()
+                self.inner.step()
+        self.optimizer.zero_grad()
+        loss = self.objective(batch, out)
+        loss.backward()
+        if self.plan.clip is not None:
+            moved = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+            torch.nn.utils.clip_grad_norm_(moved, self.plan.clip)
+        self.optimizer.step()
+        return out.detach(), loss.detach()
+
+    def _forward(self, x: Float[Tensor, "n c h w"]) -> Out:
+        """One pass, in mixed precision where the plan says so; what comes out is float32."""
+        with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.plan.amp):
+            out: Out = self.tapped(x)
+        return Out(out.z.float(), out.logits.float(), {name: tap.float() for name, tap in out.taps.items()})
+
+    def _draw(
+        self, rows: int, weights: Float[Tensor, " rows"] | None, generator: torch.Generator
+    ) -> list[Int64[Tensor, " n"]]:
+        """Rows of the epoch's batches; a row that would be alone in the last joins the one before (batch norm)."""
+        if weights is None:
+            order = torch.randperm(rows, generator=generator, device=self.device)
+        else:
+            order = torch.multinomial(weights.to(self.device), rows, replacement=True, generator=generator)
+        parts = list(order.split(self.plan.batch_size))
+        if len(parts) > 1 and len(parts[-1]) == 1:
+            parts[-2:] = [torch.cat(parts[-2:])]
+        return parts
+
+    def _table(self, finished: int, feed: Feed, y: Tensor, v: Tensor) -> Table:
+        return Table(y, v, finished, lambda: self.outputs(feed))
+
+    def _finite(self) -> bool:
+        return all(bool(torch.isfinite(tensor).all()) for tensor in self.tapped.parameters())
+
+
+def derived(seed: int, *words: str | int) -> int:
+    """A seed for one purpose, below 2^63."""
+    return int(store.digest("train", str(seed), *map(str, words))[:15], 16)
+
+
+@contextlib.contextmanager
+def chance(seed: int, *words: str | int) -> Iterator[None]:
+    """Torch's own generators, seeded for one purpose and afterwards as they were: initial weights and dropout draw there."""
+    with torch.random.fork_rng():
+        torch.manual_seed(derived(seed, *words))
+        yield

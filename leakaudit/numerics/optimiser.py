@@ -1,0 +1,72 @@
+"""Optimisers and schedules of torch by name, their arguments checked against torch's own signatures."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer, lr_scheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from leakaudit import catalog
+from leakaudit.errors import InputError
+
+
+def optimiser(groups: Iterable[Iterable[nn.Parameter]], settings: Mapping[str, Any], where: str) -> Optimizer:
+    """
+    The optimiser `settings["name"]` of `torch.optim` over the groups that hold parameters.
+
+    Raises:
+        InputError: torch has no such optimiser, or not with these arguments.
+    """
+    kinds = _kinds(torch.optim, Optimizer, {"LBFGS", "SparseAdam"})
+    held = [{"params": part} for part in map(list, groups) if part]
+    made: Optimizer = _make(kinds, "optimizer", held, settings, f"{where}: optimizer")
+    return made
+
+
+def schedule(optimizer: Optimizer, settings: Mapping[str, Any] | None, where: str) -> LRScheduler | None:
+    """
+    The schedule `settings["name"]` of `torch.optim.lr_scheduler`, to be stepped once per epoch.
+
+    Raises:
+        InputError: torch has no such schedule, or not with these arguments.
+    """
+    if settings is None:
+        return None
+    made: LRScheduler = _make(
+        _kinds(lr_scheduler, LRScheduler, set()), "scheduler", optimizer, settings, f"{where}: scheduler"
+    )
+    return made
+
+
+def advance(scheduler: LRScheduler | None, loss: float) -> None:
+    """One epoch is over; a schedule that waits for a plateau looks at the mean training loss."""
+    if isinstance(scheduler, ReduceLROnPlateau):
+        scheduler.step(loss)
+    elif scheduler is not None:
+        scheduler.step()
+
+
+def _kinds(module: Any, parent: type, left_out: set[str]) -> dict[str, Any]:
+    """The classes of a module below `parent`, but those that need more than one gradient step."""
+    found = {name: kind for name, kind in vars(module).items() if inspect.isclass(kind) and issubclass(kind, parent)}
+    return {
+        name: kind for name, kind in found.items() if kind is not parent and name[0] != "_" and name not in left_out
+    }
+
+
+def _make(kinds: Mapping[str, Any], word: str, subject: Any, settings: Mapping[str, Any], where: str) -> Any:
+    name = settings["name"]
+    if name not in kinds:
+        raise InputError(f"{where}: no {word} {name!r}. {catalog.suggest(name, kinds)}")
+    arguments = {key: value for key, value in settings.items() if key != "name"}
+    _, *known = inspect.signature(kinds[name]).parameters
+    for key in arguments:
+        if key not in known:
+            raise InputError(f"{where}: {name} has no argument {key!r}. {catalog.suggest(key, known)}")
+    try:
+        return kinds[name](subject, **arguments)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{where}: {name}: {str(error).splitlines()[0]}") from error

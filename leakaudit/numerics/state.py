@@ -1,0 +1,90 @@
+"""
+Where a training run stands, as tensors and JSON, never pickled: what a state dict holds, and back.
+
+    resume/state-0007.safetensors   the tensors after epoch 7
+    resume/state.json               last: names that file and its hash, and holds everything that is not a tensor
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from leakaudit import store
+from leakaudit.errors import RefusedError
+
+Json = Any
+
+
+def pack(value: Any, path: str, tensors: dict[str, np.ndarray]) -> Json:
+    """The value as JSON; its tensors go to `tensors` under names that begin with `path`."""
+    if isinstance(value, Tensor):
+        tensors[path] = value.detach().cpu().numpy()
+        return {"tensor": path}
+    if isinstance(value, Mapping):
+        items = [[key, pack(part, f"{path}.{key}", tensors)] for key, part in value.items()]
+        return {"counter" if isinstance(value, Counter) else "dict": items}
+    if isinstance(value, (list, tuple)):
+        parts = [pack(part, f"{path}.{index}", tensors) for index, part in enumerate(value)]
+        return {"tuple": parts} if isinstance(value, tuple) else parts
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": repr(value)}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"{path}: a {type(value).__name__} cannot be kept without pickling it")
+
+
+def unpack(value: Json, tensors: Mapping[str, np.ndarray]) -> Any:
+    """What `pack` was given."""
+    if isinstance(value, list):
+        return [unpack(part, tensors) for part in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "tensor":
+        return torch.from_numpy(np.array(tensors[content]))
+    if kind == "float":
+        return float(content)
+    if kind == "tuple":
+        return tuple(unpack(part, tensors) for part in content)
+    items = {key: unpack(part, tensors) for key, part in content}
+    return Counter(items) if kind == "counter" else items
+
+
+def save(folder: Path, epoch: int, value: Any) -> None:
+    """Keep where a run stands after `epoch`; what stood there before is removed once this is whole."""
+    tensors: dict[str, np.ndarray] = {}
+    content = pack(value, "", tensors)
+    name = f"state-{epoch:04d}.safetensors"
+    store.write_tensors(folder / name, tensors)
+    document = {"format": 1, "file": name, "tensors": store.digest_tensors(tensors), "content": content}
+    store.write_json(folder / "state.json", document)
+    with store.writing(folder):
+        for stale in folder.glob("state-*.safetensors"):
+            if stale.name != name:
+                stale.unlink()
+
+
+def load(folder: Path) -> Any:
+    """
+    What was kept last.
+
+    Raises:
+        RefusedError: a file is damaged or missing.
+    """
+    document = store.read_json(folder / "state.json")
+    try:
+        path = folder / Path(document["file"]).name
+        if not path.is_file():
+            raise RefusedError(f"{path}: missing, though state.json names it")
+        tensors, _ = store.read_tensors(path)
+        if store.digest_tensors(tensors) != document["tensors"]:
+            raise RefusedError(f"{path}: damaged: not the tensors that state.json names")
+        return unpack(document["content"], tensors)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RefusedError(f"{folder / 'state.json'}: not a state of training ({error!r})") from error
