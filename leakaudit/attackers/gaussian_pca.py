@@ -6,15 +6,14 @@ Barbano, Tartaglione and Grangetto, "Bridging the gap between debiasing and priv
 """
 
 import numpy as np
+from scipy.special import softmax
 
 from leakaudit.attackers import Guesses, Question, Rows
 
 DECIDES = False
 
 
-def attack(
-    seen: Rows, unseen: Rows, questions: tuple[Question, ...], *, seed: int, device: str
-) -> list[Guesses]:
+def attack(seen: Rows, unseen: Rows, questions: tuple[Question, ...], *, seed: int, device: str) -> list[Guesses]:
     """Guess by Bayes' rule with a Gaussian per class on PC1; nothing is drawn, so `seed` changes nothing."""
     del seed, device
     values, vectors = seen.moments.eigen
@@ -26,17 +25,15 @@ def attack(
 
 
 def _guess(question: Question, old: np.ndarray, new: np.ndarray, floor: float, note: str) -> Guesses:
-    logits = np.full((len(new), question.classes), -30.0)
+    logits = np.full((len(new), question.classes), -np.inf)
     for c in range(question.classes):
         weights = question.weights * (question.labels == c)
         total = float(weights.sum(dtype=np.float64))
-        if total <= 0:
-            continue
-        mean = float(weights @ old) / total
-        variance = float(weights @ (old - mean) ** 2) / total + floor
-        logits[:, c] = np.log(total) - 0.5 * np.log(variance) - 0.5 * (new - mean) ** 2 / variance
-    present = logits.max(axis=0) > -30.0 if len(new) else np.ones(question.classes, bool)
-    logits[:, ~present] = logits.min(axis=1, keepdims=True, initial=0.0) - 30.0
-    chance = np.exp(logits - logits.max(axis=1, keepdims=True))
-    chance /= chance.sum(axis=1, keepdims=True)
+        if total > 0:
+            mean = float(weights @ old) / total
+            variance = float(weights @ (old - mean) ** 2) / total + floor
+            logits[:, c] = np.log(total) - 0.5 * np.log(variance) - 0.5 * (new - mean) ** 2 / variance
+    if not np.isfinite(logits).any():
+        logits[:] = 0.0
+    chance = softmax(logits, axis=1) if len(new) else logits
     return Guesses(chance.astype(np.float32), converged=True, notes=(note,))

@@ -15,6 +15,11 @@ from leakaudit.numerics.device import generator
 
 DECIDES = False
 
+FLAT = 1e-3
+"""Share of its first size that the gradient must have fallen to."""
+SMALL = 0.01
+"""Nats of training loss below which nothing is left to learn."""
+
 
 def attack(
     seen: Rows,
@@ -50,7 +55,7 @@ def _one(
     first = _gradient(x[rows], truth[rows], weight, bias)
     for epoch in range(epochs):
         step = rate * 0.1 ** (epoch // drop_every)
-        for part in torch.randperm(len(rows), generator=chance).to(x.device).split(batch):
+        for part in torch.split(torch.randperm(len(rows), generator=chance).to(x.device), batch):
             picked = rows[part]
             slope, lean, _ = _gradient(x[picked], truth[picked], weight, bias)
             weight -= step * slope
@@ -58,7 +63,7 @@ def _one(
     last = _gradient(x[rows], truth[rows], weight, bias)
     size = [float((slope.square().sum() + lean.square().sum()).sqrt()) for slope, lean, _ in (first, last)]
     finite = bool(torch.isfinite(weight).all())
-    converged = finite and (size[1] <= 1e-3 * size[0] or last[2] <= 0.01)
+    converged = finite and (size[1] <= FLAT * size[0] or last[2] <= SMALL)
     if not finite:
         weight, bias = torch.zeros_like(weight), torch.zeros_like(bias)
     guess = torch.addmm(bias, new, weight.T).softmax(1).cpu().numpy()

@@ -15,6 +15,7 @@ from leakaudit.attackers import Guesses, Question, Rows
 from leakaudit.numerics import perceptron
 from leakaudit.numerics.device import generator
 from leakaudit.numerics.holdout import parts
+from leakaudit.numerics.moments import Whitening
 
 DECIDES = True
 
@@ -23,12 +24,21 @@ LEADING = 16
 
 
 class Size(NamedTuple):
-    """What one network costs."""
+    """What is spent on one form."""
 
     width: int
     epochs: int
     batch: int
     networks: int
+
+
+SIZES = (
+    (2_000, Size(32, 16, 96, 2)),
+    (10_000, Size(64, 20, 128, 3)),
+    (20_000, Size(128, 12, 512, 2)),
+    (float("inf"), Size(128, 12, 512, 1)),
+)
+"""Below so many rows, such a size."""
 
 
 def attack(
@@ -48,8 +58,8 @@ def attack(
     Guess by the form with the lowest weighted cross-entropy on held-out groups of the seen rows.
 
     Each form is the mean of `networks` networks, each with another quarter of the seen rows held out. A knob of 0 is
-    chosen by the count of rows. `converged` says that the last fifth of the epochs lowered the held-out loss of the
-    form by less than 0.01 nats: more epochs would not have helped.
+    chosen by the count of rows. `converged` says that the last fifth of the epochs lowered the held-out loss of each
+    of the form's networks by less than 0.01 nats: more epochs would not have helped.
     """
     size = _size(len(seen), width, epochs, networks)
     views = _views(seen, unseen, device)
@@ -104,29 +114,29 @@ class _Form:
         chance = own.logits(self.view.unseen, asked).softmax(2).mean(0)
         best = ", ".join(str(int(epoch)) for epoch in self.trained.best[mine])
         note = f"{'conditioned on the target class' if self.conditioned else 'plain'}, {self.view.name}"
-        settled = bool(self.trained.settled[mine].float().mean() > 0.5)
+        settled = bool(self.trained.settled[mine].all())
         return Guesses(chance.cpu().numpy(), settled, (f"{note}, epochs {best} of {epochs}",))
 
 
 def _size(rows: int, width: int, epochs: int, networks: int) -> Size:
     """Small nets, many passes and an ensemble where rows are few."""
-    if rows < 2_000:
-        size = Size(32, 16, 96, 2)
-    elif rows < 10_000:
-        size = Size(64, 20, 128, 3)
-    else:
-        size = Size(128, 12, 512, 2)
+    size = next(size for fewer, size in SIZES if rows < fewer)
     return Size(width or size.width, epochs or size.epochs, size.batch, networks or size.networks)
 
 
 def _views(seen: Rows, unseen: Rows, device: str) -> list[_View]:
-    whitening = seen.moments.whitening
-    count = len(whitening.variance)
-    damp = np.minimum(1.0, LEADING / np.arange(1, count + 1)).astype(np.float32)
-    old = torch.from_numpy(whitening.components(seen.z) * damp).to(device)
-    new = torch.from_numpy(whitening.components(unseen.z) * damp).to(device)
-    views = [_View(f"{count} components", old, new)]
+    """Leading eigenvectors of the covariance, and all of the standardised columns; both whitened."""
+    few, all_of = seen.moments.leading(LEADING), seen.moments.whitening
+    views = [_View(f"{len(few.variance)} leading components", *_both(few, seen, unseen, 1.0, device))]
+    count = len(all_of.variance)
     if count > LEADING:
-        leading = (part[:, :LEADING].contiguous() for part in (old, new))
-        views.insert(0, _View(f"{LEADING} leading components", *leading))
+        damp = np.minimum(1.0, LEADING / np.arange(1, count + 1)).astype(np.float32)
+        views.append(_View("all components", *_both(all_of, seen, unseen, damp, device)))
     return views
+
+
+def _both(
+    whitening: Whitening, seen: Rows, unseen: Rows, damp: np.ndarray | float, device: str
+) -> tuple[Tensor, Tensor]:
+    old, new = (torch.from_numpy(whitening.components(rows.z) * damp).to(device) for rows in (seen, unseen))
+    return old, new

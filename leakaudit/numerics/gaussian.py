@@ -99,7 +99,7 @@ def direction(
     kept = labels >= 0
     z, labels = z[kept], labels[kept]
     present = [c for c in range(classes) if (labels == c).any()]
-    if len(present) < 2:
+    if len(present) <= 1:
         return np.zeros(z.shape[1])
     unit = moments(z).scale
     scaled = (z - z.mean(axis=0, dtype=np.float64)) / unit
@@ -117,7 +117,7 @@ def direction(
     leading = np.linalg.svd(np.linalg.solve(root, spread.T).T, full_matrices=False)[2][0]
     along = np.linalg.solve(root.T, leading)
     sign = np.sign((means[-1] - means[0]) @ along) or 1.0
-    return sign * along / unit
+    return np.asarray(sign * along / unit)
 
 
 def _units(scores: Float64[np.ndarray, " n"], labels: Int64[np.ndarray, " n"], classes: int) -> tuple[float, float]:

@@ -15,6 +15,12 @@ from torch import Tensor
 
 ABSENT = -30.0
 """Logit at which a class without any weight stays."""
+BINARY = 2
+CALM = 2
+"""Steps in a row that must promise next to nothing before a problem counts as solved."""
+HALVINGS = 20
+CHUNK = 1 << 22
+"""Logits in flight at a time."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,18 @@ class Fit:
     def probabilities(self, x: Float[Tensor, "n r"]) -> Float[Tensor, "p c n"]:
         """P(class | row)."""
         return probabilities(self.logits(x))
+
+    def part(self, problems: slice) -> "Fit":
+        """Some of the problems."""
+        return Fit(
+            self.weights[problems], self.bias[problems], self.decrement[problems], self.converged[problems],
+            self.iterations,
+        )  # fmt: skip
+
+
+def columns(classes: int) -> int:
+    """Columns of logits: one for two classes, else one per class."""
+    return 1 if classes == BINARY else classes
 
 
 def probabilities(logits: Float[Tensor, "p k n"]) -> Float[Tensor, "p c n"]:
@@ -64,10 +82,10 @@ def fit(
     The columns of x should have mean 0 and variance about 1; nothing is assumed of them but speed. Rows with label -1
     or weight 0 do not count. Solved when two steps in a row promise less than `tolerance` nats.
     """
-    width = max(1, (1 << 22) // max(1, len(x) * (classes if classes > 2 else 1)))
+    width = max(1, CHUNK // max(1, len(x) * columns(classes)))
     done = [
         _Batch(x, labels[i : i + width], weights[i : i + width], penalty[i : i + width], classes,
-               start and _part(start, i, i + width)).solve(tolerance, iterations, memory)
+               start and start.part(slice(i, i + width))).solve(tolerance, iterations, memory)
         for i in range(0, len(labels), width)
     ]  # fmt: skip
     return Fit(
@@ -79,10 +97,6 @@ def fit(
     )
 
 
-def _part(fit: Fit, low: int, high: int) -> Fit:
-    return Fit(fit.weights[low:high], fit.bias[low:high], fit.decrement[low:high], fit.converged[low:high], 0)
-
-
 class _Batch:
     """Problems in lockstep: parameters (p, k, r + 1), bias last; logits (p, k, n)."""
 
@@ -90,7 +104,7 @@ class _Batch:
         self, x: Tensor, labels: Tensor, weights: Tensor, penalty: Tensor, classes: int, start: Fit | None
     ) -> None:
         p, n = labels.shape
-        self.k = classes if classes > 2 else 1
+        self.k = columns(classes)
         self.x = torch.cat((x, x.new_ones(n, 1)), 1)
         share = weights.to(x.dtype) * (labels >= 0)
         share = share / share.sum(1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
@@ -122,28 +136,14 @@ class _Batch:
         pairs: list[tuple[Tensor, Tensor, Tensor]] = []
         calm = torch.zeros(total, dtype=torch.int64, device=self.x.device)
         used = 0
-        for used in range(1, iterations + 1):
-            direction = self._direction(gradient, pairs)
-            slope = -(direction * gradient).sum((1, 2))
-            plain = slope <= 0
-            if plain.any():
-                direction[plain] = -(self.scaling * gradient)[plain]
-                slope = -(direction * gradient).sum((1, 2))
+        while used < iterations:
+            used += 1
+            direction, slope = self._descent(gradient, pairs)
             moved = self._product(direction)
             step = slope / self._curvature(direction, moved, chance).clamp_min(torch.finfo(self.x.dtype).tiny)
-            step = torch.where(slope > 0, step, 0.0)
-            floor = 4 * torch.finfo(self.x.dtype).eps * value.abs().clamp_min(1e-3)
-            for _ in range(20):
-                trial = logits + step[:, None, None] * moved
-                reached = self._value(self.parameters + step[:, None, None] * direction, trial)
-                worse = ~(reached <= value - 1e-4 * step * slope + floor)
-                if not worse.any():
-                    break
-                step = torch.where(worse, step / 2, step)
+            step, logits, value = self._step(step, direction, slope, moved, logits, value)
             change = step[:, None, None] * direction
             self.parameters = self.parameters + change
-            logits = trial
-            value = reached
             chance = self._chance(logits)
             before, gradient = gradient, self._gradient(chance)
             bend = gradient - before
@@ -152,7 +152,7 @@ class _Batch:
             promise = 0.5 * step * slope
             calm = torch.where(promise < tolerance, calm + 1, 0)
             final[alive], decrements[alive] = self.parameters, promise
-            going = calm < 2
+            going = calm < CALM
             if not going.any():
                 break
             if going.sum() <= 0.7 * len(going):
@@ -161,7 +161,33 @@ class _Batch:
                 logits, chance, gradient = logits[keep], chance[keep], gradient[keep]
                 pairs = [(s[keep], y[keep], rho[keep]) for s, y, rho in pairs]
                 self._keep(keep)
-        return Fit(final[..., :-1], final[..., -1], decrements, decrements < tolerance, used)
+        bias = final[..., -1]
+        bias = bias - bias.mean(1, keepdim=True) if self.k > 1 else bias
+        return Fit(final[..., :-1], bias, decrements, decrements < tolerance, used)
+
+    def _descent(self, gradient: Tensor, pairs: list[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        """A direction and how steeply the objective falls along it; the preconditioned gradient where L-BFGS rises."""
+        direction = self._direction(gradient, pairs)
+        slope = -(direction * gradient).sum((1, 2))
+        rising = ~(slope > 0)
+        if rising.any():
+            direction[rising] = -(self.scaling * gradient)[rising]
+            slope = -(direction * gradient).sum((1, 2))
+        return direction, slope
+
+    def _step(
+        self, step: Tensor, direction: Tensor, slope: Tensor, moved: Tensor, logits: Tensor, value: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The step, halved where the objective would not fall, with the logits and the objective it leads to."""
+        noise = 4 * torch.finfo(self.x.dtype).eps * value.abs().clamp_min(1e-3)
+        for halving in range(HALVINGS):
+            trial = logits + step[:, None, None] * moved
+            reached = self._value(self.parameters + step[:, None, None] * direction, trial)
+            worse = ~(reached <= value - 1e-4 * step * slope + noise)
+            if not worse.any() or halving == HALVINGS - 1:
+                break
+            step = torch.where(worse, step / 2, step)
+        return step, trial, reached
 
     def _keep(self, keep: Tensor) -> None:
         for name in ("share", "truth", "parameters", "penalty", "scaling"):

@@ -8,8 +8,6 @@ from jaxtyping import Float32, Float64
 
 BLOCK = 8192
 """Rows centred in float64 at a time."""
-SPREAD = 1e3
-"""Columns whose deviations differ by more than this factor are standardised before their eigenvectors are taken."""
 ROUNDING = 32 * float(np.finfo(np.float32).eps)
 """A deviation below this share of a column's size is rounding of float32, not data."""
 
@@ -51,29 +49,26 @@ class Moments:
         values, vectors = np.linalg.eigh(self.covariance)
         return np.maximum(values[::-1], 0.0), np.ascontiguousarray(vectors[:, ::-1])
 
+    def leading(self, count: int) -> Whitening:
+        """At most `count` leading eigenvectors of the covariance that rise above rounding, scaled to unit variance."""
+        values, vectors = self.eigen
+        return self._whitening(values[:count], vectors[:, :count], np.ones_like(self.scale))
+
     @cached_property
     def whitening(self) -> Whitening:
-        """
-        The eigenvectors that rise above rounding, scaled to unit variance.
+        """All eigenvectors of the standardised columns that rise above rounding, scaled to unit variance."""
+        values, vectors = np.linalg.eigh(self.covariance / np.outer(self.scale, self.scale))
+        return self._whitening(np.maximum(values[::-1], 0.0), vectors[:, ::-1], self.scale)
 
-        Of z as it is; where the columns' deviations differ by more than `SPREAD`, of z with standardised columns.
-        """
-        moving = np.diag(self.covariance) > 0
-        deviation = np.sqrt(np.diag(self.covariance)[moving])
-        if not len(deviation):
-            return Whitening(self.mean, np.zeros((len(self.mean), 0)), np.zeros(0))
-        if deviation.max() / deviation.min() > SPREAD:
-            unit = np.where(moving, self.scale, 1.0)
-            values, vectors = np.linalg.eigh(self.covariance / np.outer(unit, unit))
-            values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
-        else:
-            unit = np.ones_like(self.scale)
-            values, vectors = self.eigen
-        size = (self.mean / unit) ** 2 + np.diag(self.covariance) / unit**2
-        floor = max(values[0] * 1e-12, ROUNDING**2 * float(size[moving].mean()))
-        keep = (values > floor) & (np.arange(len(values)) < self.rows - 1)
+    def _whitening(
+        self, values: Float64[np.ndarray, " k"], vectors: Float64[np.ndarray, "d k"], unit: Float64[np.ndarray, " d"]
+    ) -> Whitening:
+        size = (self.mean**2 + np.diag(self.covariance)) / unit**2
+        top = float(values.max(initial=0.0))
+        floor = max(top * 1e-12, ROUNDING**2 * float((vectors[:, :1] ** 2).T.dot(size).max(initial=0.0)))
+        keep = (values > floor) & (values > 0) & (np.arange(len(values)) < self.rows - 1)
         matrix = vectors[:, keep] / np.sqrt(values[keep]) / unit[:, None]
-        return Whitening(self.mean, matrix, values[keep] / values[0])
+        return Whitening(self.mean, matrix, values[keep] / (top or 1.0))
 
 
 def moments(z: Float32[np.ndarray, "n d"]) -> Moments:

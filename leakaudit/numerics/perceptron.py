@@ -19,6 +19,8 @@ from torch.nn.functional import one_hot
 
 CROSSED = 16
 """Leading inputs on which each stratum has a hyperplane of its own."""
+SETTLED = 0.01
+"""Nats by which the last fifth of the epochs may still lower the held-out loss."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Trained:
     best: Int64[Tensor, " p"]
     """The epoch it was met in, counted from 1."""
     settled: Bool[Tensor, " p"]
-    """Whether the last fifth of the epochs lowered the held-out loss by less than 0.01 nats."""
+    """Whether the last fifth of the epochs lowered the held-out loss by less than `SETTLED`."""
 
 
 def train(
@@ -118,7 +120,7 @@ def train(
     history = []
     steps, done = epochs * max(1, -(-n // batch)), 0
     for epoch in range(1, epochs + 1):
-        for rows in torch.randperm(n, generator=generator).to(x.device).split(batch):
+        for rows in torch.split(torch.randperm(n, generator=generator).to(x.device), batch):
             done += 1
             gradient = torch.cat(_gradients(networks, x[rows], strata[rows], truth[:, rows], inner[:, rows]), 1)
             _adamw(flat, gradient, mean, square, rate * _cycle(done / steps), decay * matrices, done)
@@ -127,7 +129,7 @@ def train(
         lowest, best = torch.where(better, loss, lowest), torch.where(better, epoch, best)
         history.append(lowest)
         kept = torch.where(better[:, None], flat, kept)
-    settled = history[max(0, int(0.8 * epochs) - 1)] - lowest < 0.01
+    settled = history[max(0, int(0.8 * epochs) - 1)] - lowest < SETTLED
     flat.copy_(kept)
     return Trained(networks, lowest, best, settled & torch.isfinite(lowest))
 
@@ -183,7 +185,7 @@ def _flat(net: Networks) -> tuple[Networks, Tensor, Tensor]:
     flat = torch.cat([part.flatten(1) for part in parts], 1)
     views = [
         view.view(part.shape)
-        for view, part in zip(flat.split([part[0].numel() for part in parts], 1), parts, strict=True)
+        for view, part in zip(torch.split(flat, [part[0].numel() for part in parts], 1), parts, strict=True)
     ]
     matrix = torch.cat([torch.full_like(part[0].flatten(), float(at not in (1, 3))) for at, part in enumerate(parts)])
     return Networks(*views), flat, matrix

@@ -1,0 +1,135 @@
+"""
+Logistic regression whose basis and penalty are chosen together on held-out rows.
+
+A basis is a set of features of unit variance with penalties on each; all questions, penalties and held-out parts are
+one batched solve per basis, and the winner is solved once more on all rows, to convergence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor
+
+from leakaudit.numerics import logistic
+from leakaudit.numerics.holdout import parts
+
+OUT = 1e6
+"""Penalty that keeps a feature out."""
+FLOOR = 1e-4
+"""Held-out probabilities count as at least this, lest one row decide."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Features of the seen and the unseen rows, mean 0 and variance about 1, and the penalties to try on them."""
+
+    seen: Float[Tensor, "n r"]
+    unseen: Float[Tensor, "m r"]
+    penalties: Float[Tensor, "s r"]
+    names: tuple[str, ...]
+    """What each penalty is called."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the winner says of the unseen rows."""
+
+    probabilities: Float32[np.ndarray, "m c"]
+    converged: bool
+    notes: tuple[str, ...]
+
+
+class Asked(Protocol):
+    """A question: `attackers.Question` is one."""
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " n"]:
+        """Class of each seen row, -1 for missing."""
+
+    @property
+    def weights(self) -> Float32[np.ndarray, " n"]:
+        """How much each seen row counts."""
+
+    @property
+    def classes(self) -> int:
+        """Count of classes."""
+
+
+def search(
+    bases: Sequence[Basis],
+    questions: Sequence[Asked],
+    strata: Int64[np.ndarray, " n"],
+    group: Int64[np.ndarray, " n"],
+    *,
+    folds: int,
+    seed: int,
+) -> list[Answer]:
+    """
+    Per question, guesses by the basis and penalty of lowest weighted cross-entropy on rows held out part by part.
+
+    The parts keep groups whole and are dealt out evenly over labels and `strata`. Rows with label -1 or weight 0 count
+    neither in the fit nor in the choice.
+    """
+    answers: dict[int, Answer] = {}
+    device = bases[0].seen.device
+    for classes in sorted({question.classes for question in questions}):
+        alike = [i for i, question in enumerate(questions) if question.classes == classes]
+        part = [parts(questions[i].labels + (classes + 1) * strata, group, folds, seed) for i in alike]
+        labels, weights, dealt = (
+            torch.from_numpy(np.stack(table)).to(device)
+            for table in ([questions[i].labels for i in alike], [questions[i].weights for i in alike], part)
+        )
+        answers.update(zip(alike, _alike(bases, labels, weights, dealt, classes), strict=True))
+    return [answers[i] for i in range(len(questions))]
+
+
+def strengths(count: int) -> list[float]:
+    """`count` penalties in nats per row and squared weight, from 0.001 to 1."""
+    return [10 ** (-3 + 3 * k / (count - 1)) for k in range(count)] if count > 1 else [0.03]
+
+
+def _alike(bases: Sequence[Basis], labels: Tensor, weights: Tensor, part: Tensor, classes: int) -> list[Answer]:
+    """The answers to questions with one count of classes."""
+    losses = torch.cat([_held_out(basis, labels, weights, part, classes) for basis in bases], 1)
+    best = losses.argmin(1)
+    answers: dict[int, Answer] = {}
+    first = 0
+    for basis in bases:
+        mine = ((best >= first) & (best < first + len(basis.names))).nonzero().squeeze(1)
+        if len(mine):
+            picked = best[mine] - first
+            fit = logistic.fit(basis.seen, labels[mine], weights[mine], basis.penalties[picked], classes)
+            chance = fit.probabilities(basis.unseen).transpose(1, 2).cpu().numpy()
+            for row, question in enumerate(mine.tolist()):
+                name, solved = basis.names[int(picked[row])], bool(fit.converged[row])
+                notes = (name,) if solved else (name, f"not solved in {fit.iterations} iterations")
+                answers[question] = Answer(np.ascontiguousarray(chance[row]), solved, notes)
+        first += len(basis.names)
+    return [answers[question] for question in range(len(labels))]
+
+
+def _held_out(basis: Basis, labels: Tensor, weights: Tensor, part: Tensor, classes: int) -> Float[Tensor, "q s"]:
+    """Sum of the weighted cross-entropies over the parts, each from a fit without it."""
+    q, s, folds = len(labels), len(basis.penalties), int(part.max()) + 1
+    inside = torch.stack([part != fold for fold in range(folds)], 1)
+    outside = weights[:, None] * (labels >= 0)[:, None] * ~inside
+    problems = q * folds * s
+
+    def spread(table: Tensor) -> Tensor:
+        return table[:, :, None].expand(q, folds, s, -1).reshape(problems, -1)
+
+    fit = logistic.fit(
+        basis.seen, spread(labels[:, None].expand(q, folds, -1)), spread(weights[:, None] * inside),
+        basis.penalties.repeat(q * folds, 1), classes, tolerance=1e-4, iterations=20,
+    )  # fmt: skip
+    losses = []
+    for question in range(q):
+        mine = slice(question * folds * s, (question + 1) * folds * s)
+        truth = labels[question].clamp_min(0).expand(folds * s, 1, -1)
+        chance = fit.part(mine).probabilities(basis.seen).gather(1, truth).view(folds, s, -1)
+        losses.append((-chance.clamp_min(FLOOR).log() * outside[question][:, None]).sum((0, 2)))
+    return torch.stack(losses)
