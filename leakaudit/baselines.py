@@ -1,6 +1,7 @@
 """
-What is reached from something else than the bottleneck: nothing, the target, the model's output, a fresh encoder's
-bottleneck, the image itself.
+What is reached from something else than the bottleneck.
+
+Nothing at all, the target, the model's output, a fresh encoder's bottleneck, the image itself.
 """
 
 from collections.abc import Generator, Sequence

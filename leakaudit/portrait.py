@@ -1,0 +1,166 @@
+"""
+What stands beside the verdict.
+
+Coverage, E per target class, separation, utility, threat model, and the words on how the figures were inferred.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from leakaudit import catalog, stats
+from leakaudit.audit import Curve, Outcomes, Separation, Utility
+from leakaudit.catalog import Call
+from leakaudit.embeddings import Embeddings
+from leakaudit.finding import Cell, Coverage
+from leakaudit.inquiry import Inquiry
+from leakaudit.labels import Labelled
+from leakaudit.numerics import gaussian
+from leakaudit.numerics.gaussian import Line
+from leakaudit.protocol import scheme
+
+INFERENCE = (
+    "E and accuracies: Clopper-Pearson on the number of rows the estimate is worth, its variance doubled where guesses "
+    "are cross-fitted, by group where there are groups. Detection: the nested winner at 5 %, one-sided (cross-fit: z "
+    "with the standard error times sqrt 2; split, or few groups: permutation of the scored labels within target "
+    "classes), Holm over attributes. The permutation test that refits on permuted labels (H) is not part of suite 0."
+)
+SMALL = 5
+"""The worst cell is looked for among cells of at least this many rows, where there are such."""
+
+
+def coverage(rows: Labelled, found: Inquiry, trained: int | None, would_decide: int | None) -> Coverage:
+    """Which rows the figures speak of."""
+    answers, case = found.answers, found.plan.case
+    covered = stats.covered(answers.table)
+    inside = np.where(covered, answers.table, 0)
+    single = np.flatnonzero(~covered.any(axis=1) & (answers.table.sum(axis=1) > 0))
+    return Coverage(
+        rows=len(case.private),
+        missing=rows.missing,
+        trained=trained,
+        groups=len(np.unique(case.arena.group)) if case.grouped else None,
+        scored=int(inside.sum()),
+        share=float(inside.sum() / len(answers)),
+        cells=int(covered.sum()),
+        cells_possible=covered.size,
+        off_majority=len(answers) - int(answers.table.max(axis=1).sum()),
+        left_out=tuple(rows.target.classes[i] for i in single),
+        scheme=scheme(len(case.private)),
+        would_decide=would_decide,
+    )
+
+
+def cells(rows: Labelled, found: Inquiry) -> tuple[Cell, ...]:
+    """E of the nested winner inside each target class."""
+    answers, made = found.answers, []
+    covered = stats.covered(answers.table)
+    for y in np.flatnonzero(covered.any(axis=1)):
+        weights = np.where(covered & (np.arange(answers.strata) == y)[:, None], 1 / covered[y].sum(), 0.0)
+        classes = int(covered[y].sum())
+        excess = stats.stretched(answers.share(found.guess, weights), classes / (classes - 1))
+        made.append(Cell(rows.target.classes[y], int(answers.table[y].sum()), classes, excess))
+    return tuple(made)
+
+
+def separation(rows: Labelled, found: Inquiry) -> tuple[Separation, ...]:
+    """The private classes along PC1 and along Fisher's direction."""
+    case = found.plan.case
+    group = case.arena.group if case.grouped else None
+    return (
+        _separation("pc1", gaussian.pc1(case.arena.z, case.private, case.classes), rows),
+        _separation(
+            "lda", gaussian.lda(case.arena.z, case.private, case.classes, group=group, seed=case.arena.seed), rows
+        ),
+    )
+
+
+def _separation(direction: str, line: Line, rows: Labelled) -> Separation:
+    curves = tuple(
+        Curve(name, bell.rows, bell.mean, bell.deviation, tuple(int(count) for count in bell.histogram))
+        for name, bell in zip(rows.private.classes, line.bells, strict=True)
+    )
+    return Separation(direction, line.d_prime, line.share, line.span, curves)
+
+
+def model_hits(subject: Embeddings, rows: Labelled, target: str | None) -> np.ndarray | None:
+    """On which rows the model names the target right; None where it has no logits of it."""
+    if target is None or subject.logits is None or subject.logits.shape[1] != len(subject.column(target).classes):
+        return None
+    hits: np.ndarray = subject.logits[rows.rows].argmax(axis=1) == subject.column(target).values[rows.rows]
+    return hits
+
+
+def utility(subject: Embeddings, rows: Labelled, target: str | None) -> Utility | None:
+    """How well the model names the target on the attack rows; None where it does not."""
+    hits = model_hits(subject, rows, target)
+    if hits is None or target is None:
+        return None
+    y, v = rows.target.codes, rows.private.codes
+    classes, hidden = len(rows.target.classes), len(rows.private.classes)
+    group = None if subject.group is None else subject.group[rows.rows]
+    table = stats.tabulate(y, v, classes, hidden)
+    right = np.bincount(y * hidden + v, hits, minlength=table.size).reshape(table.shape)
+    large = table >= min(SMALL, table.max())
+    worst = int(np.where(large, right / np.maximum(table, 1), 2.0).argmin())
+    alone = np.arange(table.size) == worst
+    return Utility(
+        target=target,
+        accuracy=stats.share(hits, np.zeros(len(y), np.int64), np.ones(1), group).interval,
+        balanced_accuracy=stats.share(hits, y, np.full(classes, 1 / classes), group).interval,
+        worst_cell=f"{rows.target.classes[worst // hidden]}, {rows.private.classes[worst % hidden]}",
+        worst_cell_accuracy=stats.share(hits, y * hidden + v, alone.astype(np.float64), group).interval,
+        chance=1 / classes,
+    )
+
+
+def outcomes(subject: Embeddings, rows: Labelled, found: Inquiry, target: str | None) -> Outcomes:
+    """Per-row outcomes of the rows that E covers."""
+    case, answers = found.plan.case, found.answers
+    fold = np.full(len(case.private), -1, np.int64)
+    for number, part in enumerate(case.arena.folds):
+        fold[part.test] = number
+    inside = answers.scored
+    scored = case.scored[inside]
+    hits = {"nested": found.guess, **found.guesses}
+    marks = {name: (guess == answers.private)[inside].astype(np.uint8) for name, guess in hits.items()}
+    model = model_hits(subject, rows, target)
+    if model is not None:
+        marks["model"] = model[scored].astype(np.uint8)
+    ids = subject.ids[rows.rows][scored]
+    return Outcomes(ids, fold[scored], case.arena.target[scored], case.private[scored], case.arena.group[scored], marks)
+
+
+def threat(
+    target: str | None, attackers: tuple[Call, ...], auxiliaries: tuple[str, ...], *, overlap_known: bool
+) -> dict[str, Any]:
+    """Who attacks, and with what knowledge."""
+    knobs = {}
+    for call in attackers:
+        signature = catalog.knobs(catalog.thing("attackers", call.name).attack)
+        knobs[str(call)] = {**{name: knob.default for name, knob in signature.items()}, **call.knobs}
+    knows = "the bottleneck of unseen rows, and of labelled rows like them"
+    return {
+        "knows": knows if target is None else f"{knows}; the {target} of every row",
+        "auxiliary": list(auxiliaries),
+        "attackers": knobs,
+        "conditioned_on": target,
+        "overlap": "no attack row was trained on" if overlap_known else "overlap with training unknown",
+        "not_tested": ["membership", "extraction", "singling out"],
+    }
+
+
+def notes(
+    subject: Embeddings, chosen: Mapping[str, Labelled], auxiliaries: tuple[str, ...], absent: Mapping[str, str]
+) -> list[str]:
+    """What a reader must know of rows and labels."""
+    made = dict.fromkeys(subject.notes)
+    for name, rows in chosen.items():
+        if rows.target.note:
+            made[f"target: {rows.target.note}"] = None
+        if rows.private.note:
+            made[f"{name}: {rows.private.note}"] = None
+    if "paper" in auxiliaries and "paper" in absent:
+        made[f"auxiliary paper does not apply: {absent['paper']}"] = None
+    return list(made)
