@@ -1,4 +1,7 @@
-"""Images as numbers: to 0..1, and averaged down to a few pixels a side."""
+"""Images as numbers: to 0..1, averaged down to a few pixels a side, and back to pictures."""
+
+import base64
+import io
 
 import numpy as np
 import torch
@@ -8,6 +11,7 @@ from leakaudit.dataset import Batch, Images
 
 STRIDE = 1024
 """Images visited at a time."""
+RGB = 3
 
 
 def unit(batch: Batch) -> Float32[np.ndarray, "b c h w"]:
@@ -29,3 +33,16 @@ def gather(images: Images, side: int) -> Float32[np.ndarray, "n c s t"]:
     blocks = range(0, len(images), STRIDE)
     rows = [np.arange(first, min(first + STRIDE, len(images)), dtype=np.int64) for first in blocks]
     return np.concatenate([shrink(unit(images.batch(part)), side) for part in rows])
+
+
+def strip(images: Float32[np.ndarray, "n c h w"]) -> str:
+    """Images in 0..1 side by side as one PNG in base64: grey or RGB; other counts of channels are averaged to grey."""
+    from PIL import Image
+
+    channels = images.shape[1]
+    plain = images if channels in (1, RGB) else images.mean(axis=1, keepdims=True)
+    bytes_ = (plain.clip(0, 1) * 255).round().astype(np.uint8)
+    row = np.concatenate(list(bytes_), axis=2).transpose(1, 2, 0)
+    file = io.BytesIO()
+    Image.fromarray(row if channels == RGB else row[:, :, 0]).save(file, format="PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
