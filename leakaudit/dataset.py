@@ -111,6 +111,8 @@ class Dataset:
     """Name of the column that `group` came from."""
     notes: tuple[str, ...] = field(default=())
     """What a reader of the audit must know, such as skipped files."""
+    stamp: str = ""
+    """Sha256 of what else tells these images from others of the same names, such as the sizes of their files."""
 
     def __len__(self) -> int:
         """Count of rows."""
@@ -146,10 +148,10 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """Sha256 of what the data set is: name, split, rows, shape, and every label."""
+        """Sha256 of what the data set is: name, split, rows, shape, stamp and every label."""
         labels = {f"column {name}": labels.values for name, labels in self.columns.items()}
         arrays = {"ids": self.ids, **labels, **({} if self.group is None else {"group": self.group})}
-        what = [self.name, self.split, self.images.shape, self.mean, self.std]
+        what = [self.name, self.split, self.images.shape, self.mean, self.std, self.stamp]
         return store.digest(store.canonical(what), store.digest_tensors(arrays))
 
 

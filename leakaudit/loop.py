@@ -1,8 +1,8 @@
 """
 The one loop that trains every method: batches in, the objective's scalar down, epoch after epoch.
 
-All chance inside an epoch is derived from the seed and the epoch's number, so a run that is taken up again after an epoch goes
-on as if nothing had happened.
+All chance inside an epoch is derived from the seed and the epoch's number, so a run that is taken up again after an
+epoch goes on as if nothing had happened.
 """
 
 import contextlib
@@ -48,7 +48,8 @@ class Loop:
         Optimisers and schedule for a network.
 
         Raises:
-            InputError: torch has no such optimiser or schedule, or not with these arguments; `where` begins the message.
+            InputError: torch has no such optimiser or schedule, or not with these arguments; `where` begins the
+            message.
         """
         self.tapped, self.objective = tapped.to(device), objective.to(device)
         self.plan, self.seed, self.device, self.where = plan, seed, device, where
@@ -177,7 +178,7 @@ def derived(seed: int, *words: str | int) -> int:
 
 @contextlib.contextmanager
 def chance(seed: int, *words: str | int) -> Iterator[None]:
-    """Torch's own generators, seeded for one purpose and afterwards as they were: initial weights and dropout draw there."""
+    """Torch's own generators, which weights and dropout draw from, seeded for one purpose and then as before."""
     with torch.random.fork_rng():
         torch.manual_seed(derived(seed, *words))
         yield

@@ -1,9 +1,9 @@
 """
 SimpleConvNet: four convolutions at full resolution, then the mean over the image.
 
-Bahng et al., "Learning De-biased Representations with Biased Representations", ICML 2020, section 4.2. With `activation =
-"tanh"` and `normalise = true` it is the network of Tartaglione et al., "EnD", CVPR 2021, whose bottleneck lies on the unit
-sphere; with tanh alone, that of IRENE (BMVC 2022).
+Bahng et al., "Learning De-biased Representations with Biased Representations", ICML 2020, section 4.2. With `activation
+= "tanh"` and `normalise = true` it is the network of Tartaglione et al., "EnD", CVPR 2021, whose bottleneck lies on the
+unit sphere; with tanh alone, that of IRENE (BMVC 2022).
 """
 
 from itertools import pairwise
@@ -21,7 +21,9 @@ BOTTLENECK = "classifier"
 class SimpleConvNet(nn.Module):
     """Convolution, batch norm and activation four times; mean over the image; a linear classifier."""
 
-    def __init__(self, classes: int, channels: tuple[int, ...], kernel: int, last: nn.Module, *, normalise: bool) -> None:
+    def __init__(
+        self, classes: int, channels: tuple[int, ...], kernel: int, last: nn.Module, *, normalise: bool
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for before, after in pairwise(channels):

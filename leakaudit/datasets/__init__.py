@@ -4,9 +4,9 @@ Data sets. One file is one data set, with one function:
     load(split, root, *, <knobs>) -> Dataset
 
 `split` is one of the file's `SPLITS`, in which `train` is what models are trained on and `test` is the default of an
-audit. `root` is the folder in which named sets lie, each in its own folder. Knobs are keyword arguments with
-defaults. A file may say `PAPER = {knob: value}`: the knobs under which the papers' own attacker is trained on the
-`train` split. A file whose splits depend on its knobs defines `splits(root, *, <knobs>) -> tuple of names` beside `SPLITS`.
+audit. `root` is the folder in which named sets lie, each in its own folder. Knobs are keyword arguments with defaults.
+A file may say `PAPER = {knob: value}`: the knobs under which the papers' own attacker is trained on the `train` split.
+A file whose splits depend on its knobs defines `splits(root, *, <knobs>) -> tuple of names` beside `SPLITS`.
 
 Raises `InputError`, with what to put where, when the data are not there.
 """

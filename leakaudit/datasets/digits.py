@@ -1,10 +1,10 @@
 """
 Handwritten digits on coloured backgrounds, built in: 1,797 real 8x8 images, no download.
 
-The images are scikit-learn's copy of the test part of the UCI "Optical Recognition of Handwritten Digits" data (Alpaydin and
-Kaynak, 1998). Backgrounds are coloured as in Biased-MNIST (`numerics/colours.py`); the stroke is white, as opaque as the
-pen's grey level. About half of the images are `test`, because rows to attack are what an audit runs out of first; an image
-is in the same split whatever the knobs.
+The images are scikit-learn's copy of the test part of the UCI "Optical Recognition of Handwritten Digits" data
+(Alpaydin and Kaynak, 1998). Backgrounds are coloured as in Biased-MNIST (`numerics/colours.py`); the stroke is white,
+as opaque as the pen's grey level. About half of the images are `test`, because rows to attack are what an audit runs
+out of first; an image is in the same split whatever the knobs.
 """
 
 from pathlib import Path
@@ -72,4 +72,5 @@ def _paint(grey: np.ndarray, colour: np.ndarray) -> UInt8[np.ndarray, "n 3 8 8"]
     """White strokes over the background colour, mixed by the pen's grey level."""
     ink = grey[:, None] / _DARKEST
     background = colours.palette()[colour][:, :, None, None]
-    return np.rint(ink * 255 + (1 - ink) * background).astype(np.uint8)
+    painted: np.ndarray = np.rint(ink * 255 + (1 - ink) * background)
+    return painted.astype(np.uint8)

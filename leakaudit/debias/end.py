@@ -1,11 +1,11 @@
 """
 EnD: pull apart what shares the private attribute, pull together what shares only the target.
 
-Tartaglione, Barbano and Grangetto, "EnD: Entangling and Disentangling deep representations for bias correction", CVPR 2021,
-section 3. `variant = "paper"` penalises the absolute cosine of every pair of rows that share the private class (equation 7)
-and uses every pair that shares the target alone. `variant = "released"` is the authors' code, from which their published
-figures come: there the absolute value is taken of the sum over each private class, and a pair counts only when the later of
-its two rows has the smaller private class.
+Tartaglione, Barbano and Grangetto, "EnD: Entangling and Disentangling deep representations for bias correction", CVPR
+2021, section 3. `variant = "paper"` penalises the absolute cosine of every pair of rows that share the private class
+(equation 7) and uses every pair that shares the target alone. `variant = "released"` is the authors' code, from which
+their published figures come: there the absolute value is taken of the sum over each private class, and a pair counts
+only when the later of its two rows has the smaller private class.
 """
 
 from typing import Literal
@@ -45,10 +45,8 @@ class EnD(Objective):
 
     def entangling(self, cosine: Float[Tensor, "n n"], batch: Batch) -> Float[Tensor, ""]:
         """R_par in 0..1: how far rows of one target but unlike private class point apart; 0 where there is no pair."""
-        if self.variant == "paper":
-            unlike = batch.v[:, None] != batch.v[None]
-        else:
-            unlike = batch.v[:, None] < batch.v[None]
+        row, column = batch.v[:, None], batch.v[None]
+        unlike = row != column if self.variant == "paper" else row < column
         pairs = _pairs(batch) & (batch.y[:, None] == batch.y[None]) & unlike
         return _mean((1 - cosine) / 2, pairs)
 

@@ -26,7 +26,9 @@ class Feed:
 
     def __init__(self, dataset: Dataset, device: str, resident: int = RESIDENT) -> None:
         self.images, self.device = dataset.images, device
-        self.mean, self.std = (torch.tensor(part, device=device).view(1, -1, 1, 1) for part in (dataset.mean, dataset.std))
+        self.mean, self.std = (
+            torch.tensor(part, device=device).view(1, -1, 1, 1) for part in (dataset.mean, dataset.std)
+        )
         first = self.images.batch(np.arange(min(1, len(dataset)), dtype=np.int64))
         self.held: Tensor | None = None
         if first[0].nbytes * len(dataset) <= resident:

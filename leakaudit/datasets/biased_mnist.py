@@ -1,0 +1,143 @@
+"""
+Biased-MNIST: MNIST on coloured backgrounds that agree with the digit in a share rho of the training images.
+
+Bahng et al., "Learning De-biased Representations with Biased Representations", ICML 2020, section 4.2: every pixel that
+is not exactly zero becomes white, every other one takes the background colour (`numerics/colours.py`); nothing is
+resized, and images enter a network in -1..1. The test images are coloured with 0.1 (unbiased), or as `test_rho` says: 1
+and 0 are the papers' other two. There is no validation split.
+"""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from leakaudit import catalog
+from leakaudit.dataset import Dataset, Labels, Pixels, identify, spell
+from leakaudit.errors import InputError
+from leakaudit.numerics import colours
+
+SPLITS = ("train", "test")
+PAPER = {"rho": 0.999}
+
+_FILES = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+_UNSIGNED_BYTE = 8
+
+
+def load(
+    split: str,
+    root: Path,
+    *,
+    rho: float = 0.99,
+    test_rho: float = 0.1,
+    seed: int = 0,
+    rows: int | None = None,
+    download: bool = False,
+) -> Dataset:
+    """
+    One split: `digit` and `colour`.
+
+    `rows` keeps so many images of a split, as many of each digit as its share; they are drawn before colours are handed
+    out, so that rho is exact. `download` fetches MNIST through torchvision where it is not there yet.
+
+    Raises:
+        InputError: MNIST is not below `root`, or a file of it is damaged; or a knob is out of range.
+    """
+    if split not in SPLITS:
+        raise InputError(f"biased-mnist: no split {split!r}. {catalog.suggest(split, SPLITS)}")
+    colours.check_rho(rho, "biased-mnist: rho")
+    colours.check_rho(test_rho, "biased-mnist: test_rho")
+    if rows is not None and rows < len(colours.COLOURS):
+        raise InputError(f"biased-mnist: rows = {rows}: at least {len(colours.COLOURS)} expected")
+    images, labels = _find(root, split, download=download)
+    grey, digit = _idx(images, 3), _idx(labels, 1).astype(np.int64)
+    if len(grey) != len(digit):
+        raise InputError(f"{images}: {len(grey)} images, but {labels.name} has {len(digit)} labels")
+    kept = np.arange(len(digit)) if rows is None else _some(digit, rows, np.random.default_rng([seed, 2]))
+    digit = digit[kept]
+    random = np.random.default_rng([seed, SPLITS.index(split)])
+    colour = colours.assign(digit, rho if split == "train" else test_rho, random)
+    return Dataset(
+        name=spell("biased-mnist", load, rho=rho, test_rho=test_rho, seed=seed, rows=rows),
+        split=split,
+        images=Pixels(_paint(grey[kept], colour)),
+        columns={"digit": Labels(digit, tuple(map(str, range(10)))), "colour": Labels(colour, colours.NAMES)},
+        ids=identify(f"mnist/{split}", kept),
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+    )
+
+
+def _paint(grey: UInt8[np.ndarray, "n h w"], colour: Int64[np.ndarray, " n"]) -> UInt8[np.ndarray, "n 3 h w"]:
+    background = colours.palette()[colour][:, :, None, None]
+    return np.where(grey[:, None] > 0, np.uint8(255), background)
+
+
+def _some(digit: Int64[np.ndarray, " n"], rows: int, random: np.random.Generator) -> Int64[np.ndarray, " m"]:
+    """`rows` images (or all), each digit by its share; what rounding leaves goes to the largest remainders."""
+    count = np.bincount(digit, minlength=10)
+    share = count * min(rows, len(digit)) / len(digit)
+    quota = np.floor(share).astype(np.int64)
+    quota[np.argsort(quota - share, kind="stable")[: min(rows, len(digit)) - quota.sum()]] += 1
+    parts = [random.permutation(np.flatnonzero(digit == k))[: quota[k]] for k in range(10)]
+    return np.sort(np.concatenate(parts))
+
+
+def _find(root: Path, split: str, *, download: bool) -> tuple[Path, Path]:
+    """The two files of a split, plain or gzipped, in the first folder that holds either."""
+    homes = (root / "mnist", root / "MNIST" / "raw", root)
+    for attempt in (False, True):
+        for home in homes:
+            found = [
+                next((path for path in (home / name, home / f"{name}.gz") if path.is_file()), None)
+                for name in _FILES[split]
+            ]
+            if all(found):
+                return found[0], found[1]  # type: ignore[return-value]  # neither is None
+            if any(found):
+                missing = next(name for name, path in zip(_FILES[split], found, strict=True) if path is None)
+                raise InputError(
+                    f"{home}: {missing} (or {missing}.gz) is missing beside {next(filter(None, found)).name}"
+                )
+        if attempt or not download:
+            break
+        _download(root)
+    raise InputError(
+        f"biased-mnist: MNIST is not here. Put {' and '.join(_FILES[split])} (or .gz) into {homes[0]}, {homes[1]} or "
+        f"{homes[2]}, or download it with the knob download=true"
+    )
+
+
+def _download(root: Path) -> None:
+    from torchvision.datasets import MNIST
+
+    try:
+        MNIST(str(root), download=True)
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"biased-mnist: MNIST could not be downloaded ({str(error).splitlines()[0]}); without a network, put "
+            f"its four idx files into {root / 'mnist'}"
+        ) from error
+
+
+def _idx(path: Path, dimensions: int) -> UInt8[np.ndarray, "..."]:
+    """An idx file of bytes: two zeros, type, dimensions, the length of each in four bytes, then the numbers."""
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: truncated, or not a gzip file ({error})") from error
+    header = 4 + 4 * dimensions
+    if len(data) < header or data[:4] != bytes([0, 0, _UNSIGNED_BYTE, dimensions]):
+        raise InputError(f"{path}: not an idx file of {dimensions}-dimensional bytes")
+    shape = tuple(int.from_bytes(data[at : at + 4], "big") for at in range(4, header, 4))
+    if len(data) != header + math.prod(shape):
+        raise InputError(
+            f"{path}: truncated: {len(data) - header} bytes where {'x'.join(map(str, shape))} are promised"
+        )
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)

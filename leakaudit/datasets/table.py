@@ -1,0 +1,209 @@
+"""
+The user's own images: a CSV or parquet table with a column of paths and a column for each label.
+
+Words, whole numbers and true/false are classes; numbers with a fraction stay numbers; an empty cell is a missing label.
+Rows belong to the split that a column `split` names; without one, the whole table is the split `test`. Images are
+decoded when they are asked for, as 8-bit RGB.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Int64
+
+from leakaudit import catalog, store
+from leakaudit.dataset import Dataset, Labels, identify, spell
+from leakaudit.errors import InputError
+from leakaudit.numerics.pictures import Pictures, unreadable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPLITS = ("train", "validation", "all", "test")
+
+_PATHS = ("path", "file", "image")
+_MISSING = ["", "nan", "NaN", "NA", "N/A", "null"]
+_SPELLINGS = {"val": "validation", "valid": "validation"}
+
+
+def load(
+    split: str,
+    root: Path,
+    *,
+    file: str = "",
+    image: str | None = None,
+    group: str | None = None,
+    size: int | None = None,
+    skip_unreadable: bool = False,
+) -> Dataset:
+    """
+    One split of the table `file`.
+
+    `image` is the column of paths (`path`, `file` or `image` where it is not said), relative to `root` or to the
+    table's own folder; `group` the column of who or what a row belongs to; `size` the side of the square to which
+    images are resized. `skip_unreadable` decodes every image once and leaves out those that cannot be.
+
+    Raises:
+        InputError: the table, a column or an image is not there or cannot be read; the message names file and row.
+    """
+    if size is not None and size < 1:
+        raise InputError(f"table: size = {size}: at least 1 expected")
+    frame = _read(file)
+    column = _path_column(frame, image, file)
+    if group is not None and group not in frame:
+        raise InputError(f"{file}: no group column {group!r}. {catalog.suggest(group, frame.columns)}")
+    chosen = _chosen(frame, split, file)
+    names = [_inside(name, row, file) for name, row in zip(frame[column][chosen], chosen, strict=True)]
+    paths = [_absolute(name, root, Path(file).parent) for name in names]
+    notes: tuple[str, ...] = ()
+    if skip_unreadable:
+        good = np.flatnonzero(~unreadable(paths))
+        if not len(good):
+            raise InputError(f"{file}: none of the {len(paths)} images of split {split} can be read")
+        if len(good) < len(paths):
+            notes = (f"{len(paths) - len(good)} of {len(paths)} images could not be read and were left out",)
+        chosen, names, paths = chosen[good], [names[k] for k in good], [paths[k] for k in good]
+    pictures = Pictures.open(paths, [int(row) + 1 for row in chosen], file, size)
+    labels = {str(name): _labels(frame[name]) for name in frame.columns if name not in (column, "split")}
+    return Dataset(
+        name=spell("table", load, file=file, image=image, group=group, size=size, skip_unreadable=skip_unreadable),
+        split=split,
+        images=pictures,
+        columns={name: part.take(chosen) for name, part in labels.items()},
+        ids=identify("table", names),
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+        group=None if group is None else _groups(frame[group])[chosen],
+        groups=group or "",
+        notes=notes,
+        stamp=store.digest(*(str(path.stat().st_size) for path in paths)),
+    )
+
+
+def splits(root: Path, *, file: str = "", **knobs: object) -> tuple[str, ...]:
+    """The splits that the table's own column names, and `all`; `all` and `test` where it has none."""
+    del root, knobs
+    frame = _read(file)
+    return (*dict.fromkeys(_split_column(frame, file)), "all") if "split" in frame else ("all", "test")
+
+
+def _read(file: str) -> "pd.DataFrame":
+    """The table, with stray spaces and a byte-order mark gone from names and cells."""
+    import pandas as pd
+
+    path = Path(file)
+    if not file:
+        raise InputError("table: the knob file = the path of a CSV or parquet table expected")
+    if not path.is_file():
+        raise InputError(f"{file}: no such table")
+    try:
+        if path.suffix == ".parquet":
+            frame = pd.read_parquet(path)
+        else:
+            frame = pd.read_csv(
+                path,
+                encoding="utf-8-sig",
+                keep_default_na=False,
+                na_values=_MISSING,
+                skipinitialspace=True,
+                low_memory=False,
+            )
+    except (ValueError, OSError, pd.errors.ParserError) as error:
+        raise InputError(f"{file}: not a table that can be read: {str(error).splitlines()[0]}") from error
+    frame.columns = [str(name).strip() for name in frame.columns]
+    if frame.empty:
+        raise InputError(f"{file}: the table has no rows")
+    for name in frame.columns:
+        if _is_text(frame[name]):
+            cells = frame[name].astype("string").str.strip()
+            frame[name] = cells.mask(cells.isin(_MISSING))
+    return frame
+
+
+def _is_text(cells: "pd.Series") -> bool:
+    from pandas.api import types
+
+    return not (types.is_numeric_dtype(cells.dtype) or types.is_bool_dtype(cells.dtype))
+
+
+def _path_column(frame: "pd.DataFrame", image: str | None, file: str) -> str:
+    """The column of paths."""
+    found = [name for name in ((image,) if image else _PATHS) if name in frame]
+    if not found:
+        wanted = repr(image) if image else f"of paths ({', '.join(_PATHS)})"
+        raise InputError(f"{file}: no image column {wanted}. {catalog.suggest(image or _PATHS[0], frame.columns)}")
+    return found[0]
+
+
+def _split_column(frame: "pd.DataFrame", file: str) -> list[str]:
+    """The split of each row."""
+    cells = frame["split"]
+    if cells.isna().any():
+        raise InputError(f"{file}: row {int(cells.isna().to_numpy().argmax()) + 1} has no split")
+    return [_SPELLINGS.get(str(cell), str(cell)) for cell in cells]
+
+
+def _chosen(frame: "pd.DataFrame", split: str, file: str) -> Int64[np.ndarray, " n"]:
+    """Positions of the rows of a split."""
+    if split == "all":
+        return np.arange(len(frame))
+    if "split" not in frame:
+        if split == "test":
+            return np.arange(len(frame))
+        raise InputError(
+            f"{file}: no column split, so the whole table is the split test; to use {split}, say which split each row "
+            f"belongs to (train, validation, test)"
+        )
+    names = _split_column(frame, file)
+    chosen = np.flatnonzero(np.array(names, dtype=object) == split)
+    if not len(chosen):
+        raise InputError(f"{file}: no rows in split {split!r}. {catalog.suggest(split, {*names, 'all'})}")
+    return chosen
+
+
+def _inside(name: object, row: int, file: str) -> str:
+    """A path as the table has it, which must not climb out of the folder it is relative to."""
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{file}: row {row + 1} has no image path")
+    clean = os.path.normpath(name).replace(os.sep, "/")
+    if clean == ".." or clean.startswith("../"):
+        raise InputError(f"{file}: row {row + 1}: {name} leaves the folder it is relative to")
+    return clean
+
+
+def _absolute(name: str, root: Path, home: Path) -> Path:
+    below = root / name
+    return below if below.is_file() else home / name
+
+
+def _labels(cells: "pd.Series") -> Labels:
+    """Classes or numbers, whichever the cells are."""
+    from pandas.api import types
+
+    missing = cells.isna().to_numpy(dtype=bool)
+    numeric = types.is_numeric_dtype(cells.dtype) and not types.is_bool_dtype(cells.dtype)
+    if numeric:
+        numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+        missing |= ~np.isfinite(numbers)
+        if (numbers[~missing] % 1 != 0).any():
+            return Labels(np.where(missing, np.nan, numbers).astype(np.float32))
+        words = [str(int(number)) for number in np.unique(numbers[~missing])]
+        named = [None if gap else str(int(number)) for number, gap in zip(numbers, missing, strict=True)]
+    else:
+        named = [None if gap else str(cell) for cell, gap in zip(cells, missing, strict=True)]
+        words = sorted({name for name in named if name is not None})
+    if not words:
+        return Labels(np.full(len(cells), np.nan, dtype=np.float32))
+    index = {word: position for position, word in enumerate(words)}
+    return Labels(np.array([-1 if name is None else index[name] for name in named], dtype=np.int64), tuple(words))
+
+
+def _groups(cells: "pd.Series") -> Int64[np.ndarray, " n"]:
+    """A number for each group; a row without one is a group of its own."""
+    labels = _labels(cells.astype("string"))
+    codes = np.array(labels.values, dtype=np.int64)
+    alone = codes < 0
+    codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
+    return codes
