@@ -176,7 +176,7 @@ def strongest(part: Attribute) -> str:
     count = Counter(part.winners)
     if part.attacker.startswith("reconstruction") or len(count) < 2:  # noqa: PLR2004 (one name is no choice)
         return part.attacker
-    return ", ".join(f"{name} ×{times}" for name, times in count.most_common())
+    return ", ".join(f"{name} x{times}" for name, times in count.most_common())
 
 
 def against(figures: Figures, tolerance: float) -> str:

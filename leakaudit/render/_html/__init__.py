@@ -1,0 +1,1 @@
+"""What `html` is made of: drawings, views, templates, one style sheet and a few lines of script."""

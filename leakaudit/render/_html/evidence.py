@@ -1,0 +1,290 @@
+"""The evidence: attackers, the papers' protocol, baselines, classes, directions and reconstructions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from leakaudit.render import Report, _words
+from leakaudit.render._html import charts, strips
+from leakaudit.render._html.view import Section, badge
+from leakaudit.render._words import Entry
+
+Group = Sequence[Entry]
+
+
+def attackers(report: Report) -> Section:
+    """Every attacker with every auxiliary."""
+    tables = []
+    for private, group in _words.questions(report):
+        chance, tolerance = 1 / len(group[0].attribute.classes), group[0].audit.tolerance
+        tables.append(
+            {
+                "private": private,
+                "count": sum(len(entry.attribute.findings) for entry in group),
+                "axis": strips.scale([(0, "0"), (tolerance, "τ"), (1, "1")], 150),
+                "guess": strips.scale([(chance, f"{100 * chance:.0f}"), (1, "100")], 96),
+                "models": [_model(entry, chance) for entry in group],
+            }
+        )
+    found = _words.entries(report)
+    lede = " ".join(dict.fromkeys(_curved(entry) for entry in found if entry.attribute.findings))
+    lede = lede or "No attacker of the suite was run on the bottleneck."
+    auxiliaries = {finding.auxiliary for entry in found for finding in entry.attribute.findings}
+    notes = {
+        f"{finding.attacker}, {finding.auxiliary}": "; ".join(finding.notes)
+        for entry in found
+        for finding in entry.attribute.findings
+        if finding.notes
+    }
+    body = {"tables": tables, "auxiliaries": auxiliaries, "suite": report.audits[0].suite, "notes": notes}
+    return Section("attackers", "Attackers", lede, body)
+
+
+def _model(entry: Entry, chance: float) -> dict[str, Any]:
+    rows = []
+    for row in _words.rows(entry):
+        figures = row.figures
+        rows.append(
+            {
+                "row": row,
+                "attacker": _words.strongest(entry.attribute) if row.decides else row.attacker,
+                "accuracy": _words.percent(figures.private_accuracy.value),
+                "accuracy_bounds": _words.bounds(figures.private_accuracy, of="%"),
+                "accuracy_strip": strips.accuracy(entry.place, figures.private_accuracy, chance, solid=row.counts),
+                "excess": _words.three(figures.excess.value),
+                "bounds": _words.bounds(figures.excess),
+                "strip": strips.excess(entry.place, figures.excess, entry.audit.tolerance, solid=row.counts),
+                "bits": _words.figure(figures.bits.value, "bits") if figures.bits else "",
+                "badge": badge(entry.attribute.verdict) if row.decides else "",
+            }
+        )
+    return {"entry": entry, "key": strips.key(entry.place), "rows": rows}
+
+
+def _curved(entry: Entry) -> str:
+    """Whether a straight line is enough, in one sentence."""
+    part, tolerance = entry.attribute, entry.audit.tolerance
+    lines = [f for f in part.findings if f.attacker == "linear" and f.auxiliary == "balanced"]
+    read = part.figures.excess
+    if read.low <= tolerance:
+        worst = "the interval of the strongest reaches above it" if read.high > tolerance else "none reaches above it"
+        return f"Against the tolerance of {_words.three(tolerance)}, for {entry.name}, {worst}."
+    if lines and lines[0].figures.excess.value >= 0.9 * read.value:  # noqa: PLR2004 (nine tenths is nearly all)
+        return f"A straight line is enough to read {entry.name}."
+    if lines and lines[0].figures.excess.high <= tolerance:
+        return f"{entry.name} hides the {part.private} from straight lines, not from {part.attacker}."
+    return f"The strongest attacker on {entry.name} is {_words.strongest(part)}."
+
+
+def papers(report: Report) -> Section | None:
+    """What the papers' own protocol would have said of the same models."""
+    tables = []
+    for private, group in _words.questions(report):
+        chance, rows = 1 / len(group[0].attribute.classes), []
+        for entry in group:
+            said = _words.paper(entry.attribute)
+            if said is None:
+                continue
+            for label, figures, solid in (
+                (f"{said.attacker}, as the papers do", said.figures, False),
+                ("the chosen one, balanced labels", entry.attribute.figures, True),
+            ):
+                read = figures.private_accuracy
+                rows.append(
+                    {
+                        "entry": entry, "key": strips.key(entry.place), "label": label, "solid": solid,
+                        "accuracy": _words.percent(read.value), "bounds": _words.bounds(read, of="%"),
+                        "strip": strips.accuracy(entry.place, read, chance, solid=solid),
+                        "follows": _words.percent(figures.follows_target),
+                    }
+                )  # fmt: skip
+        if rows:
+            axis = strips.scale([(chance, f"{100 * chance:.0f}"), (1, "100")], 96)
+            tables.append(
+                {"private": private, "target": group[0].attribute.target or "target", "rows": rows, "axis": axis}
+            )
+    said_all = _words.papers_said(_words.entries(report))
+    return Section("papers", "The papers' protocol", said_all, {"tables": tables}) if tables else None
+
+
+def baselines(report: Report) -> Section | None:
+    """What is reached from less than the bottleneck, and from more."""
+    tables = []
+    for private, group in _words.questions(report):
+        names = [one.baseline for entry in group for one in entry.attribute.baselines]
+        order = sorted(dict.fromkeys(names), key=_place)
+        if not order:
+            continue
+        rows = [_baseline(group, name) for name in order]
+        rows.insert(min(_place("model-output") + 1, len(rows)), _bottleneck(group))
+        axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], 288)
+        tables.append(
+            {"private": private, "models": [(e, strips.key(e.place)) for e in group], "rows": rows, "axis": axis}
+        )
+    if not tables:
+        return None
+    found = _words.entries(report)
+    shares = [
+        f"{e.name} passes on {_words.percent(s)} %" for e in found if (s := _words.still(e.attribute)) is not None
+    ]
+    lede = "What is reached from less than the bottleneck, and from more."
+    return Section(
+        "baselines",
+        "Baselines",
+        f"Of what the raw input holds, {_words.joined(shares)}." if shares else lede,
+        {"tables": tables},
+    )
+
+
+def _place(name: str) -> int:
+    order = list(_words.SEES)
+    return order.index(name) if name in order else len(order)
+
+
+def _baseline(group: Group, name: str) -> dict[str, Any]:
+    cells, drawn, notes = [], [], []
+    for entry in group:
+        one = next((one for one in entry.attribute.baselines if one.baseline == name), None)
+        if one is None or one.figures is None:
+            cells.append(("not asked" if one is None else "does not apply", ""))
+            notes += [one.note] if one is not None and one.note else []
+        else:
+            cells.append((_words.three(one.figures.excess.value), _words.bounds(one.figures.excess)))
+            drawn.append((entry.place, one.figures.excess))
+    label, more = _words.SEES.get(name, (name, ""))
+    strip = strips.lanes(drawn, group[0].audit.tolerance)
+    note = "; ".join(dict.fromkeys(notes))
+    return {"label": label, "more": f"{more}; {note}" if note else more, "cells": cells, "strip": strip, "own": False}
+
+
+def _bottleneck(group: Group) -> dict[str, Any]:
+    cells = [(_words.three(e.attribute.figures.excess.value), _words.bounds(e.attribute.figures.excess)) for e in group]
+    strip = strips.lanes([(e.place, e.attribute.figures.excess) for e in group], group[0].audit.tolerance)
+    return {"label": "the bottleneck", "more": "this audit", "cells": cells, "strip": strip, "own": True}
+
+
+def classes(report: Report) -> Section | None:
+    """E inside each target class."""
+    tables, ledes = [], []
+    for private, group in _words.questions(report):
+        names = list(dict.fromkeys(cell.target for entry in group for cell in entry.attribute.cells))
+        if len(names) < 2:  # noqa: PLR2004 (one class is the whole)
+            continue
+        ledes += [_uneven(entry) for entry in group if entry.attribute.cells]
+        rows = []
+        for name in names:
+            found = [(e, next((c for c in e.attribute.cells if c.target == name), None)) for e in group]
+            cells = [(_words.three(c.excess.value), _words.bounds(c.excess)) if c else ("", "") for _, c in found]
+            drawn = [(entry.place, cell.excess) for entry, cell in found if cell]
+            count = next(cell.rows for _, cell in found if cell)
+            rows.append(
+                {"name": name, "rows": count, "cells": cells, "strip": strips.lanes(drawn, group[0].audit.tolerance)}
+            )
+        axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], 288)
+        models = [(entry, strips.key(entry.place)) for entry in group]
+        target = group[0].attribute.target or "stratum"
+        tables.append({"private": private, "target": target, "models": models, "rows": rows, "axis": axis})
+    return Section("classes", "E by class", " ".join(ledes[:3]), {"tables": tables}) if tables else None
+
+
+def _uneven(entry: Entry) -> str:
+    cells = sorted(entry.attribute.cells, key=lambda cell: cell.excess.value)
+    low, high, target = cells[0], cells[-1], entry.attribute.target or "stratum"
+    if high.excess.low > low.excess.high:
+        figures = f"E is {high.excess.value:.2f} where the {target} is {high.target}, {low.excess.value:.2f} where it is {low.target}"
+        return f"The leak of {entry.name} is uneven: {figures}."
+    return f"For {entry.name}, E differs between {target} classes by no more than these rows explain."
+
+
+def directions(report: Report) -> Section | None:
+    """Private classes along PC1, the papers' figure, and along the direction that separates best."""
+    panels, number = [], 0
+    for private, group in _words.questions(report):
+        parts = [part for entry in group for part in entry.attribute.separation]
+        if not parts:
+            continue
+        far, shown = charts.reach(parts), []
+        for entry in group:
+            for part in entry.attribute.separation:
+                drawn = charts.gaussians(entry, part, far, name=f"g{number}")
+                shown.append({"entry": entry, "key": strips.key(entry.place), "part": part, "svg": drawn})
+                number += 1
+        count = max(len(part.curves) for part in parts)
+        panels.append({"private": private, "shown": shown, "count": count, "most": charts.MOST})
+    if not panels:
+        return None
+    words = []
+    for entry in _words.entries(report):
+        far_apart = {part.direction: part.d_prime for part in entry.attribute.separation}
+        if {"pc1", "lda"} <= set(far_apart):
+            words.append(f"{far_apart['pc1']:.1f} and {far_apart['lda']:.1f} for {entry.name}")
+    lede = f"d′ on PC1 and on the LDA direction: {_words.joined(words)}. " if words else ""  # noqa: RUF001 (prime)
+    return Section(
+        "directions", "One direction", f"{lede}A picture of one direction clears no model.", {"panels": panels}
+    )
+
+
+def rebuilt(report: Report) -> Section | None:
+    """Images rebuilt from the bottleneck, and what is read from them."""
+    tables: list[dict[str, Any]] = []
+    for private, group in _words.questions(report):
+        made = [entry for entry in group if entry.attribute.reconstruction is not None]
+        if made:
+            tables.append(
+                {"private": private, "rows": [_reconstruction(entry) for entry in made], "grids": _grids(made)}
+            )
+    if not tables:
+        return None
+    words = [
+        f"{_words.percent(part.reconstruction.private.private_accuracy.value)} % of {name}'s images"
+        for entry in _words.entries(report)
+        if (part := entry.attribute).reconstruction and (name := entry.name)
+    ]
+    lede = f"From images rebuilt out of the embedding alone, an attacker names the {tables[0]['private']}"
+    if len(tables) > 1:
+        return Section(
+            "rebuilt", "Reconstruction", "What is read from images rebuilt out of the embedding.", {"tables": tables}
+        )
+    return Section("rebuilt", "Reconstruction", f"{lede} in {_words.joined(words)}.", {"tables": tables})
+
+
+def _reconstruction(entry: Entry) -> dict[str, Any]:
+    made = entry.attribute.reconstruction
+    assert made is not None
+
+    def read(of: Any) -> tuple[str, str]:
+        return f"{_words.percent(of.private_accuracy.value)} %", _words.bounds(of.private_accuracy, of="%")
+
+    return {
+        "entry": entry, "key": strips.key(entry.place), "made": made,
+        "psnr": _words.figure(made.psnr.value, "dB"), "psnr_bounds": _words.bounds(made.psnr, of="dB"),
+        "ssim": _words.three(made.ssim.value), "ssim_bounds": _words.bounds(made.ssim, of="SSIM"),
+        "beside": [
+            ("mean image", *(_pair(made.mean_image))), ("class mean", *(_pair(made.class_mean))),
+        ],
+        "read": read(made.private), "truth": read(made.truth), "class_mean": read(made.class_mean_private),
+    }  # fmt: skip
+
+
+def _pair(values: tuple[float, ...]) -> tuple[str, str]:
+    return (_words.figure(values[0], "dB"), _words.three(values[1])) if len(values) == 2 else ("", "")  # noqa: PLR2004
+
+
+def _grids(made: Group) -> list[dict[str, Any]]:
+    """Pictures with the same columns stand in one grid: rows that all share once, the others under their model."""
+    grids: list[dict[str, Any]] = []
+    for entry in made:
+        pictures = entry.attribute.reconstruction.pictures if entry.attribute.reconstruction else None
+        if pictures is None:
+            continue
+        grid = next((one for one in grids if one["labels"] == pictures.labels), None)
+        if grid is None:
+            grid = {"labels": pictures.labels, "rows": [], "seen": set()}
+            grids.append(grid)
+        for name, png in pictures.rows:
+            if png not in grid["seen"]:
+                grid["seen"].add(png)
+                own = name not in ("truth", "class mean")
+                grid["rows"].append(
+                    {"name": name, "png": png, "entry": entry if own else None, "key": strips.key(entry.place)}
+                )
+    return grids

@@ -1,0 +1,204 @@
+"""
+Small drawings: marks, badges, and the strips that make a table a chart.
+
+Presentation attributes alone draw them, so that they stand without a style sheet; classes (`f0`, `s0`, ...) only let
+the page tune a colour. A strip is hidden from screen readers, because its numbers stand in the cell beside it.
+"""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+from leakaudit.finding import Verdict
+from leakaudit.stats import Interval
+
+COLOURS = ("#c2660a", "#3b7dd8", "#158a7e", "#9566cc", "#858420")
+"""Mid-tones, at least 3.9 on white and on black."""
+DASH, DOTS = "3 2", "1 2.5"
+"""The tolerance, and guessing."""
+HIGH = 28
+"""Height of a table's row in pixels."""
+FONT = 'font-family="sans-serif" font-size="12"'
+
+
+def colour(place: int) -> str:
+    """The colour of a model."""
+    return COLOURS[place % len(COLOURS)]
+
+
+def paint(place: int, *, stroke: bool = False) -> str:
+    """Attributes that fill (or stroke) in the colour of a model."""
+    kind, letter = ("stroke", "s") if stroke else ("fill", "f")
+    return f'{kind}="{colour(place)}" class="{letter}{place % len(COLOURS)}"'
+
+
+def line(x1: float, y1: float, x2: float, y2: float, *, ink: float = 0.5, dash: str = "", wide: float = 1) -> str:
+    """A line in ink."""
+    dashes = f' stroke-dasharray="{dash}"' if dash else ""
+    ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
+    return f'<line {ends} stroke="currentColor" stroke-width="{wide:g}" stroke-opacity="{ink:g}"{dashes}/>'
+
+
+def text(x: float, y: float, words: str, *, anchor: str = "start", strong: bool = False) -> str:
+    """Text in ink; the words are escaped."""
+    weight = ' font-weight="600"' if strong else ' class="m"'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="currentColor"{weight}>{escape(words)}</text>'
+
+
+def mark(place: int, x: float, y: float, size: float = 5, *, hollow: bool = False) -> str:
+    """A model's mark: disc, square, triangle, diamond, cross."""
+    how = f'fill="none" {paint(place, stroke=True)} stroke-width="1.6"' if hollow else paint(place)
+    s = size
+    return (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{s:g}" {how}/>',
+        f'<rect x="{x - 0.9 * s:.1f}" y="{y - 0.9 * s:.1f}" width="{1.8 * s:.1f}" height="{1.8 * s:.1f}" {how}/>',
+        f'<path d="M{x:.1f} {y - 1.15 * s:.1f}l{1.1 * s:.1f} {2 * s:.1f}h{-2.2 * s:.1f}z" {how}/>',
+        f'<path d="M{x:.1f} {y - 1.25 * s:.1f}l{1.25 * s:.1f} {1.25 * s:.1f}l{-1.25 * s:.1f} {1.25 * s:.1f}'
+        f'l{-1.25 * s:.1f} {-1.25 * s:.1f}z" {how}/>',
+        f'<path d="M{x - s:.1f} {y - s:.1f}l{2 * s:.1f} {2 * s:.1f}m0 {-2 * s:.1f}l{-2 * s:.1f} {2 * s:.1f}" '
+        f'fill="none" {paint(place, stroke=True)} stroke-width="{1.2 if hollow else 2.6}"/>',
+    )[place % len(COLOURS)]
+
+
+def svg(
+    width: float, height: float, body: str, *, kind: str, title: str = "", desc: str = "", name: str = ""
+) -> Markup:
+    """A drawing; one with a title speaks to screen readers, one without is hidden from them."""
+    head = f'<svg width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" {FONT} overflow="visible" '
+    if not title:
+        return Markup(f'{head}class="{kind}" aria-hidden="true" focusable="false">{body}</svg>')  # noqa: S704
+    about = f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(desc)}</desc>'
+    return Markup(  # noqa: S704 (every text in it is escaped where it is drawn)
+        f'{head}class="{kind}" role="img" aria-labelledby="{name}-t {name}-d">{about}{body}</svg>'
+    )
+
+
+def key(place: int) -> Markup:
+    """A model's mark beside its name."""
+    return svg(12, 12, mark(place, 6, 6), kind="key")
+
+
+def glyph(verdict: Verdict) -> Markup:
+    """A verdict's shape: full, nearly full, half, a dot, empty."""
+    frame = '<rect x="1" y="1" width="10" height="10" fill="none" stroke="currentColor" stroke-width="1.5"/>'
+    body = {
+        "LEAK": '<rect x="1" y="1" width="10" height="10" fill="currentColor"/>',
+        "DETECTED": f'{frame}<rect x="3.2" y="3.2" width="5.6" height="5.6" fill="currentColor"/>',
+        "INCONCLUSIVE": f'{frame}<path d="M1 11L11 1V11z" fill="currentColor"/>',
+        "WITHIN": f'{frame}<circle cx="6" cy="6" r="1.8" fill="currentColor"/>',
+        "NOT_FOUND": frame,
+    }[verdict]
+    return svg(12, 12, body, kind="glyph")
+
+
+def excess(place: int, interval: Interval, tolerance: float, *, solid: bool) -> Markup:
+    """E from 0 to 1 in one row, with the tolerance running through it."""
+    width, grid = 150, "".join(line(1 + 148 * at, 0, 1 + 148 * at, HIGH, ink=0.13) for at in (0, 0.5, 1))
+    return _strip(place, width, grid, [1 + 148 * _unit(part) for part in (0, *interval)], _tolerance(tolerance), solid)
+
+
+def accuracy(place: int, interval: Interval, chance: float, *, solid: bool) -> Markup:
+    """Accuracy from 0 to 1 in one row; the bar grows from guessing outwards."""
+    width, grid = 96, "".join(line(1 + 94 * at, 0, 1 + 94 * at, HIGH, ink=0.13) for at in (0, 0.5, 1))
+    guess = line(1 + 94 * chance, 0, 1 + 94 * chance, HIGH, ink=0.75, dash=DOTS)
+    return _strip(place, width, grid, [1 + 94 * _unit(part) for part in (chance, *interval)], guess, solid)
+
+
+def _strip(place: int, width: int, grid: str, at: list[float], over: str, solid: bool) -> Markup:  # noqa: FBT001
+    start, value, low, high = at
+    low, high = _at_least(low, high)
+    left, long = min(start, value), abs(value - start)
+    ink = 0.35 if solid else 0.18
+    bar = f'<rect x="{left:.1f}" y="11" width="{long:.1f}" height="6" fill-opacity="{ink}" {paint(place)}/>'
+    how = paint(place) if solid else f'fill="none" {paint(place, stroke=True)} stroke-width="1.3"'
+    end = f'<rect x="{low:.1f}" y="9.5" width="{high - low:.1f}" height="9" {how}/>'
+    return svg(width, HIGH, grid + bar + end + over, kind="strip")
+
+
+def _tolerance(tolerance: float) -> str:
+    at = 1 + 148 * _unit(tolerance)
+    return line(at, 0, at, HIGH, ink=0.9, dash=DASH, wide=1.3)
+
+
+def scale(marks: Sequence[tuple[float, str]], width: int) -> Markup:
+    """The head of a column of strips: what lies where."""
+    body, right = "", -9.0
+    for at, words in sorted(marks):
+        x = 1 + (width - 2) * _unit(at)
+        if x - 3.5 * len(words) < right:
+            continue
+        anchor = "start" if at <= 0 else "end" if at >= 1 else "middle"
+        body += text(x, 10, words, anchor=anchor) + line(x, 14, x, 18, ink=0.6)
+        right = x + 4 * len(words) + 3
+    return svg(width, 18, body, kind="strip")
+
+
+def lanes(found: Sequence[tuple[int, Interval]], tolerance: float, *, width: int = 300) -> Markup:
+    """E of several models in one row, each in its own lane."""
+    high, step = max(HIGH, 12 * len(found) + 10), 12
+    wide, top = width - 12, (max(HIGH, 12 * len(found) + 10) - step * (len(found) - 1)) / 2
+    body = "".join(line(6 + wide * at, 0, 6 + wide * at, high, ink=0.13) for at in (0, 0.25, 0.5, 0.75, 1))
+    for lane, (place, interval) in enumerate(found):
+        value, low, high_end = (6 + wide * _unit(part) for part in interval)
+        low, high_end = _at_least(low, high_end)
+        y = top + step * lane
+        how = f'{paint(place, stroke=True)} stroke-width="3"'
+        body += f'<line x1="{low:.1f}" y1="{y:.1f}" x2="{high_end:.1f}" y2="{y:.1f}" {how}/>' + mark(place, value, y, 4)
+    at = 6 + wide * _unit(tolerance)
+    return svg(width, high, body + line(at, 0, at, high, ink=0.9, dash=DASH, wide=1.3), kind="strip")
+
+
+def ruler(place: int, interval: Interval, tolerance: float, *, name: str, label: str) -> Markup:
+    """E on a scale from 0 to 1, in a card."""
+    value, low, high = (6 + 376 * _unit(part) for part in interval)
+    low, high = _at_least(low, high)
+    at = 6 + 376 * _unit(tolerance)
+    body = line(6, 26, 382, 26, ink=0.35) + "".join(line(x, 23, x, 29) for x in (6, 194, 382))
+    body += (
+        text(0, 47, "0 guessing")
+        + text(194, 47, "0.5", anchor="middle")
+        + text(388, 47, "1 always right", anchor="end")
+    )
+    body += line(at, 2, at, 34, ink=0.95, dash=DASH, wide=1.4)
+    how = f'{paint(place, stroke=True)} stroke-width="5"'
+    body += f'<line x1="{low:.1f}" y1="26" x2="{high:.1f}" y2="26" {how}/>' + mark(place, value, 26, 6)
+    words, said = f"E {interval.value:.3f}", f"τ {tolerance:.2f}"
+    near = abs(value - at) < 75  # noqa: PLR2004 (the two labels would touch)
+    right = at < value if near else at < 300  # noqa: PLR2004 (room for the word beside the line)
+    if near and right:
+        body += text(max(at - 5, 30), 11, said, anchor="end") + text(value + 4, 11, words, strong=True)
+    elif near:
+        body += text(at + 5, 11, said) + text(
+            max(value, 0), 11, words, anchor="end" if value > 60 else "middle", strong=True
+        )  # noqa: PLR2004
+    else:
+        body += text(at + 5 if right else at - 5, 11, said, anchor="start" if right else "end")
+        body += text(min(max(value, 22), 366), 11, words, anchor="middle", strong=True)
+    desc = f"95 % interval {interval.low:.3f} to {interval.high:.3f}; the tolerance is {tolerance:.3f}."
+    return svg(
+        388, 52, body, kind="pic", title=f"E of {label}: {interval.value:.3f}, from 0 to 1", desc=desc, name=name
+    )
+
+
+def lesson(low: float, high: float, *, open_end: bool = False) -> Markup:
+    """How an interval of E lies against the tolerance, as an example."""
+    at, scale_to = 66.0, 500.0
+    left, right = 6 + scale_to * low, min(206.0, 6 + scale_to * high)
+    body = line(6, 20, 206, 20, ink=0.35) + line(at, 4, at, 30, ink=0.95, dash=DASH, wide=1.4) + text(at + 5, 11, "τ")
+    dash = ' stroke-dasharray="4 3"' if open_end else ""
+    body += f'<line x1="{left:.1f}" y1="20" x2="{right:.1f}" y2="20" stroke="currentColor" stroke-width="4"{dash}/>'
+    return svg(
+        212, 34, body + f'<circle cx="{(left + right) / 2:.1f}" cy="20" r="4.5" fill="currentColor"/>', kind="strip"
+    )
+
+
+def _unit(value: float) -> float:
+    return max(0.0, min(1.0, value))
+
+
+def _at_least(low: float, high: float, pixels: float = 3) -> tuple[float, float]:
+    """The two ends at least three pixels apart: an interval is always seen."""
+    if high - low >= pixels:
+        return low, high
+    middle = (low + high) / 2
+    return middle - pixels / 2, middle + pixels / 2

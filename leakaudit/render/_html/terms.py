@@ -1,0 +1,167 @@
+"""On what terms: controls, who attacks, how to read the report, and what it rests on."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from leakaudit import audit as audits
+from leakaudit.audit import Audit
+from leakaudit.finding import WORST_FIRST, Control
+from leakaudit.render import Report, _words
+from leakaudit.render._html import strips
+from leakaudit.render._html.view import Section, badge
+from leakaudit.render._words import Entry
+
+Group = Sequence[Entry]
+
+LESSONS = {
+    "LEAK": (0.22, 0.33), "DETECTED": (0.06, 0.20), "INCONCLUSIVE": (-0.005, 0.19), "WITHIN": (0.03, 0.08),
+    "NOT_FOUND": (-0.01, 0.05),
+}  # fmt: skip
+"""An interval of E, against a tolerance of .12, that would bring each verdict."""
+
+
+def controls(report: Report) -> Section | None:
+    """Checks on the audit itself, and the smallest planted leak of each shape that was found."""
+    found = [entry for entry in _words.entries(report) if entry.attribute.controls or entry.attribute.sensitivity]
+    if not found:
+        return None
+    shapes = dict.fromkeys(part.shape for entry in found for part in entry.attribute.sensitivity)
+    body = {
+        "models": [(entry, strips.key(entry.place)) for entry in found],
+        "rows": _by_name(found, lambda e: {c.control: _control(c) for c in e.attribute.controls}),
+        "names": _words.CONTROLS,
+        "sensitivity": [(shape, [_sensitive(entry, shape) for entry in found]) for shape in shapes],
+        "several": len({entry.attribute.private for entry in found}) > 1,
+    }
+    return Section("controls", "Controls", _words.controls_said(found), body)
+
+
+def _by_name(found: Group, of: Callable[[Entry], dict[str, Any]]) -> list[tuple[str, list[Any]]]:
+    columns = [of(entry) for entry in found]
+    return [(name, [c.get(name) for c in columns]) for name in dict.fromkeys(n for c in columns for n in c)]
+
+
+def _control(control: Control) -> dict[str, str]:
+    held = {True: "held", False: "failed", None: "does not apply"}[control.passed]
+    count = f"detected in {control.detected} of {len(control.draws)} draws" if control.draws else ""
+    drawn = "E " + ", ".join(_words.three(draw.value) for draw in control.draws) if control.draws else ""
+    return {"held": held, "more": "; ".join(filter(None, (count, drawn, control.note)))}
+
+
+def _sensitive(entry: Entry, shape: str) -> str:
+    part = next((part for part in entry.attribute.sensitivity if part.shape == shape), None)
+    if part is None:
+        return "not asked"
+    return f"E {part.found:.2f}" if part.found is not None else f"not even E {max(step[0] for step in part.ladder):.2f}"
+
+
+def threat(report: Report) -> Section:
+    """Who attacks, with what knowledge; equal terms stand once."""
+    models = []
+    for place, audit in enumerate(report.audits):
+        terms = _terms(audit)
+        same = next((one for one in models if one["terms"] == terms), None)
+        if same is None:
+            models.append({"names": [audit.name], "places": [strips.key(place)], "terms": terms})
+        else:
+            same["names"].append(audit.name)
+    body = {"models": models, "several": len(models) > 1}
+    knows = _words.plain(report.audits[0].threat.get("knows"))
+    lede = f"The attacker holds: {knows}." if knows else "Who attacks, with what knowledge."
+    return Section("threat", "Threat model", lede.replace("..", "."), body)
+
+
+LABELS = {
+    "knows": "The attacker holds",
+    "auxiliary": "Its labels are",
+    "attackers": "It attacks with",
+    "conditioned_on": "It already knows",
+    "overlap": "Overlap with training",
+    "not_tested": "Not tested",
+}
+
+
+def _terms(audit: Audit) -> list[tuple[str, str]]:
+    lines = []
+    for name, value in audit.threat.items():
+        lines.append((LABELS.get(name, name.replace("_", " ").capitalize()), _words.plain(value) or "nothing"))
+    for part in audit.attributes:
+        rows = part.rows
+        words = f"{rows.scored} of {rows.rows} rows scored ({rows.scheme}); {rows.missing} left out for a missing label"
+        words += f", {rows.trained} because the model was trained on them" if rows.trained is not None else ""
+        words += f"; {rows.groups} groups" if rows.groups is not None else "; every row stands for itself"
+        cells = f"E covers {_words.percent(rows.share)} % of the rows and {rows.cells} of {rows.cells_possible} cells"
+        left = f"; left out, having a single class: {', '.join(rows.left_out)}" if rows.left_out else ""
+        lines.append((f"Rows for {part.private}", f"{words}. {cells}{left}."))
+    return lines
+
+
+def reading(report: Report) -> Section:
+    """What each verdict and each figure means."""
+    suite = report.audits[0].suite
+    verdicts = [
+        (badge(verdict), strips.lesson(*LESSONS[verdict]), _words.MEANING[verdict].format(suite=suite))
+        for verdict in WORST_FIRST
+    ]
+    part = report.audits[0].attributes[0]
+    chance = _words.percent(1 / len(part.classes))
+    target = f"inside each {part.target}" if part.target else "over all rows, since no target was named"
+    figures = [
+        ("Private accuracy", f"Of 100 unseen rows, for how many the attacker names the {part.private}, when all classes "
+         f"are equally frequent and say nothing of the target. Guessing gives {chance}."),
+        ("Excess advantage E", f"The same, counted {target}, and rescaled: 0 is guessing, 1 is always right. It leaves "
+         "out whatever the target alone gives away. E decides."),
+        ("Tolerance τ", "The E that the owner of the model accepts, set before the audit."),
+        ("[low, high]", "The range in which the true value lies with 95 % confidence, for this checkpoint and these "
+         "attackers; the spread over training seeds is not in it."),
+        ("The chosen one", "The attacker that did best on held-out rows, refitted, and scored once on rows that neither "
+         "it nor the choice has seen. It decides; the others are shown beside it."),
+        ("Would pass from", "The largest one-sided 95 % upper bound of E over all attackers: the smallest tolerance that "
+         "this audit could pass."),
+        ("Usable bits", "By how much the attacker's uncertainty about the attribute shrinks."),
+        (f"Suite v{suite}", "The attackers named in advance. More attackers can only raise what is read."),
+    ]  # fmt: skip
+    lede = "Five verdicts are possible. None of them says that a model gives nothing away."
+    return Section("reading", "How to read this", lede, {"verdicts": verdicts, "figures": figures})
+
+
+def provenance(report: Report, sources: Sequence[Audit]) -> Section:
+    """Hashes, versions, seeds, device and commands; `sources` are the audits as they were written."""
+    models = []
+    for place, (audit, source) in enumerate(zip(report.audits, sources, strict=True)):
+        seals = audit.provenance.get("documents") or [audits.document(source)["sha256"]]
+        known = ("sha256", "fingerprint", "documents", "command", "versions", "notes", "inference")
+        hashes = [
+            ("Model", str(audit.subject.get("sha256", "unknown"))),
+            ("Data", str(audit.data.get("fingerprint", "?"))),
+        ]
+        hashes += [("Audit document", str(seal)) for seal in seals]
+        about = [
+            *_facts("", audit.subject, known),
+            *_facts("data ", audit.data, known),
+            *_facts("", audit.provenance, known),
+        ]
+        models.append(
+            {
+                "name": audit.name,
+                "key": strips.key(place),
+                "hashes": [(label, Markup(escape(value))) for label, value in hashes],  # noqa: S704 (escaped)
+                "about": about,
+                "versions": _words.plain(audit.provenance.get("versions")),
+                "inference": _words.plain(audit.provenance.get("inference")),
+                "notes": _words.plain(audit.provenance.get("notes")),
+                "commands": str(audit.provenance.get("command") or "").split(" ; "),
+            }
+        )
+    lede = "What this report rests on, so that a third party can repeat it."
+    return Section("provenance", "Provenance", lede, {"models": models})
+
+
+def _facts(before: str, table: dict[str, Any], known: Sequence[str]) -> list[tuple[str, Markup]]:
+    return [
+        (f"{before}{name}".replace("_", " "), Markup(escape(_words.plain(value))))  # noqa: S704 (escaped)
+        for name, value in table.items()
+        if name not in known and value not in (None, "", {}, [])
+    ]

@@ -1,0 +1,251 @@
+"""What the page shows before its evidence: title, facts, verdicts, and private against target accuracy."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from leakaudit.audit import Gate
+from leakaudit.finding import Verdict
+from leakaudit.render import Comparison, Report, _words
+from leakaudit.render._html import charts, strips
+from leakaudit.render._words import Entry
+
+FIGURES = {
+    "private_accuracy": "{private} named right, strongest attacker, %",
+    "excess": "Excess advantage E",
+    "target_accuracy": "{target} named right by the model, %",
+}
+
+
+class Section(NamedTuple):
+    """One numbered section: which template draws it, its short name, and the sentence that opens it."""
+
+    kind: str
+    name: str
+    lede: str
+    body: dict[str, Any]
+
+
+class Card(NamedTuple):
+    """One verdict, with its limits."""
+
+    entry: Entry
+    glyph: Markup
+    key: Markup
+    says: tuple[str, str, str]
+    ruler: Markup
+    facts: list[tuple[str, str, str]]
+    limits: str
+
+
+def title(report: Report) -> str:
+    """What the page is about, in one line."""
+    names = _words.short([audit.name for audit in report.audits])
+    privates = _words.joined([private for private, _ in _words.questions(report)])
+    if len(names) > 3:  # noqa: PLR2004 (more names than a title holds)
+        return f"What {len(names)} models give away about the {privates}"
+    return f"What {_words.joined(names)} {'gives' if len(names) == 1 else 'give'} away about the {privates}"
+
+
+def dek(report: Report) -> str:
+    """The question of the report."""
+    first = report.audits[0].attributes[0]
+    trained = max(entry.attribute.rows.rows for entry in _words.entries(report))
+    private = _words.joined([private for private, _ in _words.questions(report)])
+    scheme = "cross-fitted" if first.rows.scheme.startswith("cross-fit") else "scored once on rows set aside"
+    return (
+        f"Can someone who holds only the bottleneck embedding of an image name its {private}? "
+        f"Attackers learned from up to {trained} labelled embeddings, {scheme}."
+    )
+
+
+def facts(report: Report) -> list[tuple[str, str]]:
+    """The line of facts under the title."""
+    audit = report.audits[0]
+    part = audit.attributes[0]
+    classes = f"{part.target}, {len(part.target_classes)} classes" if part.target else "none: nothing conditioned on"
+    privates = {e.attribute.private: len(e.attribute.classes) for e in _words.entries(report)}
+    tolerances = sorted({_words.three(one.tolerance) for one in report.audits})
+    data = list(dict.fromkeys(f"{one.data.get('name', '?')}, {one.data.get('split', '?')}" for one in report.audits))
+    return [
+        ("Private", "; ".join(f"{name}, {count} classes" for name, count in privates.items())),
+        ("Target", classes),
+        ("Attacked on", "; ".join(data[:3]) + (f" and {len(data) - 3} more" if len(data) > 3 else "")),  # noqa: PLR2004
+        ("Rows", f"{part.rows.scored} scored, {part.rows.scheme}"),
+        ("Tolerance", f"τ {' and '.join(tolerances)} on E"),
+        ("Suite", f"v{audit.suite}"),
+    ]
+
+
+def verdict(report: Report) -> Section:
+    """The verdicts in words, each with its limits, and which leaks less."""
+    found = _words.entries(report)
+    names = _names(report)
+    body = {
+        "cards": [_card(entry, i, report) for i, entry in enumerate(found)],
+        "told": [_words.told(part, names) for part in report.comparisons],
+        "alone": len(report.audits) == 1,
+        "gates": report.gates,
+        "limits": _limits(report, found),
+        "paper": _words.papers_said(found),
+    }
+    return Section("verdict", "Verdict", _verdicts(found), body)
+
+
+def _verdicts(found: Sequence[Entry]) -> str:
+    words = []
+    for private in dict.fromkeys(entry.attribute.private for entry in found):
+        group = [entry for entry in found if entry.attribute.private == private]
+        if len(group) > 1 and all(entry.attribute.verdict == "LEAK" for entry in group):
+            number = {2: "Both models leak", 3: "All three models leak"}.get(
+                len(group), f"All {len(group)} models leak"
+            )
+            words.append(f"{number} the {private}")
+        else:
+            words += [_words.clause(entry) for entry in group]
+    return f"{_capital('; '.join(words))}.".replace("..", ".")
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _card(entry: Entry, number: int, report: Report) -> Card:
+    part, figures = entry.attribute, entry.attribute.figures
+    lines = [
+        ("Strongest attacker", _words.strongest(part), ""),
+        ("Excess advantage E", _words.three(figures.excess.value), _words.bounds(figures.excess)),
+        ("Private accuracy", f"{_words.percent(figures.private_accuracy.value)} %",
+         _words.bounds(figures.private_accuracy, of="%")),
+    ]  # fmt: skip
+    if figures.bits is not None:
+        shown = f"{_words.figure(figures.bits.value, 'bits')} of {_words.figure(part.entropy, 'bits')}"
+        lines.append(("Usable bits", shown, _words.bounds(figures.bits, of="bits")))
+    lines.append(("Would pass", f"from τ {_words.three(part.upper)} upwards", ""))
+    lines.append(("Detected", _words.p_value(part.p), f"smallest detectable E {_words.three(part.mde)}"))
+    lines += [(gate.gate, f"{gate.outcome}: {gate.reason}", "") for gate in _gates(entry, report)]
+    lines.append(("Why", part.reason, ""))
+    return Card(
+        entry=entry,
+        glyph=strips.glyph(part.verdict),
+        key=strips.key(entry.place),
+        says=_words.says(entry),
+        ruler=strips.ruler(entry.place, figures.excess, entry.audit.tolerance, name=f"e{number}", label=entry.name),
+        facts=lines,
+        limits=_words.limits(entry),
+    )
+
+
+def _gates(entry: Entry, report: Report) -> list[Gate]:
+    """The gates of this report on this entry; the reason begins with the subject where there are several."""
+    mine = [gate for gate in report.gates if gate.private == entry.attribute.private]
+    return mine if len(report.audits) == 1 else [g for g in mine if g.reason.startswith(f"{entry.audit.name}: ")]
+
+
+def _limits(report: Report, found: Sequence[Entry]) -> list[str]:
+    privates = _words.joined([private for private, _ in _words.questions(report)])
+    limits = [
+        f"Nothing is said here about any attribute other than {privates}.",
+        f"Not tested: {_words.not_tested(report.audits[0])}.",
+    ]
+    if any(entry.attribute.target is None for entry in found):
+        limits.append(
+            "No target was named: nothing was conditioned on, and what a target would explain counts as read."
+        )
+    if len(report.audits) > 1:
+        limits.append("What cannot be told: whether the method did it or the training seed; each is one checkpoint.")
+    if said := _words.papers_said(found):
+        limits.append(f"{said} It cannot decide.")
+    return limits
+
+
+def scatter(report: Report) -> Section | None:
+    """Private against target accuracy, and the differences in figures."""
+    names, figures = _names(report), []
+    for number, (private, group) in enumerate(_words.questions(report)):
+        compared = [part for part in report.comparisons if part.private == private]
+        drawn = [entry for entry in group if entry.audit.utility]
+        if drawn or compared:
+            figures.append(
+                {
+                    "private": private,
+                    "svg": charts.scatter(group, f"x{number}") if drawn else "",
+                    "papers": any(_words.paper(entry.attribute) for entry in drawn),
+                    "target": drawn[0].audit.utility.target if drawn and drawn[0].audit.utility else "",
+                    "tables": [_table(part, names, group[0]) for part in compared],
+                }
+            )
+    lede = _traded(report, names) or _tasks(_words.entries(report))
+    return Section("scatter", "Private against target", lede, {"figures": figures}) if figures else None
+
+
+def _table(part: Comparison, names: dict[str, str], entry: Entry) -> dict[str, Any]:
+    words = {"private": entry.attribute.private, "target": entry.audit.utility.target if entry.audit.utility else ""}
+    rows = []
+    for one in part.differences:
+        unit = "E" if one.figure == "excess" else "%"
+        change = one.difference
+        task = one.figure == "target_accuracy"
+        better = names[part.second if (change.value > 0) == task else part.first]
+        tells = f"yes, {better} {'is more accurate' if task else 'leaks less'}" if _words.can_tell(change) else ""
+        rows.append(
+            {
+                "figure": _capital(FIGURES[one.figure].format(**words)),
+                "first": _words.figure(one.first, unit),
+                "second": _words.figure(one.second, unit),
+                "change": ("+" if change.value > 0 else "") + _words.figure(change.value, unit),
+                "bounds": _words.bounds(change, of=unit),
+                "tells": tells,
+            }
+        )
+    return {"first": names[part.first], "second": names[part.second], "part": part, "rows": rows}
+
+
+def _traded(report: Report, names: dict[str, str]) -> str:
+    """For two models: what the later one gained and lost, as far as the data can tell."""
+    if len(report.comparisons) != 1:
+        return ""
+    part = report.comparisons[0]
+    changes = {one.figure: one for one in part.differences}
+    excess, task = changes["excess"], changes.get("target_accuracy")
+    first, second = names[part.first], names[part.second]
+    if not _words.can_tell(excess.difference):
+        words = f"Which of {first} and {second} gives away less of the {part.private}, the data cannot tell"
+    elif excess.difference.value < 0 and excess.first > 0:
+        way = _words.percent(min(1.0, -excess.difference.value / excess.first))
+        words = f"{second} went {way} % of the way from {first}'s leak to guessing"
+    else:
+        words = f"{second} gives away more of the {part.private} than {first}"
+    if task is None:
+        return f"{words}."
+    if not _words.can_tell(task.difference):
+        return f"{words}; which is better at its task, the data cannot tell."
+    better = "better" if task.difference.value > 0 else "worse"
+    return f"{words}, and is {better} at its task by {_words.percent(abs(task.difference.value))} points."
+
+
+def _tasks(found: Sequence[Entry]) -> str:
+    known = [entry for entry in found if entry.audit.utility]
+    if len({entry.place for entry in known}) == 1 and known[0].audit.utility:
+        utility = known[0].audit.utility
+        read = [
+            f"the {e.attribute.private} of {_words.percent(e.attribute.figures.private_accuracy.value)} %"
+            for e in known
+        ]
+        task = f"the {utility.target} of {_words.percent(utility.accuracy.value)} % of images"
+        return f"{known[0].name} names {task}; an attacker names {_words.joined(read)}."
+    return "What each model does for its task, and what it gives away on the way."
+
+
+def _names(report: Report) -> dict[str, str]:
+    long = [audit.name for audit in report.audits]
+    return dict(zip(long, _words.short(long), strict=True))
+
+
+def badge(verdict: Verdict) -> Markup:
+    """A verdict as a small badge."""
+    leak = " leak" if verdict == "LEAK" else ""
+    return Markup('<span class="badge{leak}">{glyph}{verdict}</span>').format(
+        leak=leak, glyph=strips.glyph(verdict), verdict=verdict
+    )
