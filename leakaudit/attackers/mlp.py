@@ -41,6 +41,12 @@ SIZES = (
 """Below so many rows, such a size."""
 
 
+SETTLED = 0.01
+"""Nats of held-out loss that count as progress."""
+DOUBLINGS = 2
+"""How often the epochs are doubled while that makes progress."""
+
+
 def attack(
     seen: Rows,
     unseen: Rows,
@@ -58,8 +64,9 @@ def attack(
     Guess by the form with the lowest weighted cross-entropy on held-out groups of the seen rows.
 
     Each form is the mean of `networks` networks, each with another quarter of the seen rows held out. A knob of 0 is
-    chosen by the count of rows. `converged` says that the last fifth of the epochs lowered the held-out loss of each
-    of the form's networks by less than 0.01 nats: more epochs would not have helped.
+    chosen by the count of rows. Where the last fifth of the epochs still lowered the held-out loss by 0.01 nats, the
+    form is trained again for twice the epochs. `converged` says that this did not lower it by 0.01 nats, or was not
+    called for.
     """
     size = _size(len(seen), width, epochs, networks)
     views = _views(seen, unseen, device)
@@ -67,23 +74,19 @@ def attack(
     guesses: dict[int, Guesses] = {}
     for classes in sorted({question.classes for question in questions}):
         alike = [i for i, question in enumerate(questions) if question.classes == classes]
-        labels = torch.from_numpy(np.stack([questions[i].labels for i in alike])).to(device)
-        weights = torch.from_numpy(np.stack([questions[i].weights for i in alike])).to(device)
-        dealt = [parts(seen.strata * (questions[i].labels + 1) + seen.target, seen.group, 4, seed) for i in alike]
-        part = torch.from_numpy(np.stack(dealt)).to(device)
-        outside = torch.cat([part == k % 4 for k in range(size.networks)])
-        forms = []
-        for view in views:
-            for conditioned in (0, seen.strata) if seen.strata > 1 else (0,):
-                trained = perceptron.train(
-                    view.seen, strata, labels.repeat(size.networks, 1), weights.repeat(size.networks, 1), outside,
-                    classes, conditioned=conditioned, generator=generator(seed), width=size.width,
-                    epochs=size.epochs, batch=size.batch, rate=rate, decay=decay,
-                )  # fmt: skip
-                forms.append(_Form(view, conditioned > 0, trained, size.networks))
+        part = [parts(seen.strata * (questions[i].labels + 1) + seen.target, seen.group, 4, seed) for i in alike]
+        labels, weights, dealt = (
+            torch.from_numpy(np.stack(table)).to(device)
+            for table in ([questions[i].labels for i in alike], [questions[i].weights for i in alike], part)
+        )
+        job = _Job(strata, seen.strata, labels, weights, dealt, classes, size, seed, rate, decay)
+        every = torch.arange(len(alike), device=device)
+        ways = (False, True) if seen.strata > 1 else (False,)
+        forms = [job.train(view, conditioned, size.epochs, every) for view in views for conditioned in ways]
         best = torch.stack([form.loss for form in forms]).argmin(0)
-        for row, i in enumerate(alike):
-            guesses[i] = forms[int(best[row])].guess(row, asked, size.epochs)
+        for at, form in enumerate(forms):
+            for row, (final, question, converged) in job.finish(form, (best == at).nonzero().squeeze(1)).items():
+                guesses[alike[row]] = final.guess(question, asked, converged)
     return [guesses[i] for i in range(len(questions))]
 
 
@@ -99,6 +102,7 @@ class _Form:
 
     view: _View
     conditioned: bool
+    epochs: int
     trained: perceptron.Trained
     networks: int
 
@@ -107,15 +111,65 @@ class _Form:
         """Held-out loss of each question, mean over its networks."""
         return self.trained.loss.view(self.networks, -1).mean(0)
 
-    def guess(self, row: int, asked: Tensor, epochs: int) -> Guesses:
+    @property
+    def tail(self) -> Tensor:
+        """What the last fifth of the epochs gained, mean over the networks of each question."""
+        return self.trained.tail.view(self.networks, -1).mean(0)
+
+    def guess(self, row: int, asked: Tensor, converged: bool) -> Guesses:  # noqa: FBT001  # a field of the answer
         """Mean of the probabilities of the question's networks."""
         mine = torch.arange(self.networks, device=asked.device) * (len(self.trained.loss) // self.networks) + row
         own = perceptron.Networks(**{name: t[mine] for name, t in vars(self.trained.networks).items()})
         chance = own.logits(self.view.unseen, asked).softmax(2).mean(0)
-        best = ", ".join(str(int(epoch)) for epoch in self.trained.best[mine])
-        note = f"{'conditioned on the target class' if self.conditioned else 'plain'}, {self.view.name}"
-        settled = bool(self.trained.settled[mine].all())
-        return Guesses(chance.cpu().numpy(), settled, (f"{note}, epochs {best} of {epochs}",))
+        best = "/".join(str(int(epoch)) for epoch in self.trained.best[mine])
+        form = f"{'conditioned on the target class' if self.conditioned else 'plain'}, {self.view.name}"
+        notes = (f"{form}, epochs {best} of {self.epochs}", *(() if converged else ("held-out loss still falling",)))
+        return Guesses(chance.cpu().numpy(), converged, notes)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Questions with one count of classes, and how to train for them."""
+
+    strata: Tensor
+    conditions: int
+    labels: Tensor
+    weights: Tensor
+    part: Tensor
+    classes: int
+    size: Size
+    seed: int
+    rate: float
+    decay: float
+
+    def train(self, view: _View, conditioned: bool, epochs: int, mine: Tensor) -> _Form:  # noqa: FBT001  # one of two forms
+        """Networks of one form for the questions `mine`."""
+        count = self.size.networks
+        trained = perceptron.train(
+            view.seen, self.strata, self.labels[mine].repeat(count, 1), self.weights[mine].repeat(count, 1),
+            torch.cat([self.part[mine] == k % 4 for k in range(count)]), self.classes,
+            conditioned=self.conditions if conditioned else 0, generator=generator(self.seed),
+            width=self.size.width, epochs=epochs, batch=self.size.batch, rate=self.rate, decay=self.decay,
+        )  # fmt: skip
+        return _Form(view, conditioned, epochs, trained, count)
+
+    def finish(self, form: _Form, mine: Tensor) -> dict[int, tuple[_Form, int, bool]]:
+        """Per question of `mine` the form with as many epochs as help, its row there, and whether they sufficed."""
+        final = {question: (form, question) for question in mine.tolist()}
+        loss, pending = form.loss[mine], mine
+        rising = form.tail[mine] >= SETTLED
+        loss, pending = loss[rising], pending[rising]
+        epochs = form.epochs
+        for _ in range(DOUBLINGS):
+            if not len(pending):
+                break
+            epochs *= 2
+            longer = self.train(form.view, form.conditioned, epochs, pending)
+            gain = loss - longer.loss
+            final |= {q: (longer, row) for row, q in enumerate(pending.tolist()) if gain[row] > 0}
+            loss, pending = longer.loss[gain >= SETTLED], pending[gain >= SETTLED]
+        unfinished = set(pending.tolist())
+        return {question: (*found, question not in unfinished) for question, found in final.items()}
 
 
 def _size(rows: int, width: int, epochs: int, networks: int) -> Size:

@@ -49,7 +49,8 @@ def _basis(seen: Rows, unseen: Rows, count: int, penalties: int, device: str) ->
         return torch.cat((x, x[:, first] * x[:, second]), 1)
 
     old, new = features(seen), features(unseen)
-    mean, scale = old.mean(0), old.std(0).clamp_min(1e-6)
+    mean = old.mean(0)
+    scale = (old - mean).square().mean(0).sqrt().clamp_min(1e-6)
     ladder = strengths(penalties)
     names = tuple(f"{found} leading components and their products, penalty {strength:.2g}" for strength in ladder)
     table = torch.tensor(ladder, device=device)[:, None].expand(-1, old.shape[1])

@@ -19,8 +19,6 @@ from torch.nn.functional import one_hot
 
 CROSSED = 16
 """Leading inputs on which each stratum has a hyperplane of its own."""
-SETTLED = 0.01
-"""Nats by which the last fifth of the epochs may still lower the held-out loss."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +82,8 @@ class Trained:
     """Lowest weighted held-out cross-entropy, in nats."""
     best: Int64[Tensor, " p"]
     """The epoch it was met in, counted from 1."""
-    settled: Bool[Tensor, " p"]
-    """Whether the last fifth of the epochs lowered the held-out loss by less than `SETTLED`."""
+    tail: Float[Tensor, " p"]
+    """Nats by which the last fifth of the epochs lowered the held-out loss."""
 
 
 def train(
@@ -129,9 +127,9 @@ def train(
         lowest, best = torch.where(better, loss, lowest), torch.where(better, epoch, best)
         history.append(lowest)
         kept = torch.where(better[:, None], flat, kept)
-    settled = history[max(0, int(0.8 * epochs) - 1)] - lowest < SETTLED
+    tail = history[max(0, int(0.8 * epochs) - 1)] - lowest
     flat.copy_(kept)
-    return Trained(networks, lowest, best, settled & torch.isfinite(lowest))
+    return Trained(networks, lowest, best, tail)
 
 
 def _normal(counts: Tensor) -> Tensor:
