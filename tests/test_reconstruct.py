@@ -16,8 +16,8 @@ from leakaudit import gallery, reconstruct
 from leakaudit.audit import Audit, Outcomes
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels, Pixels, identify
-from leakaudit.embeddings import Embeddings, Origin
 from leakaudit.decoders import Decoded
+from leakaudit.embeddings import Embeddings, Origin
 from leakaudit.errors import InputError
 from leakaudit.numerics import pixels
 
@@ -81,14 +81,17 @@ def leaky() -> tuple[Audit, dict[str, Outcomes]]:
 
 
 def test_what_the_bottleneck_holds_is_read_from_images(leaky: tuple[Audit, dict[str, Outcomes]]) -> None:
-    """Where z holds v, the reader names it on rebuilt images as on true ones, and on class means by chance."""
+    """Where z holds v, the reader names it on rebuilt images as on true ones, and on class means by chance.
+
+    Folds hold each cell to within one row, so that a guess per fold and class is right by chance to within 0.01.
+    """
     (part,) = leaky[0].attributes
     found = part.reconstruction
     assert found is not None
     assert found.truth.private_accuracy.value == pytest.approx(1.0)
     assert found.private.private_accuracy.value > 0.99
-    assert found.class_mean_private.private_accuracy.value == pytest.approx(0.5, abs=1e-9)
-    assert found.class_mean_private.excess.value == pytest.approx(0.0, abs=1e-9)
+    assert found.class_mean_private.private_accuracy.value == pytest.approx(0.5, abs=0.01)
+    assert found.class_mean_private.excess.value == pytest.approx(0.0, abs=0.02)
     assert (part.verdict, part.figures) == ("LEAK", found.private)
     assert found.psnr.low > found.class_mean[0] > found.mean_image[0]
     assert found.ssim.low > found.class_mean[1]
