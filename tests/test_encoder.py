@@ -1,5 +1,6 @@
 """An encoder is the network with its weights, whatever file they came from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,28 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, data: Dataset) -
     store.write_tensors(tmp_path / "w.safetensors", {"fc.weight": np.ones((2, 2))})
     with pytest.raises(RefusedError, match=r"no tensor classifier\.weight.*it has fc\.weight"):
         encoder.from_weights(tmp_path / "w.safetensors", SMALL, data)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("classifier.weight", None, r"1 missing \(classifier\.weight\)"),
+        ("extra", np.ones(3), r"1 unknown \(extra\)"),
+        ("classifier.bias", np.ones(3), r"1 of another shape \(classifier\.bias \[3\] for \[4\]\)"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(
+    tmp_path: Path, data: Dataset, weights: Path, name: str, change: np.ndarray | None, words: str
+) -> None:
+    """Missing, unknown and mis-shaped tensors are counted and named, and nothing is stored."""
+    found = encoder.from_weights(weights, SMALL, data)
+    assert found.weights is not None
+    tensors = {key: tensor for key, tensor in found.weights.items() if key != name}
+    if change is not None:
+        tensors[name] = change
+    with pytest.raises(RefusedError, match=words):
+        embed(replace(found, weights=tensors), data, tmp_path)
+    assert not (tmp_path / "embeddings").exists()
 
 
 def test_unknown_formats_and_backbones_are_said(data: Dataset, weights: Path) -> None:

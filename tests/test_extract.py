@@ -239,13 +239,6 @@ def test_damage_beside_the_shards_is_refused(tmp_path: Path) -> None:
         embeddings.read(where)
 
 
-def test_unfinished_embeddings_are_not_read(tmp_path: Path, halfway: tuple[Dataset, Path]) -> None:
-    """A folder without its manifest is not embeddings yet."""
-    del tmp_path
-    with pytest.raises(InputError, match="no finished embeddings"):
-        embeddings.read(halfway[1].parent)
-
-
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     """Where a shard cannot be written whole it is not there, and the next run makes it."""
     data = dataset(200)
@@ -264,28 +257,6 @@ def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
     """A network is not given images of a size it was not made for."""
     with pytest.raises(InputError, match=r"3x8x8, noise has 3x9x8"):
         run(tmp_path, dataset(5, (3, 9, 8)), encoder(dataset(5)))
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "words"),
-    [
-        ("classifier.weight", None, r"1 missing \(classifier\.weight\)"),
-        ("extra", np.ones(3), r"1 unknown \(extra\)"),
-        ("classifier.weight", np.ones((4, 3)), r"classifier\.weight \[4, 3\] for \[4, 16\]"),
-    ],
-)
-def test_weights_that_do_not_fit_are_refused(tmp_path: Path, name: str, change: np.ndarray | None, words: str) -> None:
-    """Missing, unknown and mis-shaped tensors are counted and named."""
-    data = dataset(5)
-    network, _ = extract._network(encoder(data))
-    weights = {key: tensor.numpy() for key, tensor in network.state_dict().items()}
-    run(tmp_path, data, replace(encoder(data), weights=weights))
-    if change is None:
-        del weights[name]
-    else:
-        weights[name] = change
-    with pytest.raises(RefusedError, match=words):
-        run(tmp_path, data, replace(encoder(data), weights=weights))
 
 
 def test_nan_from_the_network_is_said(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from leakaudit.numerics import device as devices
 
 HELD_OUT = 0.15
 STRENGTHS = 13
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 1e-3
 WORTHWHILE = 1e-3
 """Share by which the held-out error must fall for an epoch to count as an improvement."""
 INVISIBLE = 1e-6
@@ -34,7 +34,7 @@ def decode(
     *,
     seed: int,
     device: str,
-    epochs: int = 60,
+    epochs: int = 80,
     width: int = 32,
     batch_size: int = 64,
     patience: int = 8,
