@@ -213,7 +213,7 @@ def _attribute(
             tolerance=found.plan.tolerance, p=p, excess=figures.excess.value, error=stretch * part.variance**0.5,
             lower=figures.lower, upper=found.upper, mde=answers.mde(), rows=len(case.private), off_majority=off,
             classes=case.classes, doubled=answers.doubled, bounded=answers.bounded, failed=found.failed,
-            unconverged=found.unconverged,
+            unconverged=found.unconverged, alarm=found.alarm,
         )
     )  # fmt: skip
     trained = None if exhibits.trained is None else int(np.isin(subject.ids, exhibits.trained).sum())

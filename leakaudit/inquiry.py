@@ -103,10 +103,20 @@ class Inquiry:
     def failed(self) -> tuple[str, ...]:
         """Controls that failed, in words; attackers that did not converge stand in `unconverged`."""
         broken = [each for each in self.controls if each.passed is False and each.control != "converged"]
-        words = [f"control {each.control} failed ({each.note})" for each in broken]
+        words = [spell(each) for each in broken]
         if not any(each.size is not None and each.passed is not None for each in self.controls):
             words.append("no leak could be planted")
         return tuple(words)
+
+    @property
+    def alarm(self) -> str:
+        """The shuffled control in words, where it failed."""
+        return next((spell(each) for each in self.controls if each.control == "shuffled" and not each.passed), "")
+
+
+def spell(control: Control) -> str:
+    """A control that failed, in words."""
+    return f"control {control.control} failed ({control.note})"
 
 
 def inquire(plan: Plan) -> Generator[str, None, Inquiry]:

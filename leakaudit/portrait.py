@@ -139,7 +139,8 @@ def threat(
     knobs = {}
     for call in attackers:
         signature = catalog.knobs(catalog.thing("attackers", call.name).attack)
-        knobs[str(call)] = {**{name: knob.default for name, knob in signature.items()}, **call.knobs}
+        table = {**{name: knob.default for name, knob in signature.items()}, **call.knobs}
+        knobs[str(call)] = {name: list(value) if isinstance(value, tuple) else value for name, value in table.items()}
     knows = "the bottleneck of unseen rows, and of labelled rows like them"
     return {
         "knows": knows if target is None else f"{knows}; the {target} of every row",

@@ -50,6 +50,8 @@ class Evidence:
     """Groups enough for bounds, or no groups."""
     failed: tuple[str, ...] = ()
     """Controls that failed, in words."""
+    alarm: str = ""
+    """The shuffled control, where it failed: it found a leak in shuffled labels."""
     unconverged: tuple[str, ...] = ()
     """Attackers that did not converge."""
 
@@ -79,7 +81,7 @@ def rule(e: Evidence) -> Ruling:
         )
     doubts = [*e.failed, *([f"not converged: {', '.join(e.unconverged)}"] if e.unconverged else [])]
     if detected and e.bounded and e.lower > e.tolerance:
-        but = f"; beware: {'; '.join(e.failed)}" if e.failed else ""
+        but = f"; beware: {e.alarm}" if e.alarm else ""
         return Ruling("LEAK", f"E is at least {e.lower:.2f} (95 %), above the tolerance {tau}{but}", None)
     if detected:
         return _detected(e, tau, doubts)
