@@ -1,0 +1,106 @@
+"""A planted leak is worth what it says, to whoever knows where to look."""
+
+import numpy as np
+import pytest
+
+from leakaudit import stats
+from leakaudit.numerics import plants
+from leakaudit.numerics.moments import moments
+from leakaudit.numerics.plants import SHAPES, Plant, Shape
+
+EVEN = np.full((3, 4), 500)
+GAPPED = np.array([[900, 50, 0, 50], [20, 400, 300, 0], [0, 0, 500, 0]])
+
+
+def bayes_rule(plant: Plant, x: np.ndarray, target: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """The likeliest class of each row under the densities themselves, among those present in its target class."""
+    logs = np.empty((len(x), len(plant.place)))
+    for k, place in enumerate(plant.place):
+        if plant.shape == "xor":
+            angle = np.pi * (place + 0.5) / len(plant.place)
+            centre = plant.amplitude * np.array([np.cos(angle), np.sin(angle)])
+            logs[:, k] = np.logaddexp(-((x - centre) ** 2).sum(1) / 2, -((x + centre) ** 2).sum(1) / 2)
+        else:
+            step = plant.amplitude * (place - (len(plant.place) - 1) / 2)
+            sign = plant.mirrored[target] if plant.shape == "class-dependent" else 1
+            logs[:, k] = -((x[:, 0] - step * sign) ** 2) / 2
+    return np.where(table[target] > 0, logs, -np.inf).argmax(axis=1)
+
+
+@pytest.mark.parametrize("table", [EVEN, GAPPED, np.full((2, 2), 500)], ids=["even", "gapped", "binary"])
+@pytest.mark.parametrize("size", [0.1, 0.4, 0.8])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bayes_rule_reaches_the_size(shape: Shape, size: float, table: np.ndarray) -> None:
+    """On fresh rows the rule that knows the densities has E equal to the plant's size."""
+    rng = np.random.default_rng(7)
+    plant = plants.plant(shape, size, table, rng)
+    assert plants.bayes(shape, plant.amplitude, plant.place, table) == pytest.approx(size, abs=1e-6)
+    cells = np.repeat(np.arange(table.size), np.where(table.ravel() > 0, 4000, 0))
+    target, private = cells // table.shape[1], cells % table.shape[1]
+    x = _unscaled(plant, target, private, rng)
+    guess = bayes_rule(plant, x, target, table)
+    weights, stretch = stats.excess_weights(table)
+    rows = np.bincount(cells, guess == private, minlength=table.size) / 4000
+    found = 1 - stretch * (1 - float((weights.ravel() * rows).sum()))
+    # 4,000 rows in each cell: the standard error of E is at most .008 (binary)
+    assert found == pytest.approx(size, abs=0.03)
+
+
+def _unscaled(plant: Plant, target: np.ndarray, private: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Signal and noise before the rows' covariance is made unit: drawn anew from the definition."""
+    noise = rng.standard_normal((len(target), plants.WIDTH[plant.shape]))
+    if plant.shape == "xor":
+        angle = np.pi * (plant.place[private] + 0.5) / len(plant.place)
+        side = rng.choice([-1, 1], len(target))[:, None]
+        return plant.amplitude * side * np.stack([np.cos(angle), np.sin(angle)], axis=1) + noise
+    step = plant.place[private] - (len(plant.place) - 1) / 2
+    sign = plant.mirrored[target] if plant.shape == "class-dependent" else 1
+    return plant.amplitude * (step * sign)[:, None] + noise
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_covariance_of_z_stays(shape: Shape) -> None:
+    """Replaced components keep mean and variance exactly, and all others keep every number."""
+    rng = np.random.default_rng(0)
+    z = (rng.standard_normal((2000, 20)) * np.arange(20, 0, -1) + 5).astype(np.float32)
+    known = moments(z)
+    target, private = rng.integers(0, 3, 2000), rng.integers(0, 4, 2000)
+    plant = plants.plant(shape, 0.4, stats.tabulate(target, private, 3, 4), rng)
+    components = np.array([2, 5])[: plants.WIDTH[shape]]
+    copy = plants.write(z, known, plant.columns(target, private, rng), components)
+    before, after = (x - known.mean for x in (z, copy))
+    _, vectors = known.eigen
+    kept = np.setdiff1d(np.arange(20), components)
+    assert after @ vectors[:, kept] == pytest.approx(before @ vectors[:, kept], abs=1e-3)
+    block = (after @ vectors)[:, components]
+    assert np.cov(block.T, bias=True) == pytest.approx(
+        np.diag(known.eigen[0][components]) if len(components) > 1 else known.eigen[0][components][0],
+        rel=1e-3,
+        abs=0.05,
+    )
+    # between replaced and kept components there is only chance: 4.5 standard errors of a correlation
+    cross = np.corrcoef((after @ vectors).T)[components][:, kept]
+    assert np.abs(cross).max() < 4.5 / np.sqrt(2000)
+
+
+def test_class_dependent_and_xor_are_blind_spots_of_class_means() -> None:
+    """Pooled class means tell nothing of either, where a linear plant of the same size shows in them."""
+    rng = np.random.default_rng(3)
+    target, private = np.arange(40_000) % 2, (np.arange(40_000) // 2) % 2
+    gaps = {}
+    for shape in SHAPES:
+        plant = plants.plant(shape, 0.4, stats.tabulate(target, private, 2, 2), rng)
+        x = plant.columns(target, private, rng)
+        gaps[shape] = np.abs(x[private == 1].mean(axis=0) - x[private == 0].mean(axis=0)).max()
+    assert gaps["linear"] > 0.8
+    # five standard errors of a difference of two means of 20,000
+    assert max(gaps["class-dependent"], gaps["xor"]) < 5 * np.sqrt(2 / 20_000)
+
+
+def test_there_is_room_only_in_components_that_vary() -> None:
+    """At most 16 components carry plants, fewer where z has fewer."""
+    rng = np.random.default_rng(0)
+    assert plants.room(moments(rng.standard_normal((200, 40)).astype(np.float32))) == 16
+    flat = (rng.standard_normal((200, 3)) @ rng.standard_normal((3, 40))).astype(np.float32)
+    assert plants.room(moments(flat)) == 3
+    assert plants.room(moments(np.ones((200, 4), np.float32))) == 0

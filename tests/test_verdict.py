@@ -1,0 +1,70 @@
+"""The verdict rule, branch by branch."""
+
+from dataclasses import replace
+
+import pytest
+
+from leakaudit.verdict import WORST_FIRST, Evidence, rule
+
+NULL = Evidence(
+    tolerance=0.1, p=0.4, excess=0.01, error=0.03, lower=-0.04, upper=0.08, mde=0.07, rows=2000, off_majority=1000,
+    classes=2, doubled=True,
+)  # fmt: skip
+LEAKY = replace(NULL, p=1e-9, excess=0.5, lower=0.45, upper=0.55)
+SMALL = replace(NULL, p=0.001, excess=0.06, lower=0.03, upper=0.09)
+OPEN = replace(NULL, p=0.001, excess=0.14, lower=0.08, upper=0.2)
+
+BRANCHES = [
+    ("NOT_FOUND", NULL, "no attacker of suite v0 exceeds 0.10 (95 %); planted leaks of 0.20 were found"),
+    ("LEAK", LEAKY, "E is at least 0.45 (95 %), above the tolerance 0.10"),
+    ("WITHIN", SMALL, "a leak exists; no attacker of suite v0 exceeds 0.10 (95 %)"),
+    ("DETECTED", OPEN, "whether it exceeds 0.10 is open"),
+    ("INCONCLUSIVE", replace(NULL, mde=0.21), "too few rows in which target and private attribute disagree"),
+    ("INCONCLUSIVE", replace(LEAKY, mde=0.21), "too few rows in which target and private attribute disagree"),
+    ("INCONCLUSIVE", replace(NULL, upper=0.11), "E up to 0.11 cannot be excluded"),
+    ("INCONCLUSIVE", replace(NULL, mde=0.12), "the smallest detectable E is 0.12, above the tolerance"),
+    ("INCONCLUSIVE", replace(NULL, failed=("control planted-xor failed",)), "control planted-xor failed"),
+    ("INCONCLUSIVE", replace(NULL, unconverged=("mlp",)), "not converged: mlp"),
+    ("INCONCLUSIVE", replace(NULL, bounded=False), "bounds need 200 groups"),
+    ("DETECTED", replace(SMALL, failed=("control planted-xor failed",)), "control planted-xor failed"),
+    ("DETECTED", replace(SMALL, unconverged=("mlp",)), "not converged: mlp"),
+    ("DETECTED", replace(LEAKY, bounded=False), "bounds need 200 groups"),
+    ("LEAK", replace(LEAKY, failed=("control planted-xor failed",), unconverged=("mlp",)), "E is at least"),
+    ("LEAK", replace(LEAKY, alarm="control shuffled failed"), "beware: control shuffled failed"),
+]
+
+
+@pytest.mark.parametrize(("word", "evidence", "reason"), BRANCHES)
+def test_each_branch_has_its_word_and_its_reason(word: str, evidence: Evidence, reason: str) -> None:
+    """The rule of the protocol's section 6, with the reason in words."""
+    ruling = rule(evidence)
+    assert ruling.verdict == word
+    assert reason in ruling.reason
+
+
+def test_no_reason_calls_a_model_harmless() -> None:
+    """No sentence says safe, private, anonymous or compliant of a model."""
+    for _, evidence, _ in BRANCHES:
+        words = rule(evidence).reason.replace("private attribute", "").split()
+        assert not {"safe", "private", "anonymous", "compliant"} & {word.strip(".,;:") for word in words}
+
+
+def test_every_word_is_reached() -> None:
+    """The branches above cover the five words, and there are no others."""
+    assert {rule(evidence).verdict for _, evidence, _ in BRANCHES} == set(WORST_FIRST)
+
+
+def test_rows_that_would_decide_follow_the_protocol() -> None:
+    """N (UCB*/tau)^2; for DETECTED with E above tau N (2.49 SE / (E - tau))^2; for the MDE both mixes."""
+    assert rule(replace(NULL, upper=0.2)).would_decide == 8000
+    assert rule(replace(OPEN, error=0.04)).would_decide == pytest.approx(2000 * (2.49 * 0.04 / 0.04) ** 2, abs=1)
+    ruling = rule(replace(NULL, mde=0.4))
+    assert ruling.would_decide == 32_000
+    assert "about 32,000 rows of this mix, or 1,241 balanced within target" in ruling.reason
+    assert rule(NULL).would_decide is None
+
+
+def test_a_tolerance_looser_than_the_bound_always_turns_inconclusive() -> None:
+    """UCB* is the smallest tolerance that a sound null audit passes."""
+    assert rule(replace(NULL, tolerance=NULL.upper)).verdict == "NOT_FOUND"
+    assert rule(replace(NULL, tolerance=NULL.upper - 1e-9)).verdict == "INCONCLUSIVE"
