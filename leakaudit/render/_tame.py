@@ -20,8 +20,10 @@ def tame(report: Report) -> Report:
 
 
 def _tame(value: Any, name: str) -> Any:
+    if isinstance(value, str) and name == "command":
+        return "\n".join(_printable(line, cut=False) for line in value.split("\n"))
     if isinstance(value, str):
-        return _printable(value, cut=name not in ("command", "sentence", "reason"))
+        return _printable(value, cut=name not in ("sentence", "reason"))
     if isinstance(value, (Pictures, Interval)):
         return dataclasses.replace(value, labels=_tame(value.labels, "")) if isinstance(value, Pictures) else value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

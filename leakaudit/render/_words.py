@@ -5,13 +5,14 @@ Every sentence is computed from the audit, in branches, so that it survives bein
 model: the least that is said is that no attacker of the suite exceeded the tolerance.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from leakaudit.audit import Attribute, Audit, Utility
-from leakaudit.finding import Baseline, Figures, Finding
-from leakaudit.render import Comparison, Report
+from leakaudit.finding import Baseline, Coverage, Figures, Finding
+from leakaudit.render import Comparison, Difference, Report
 from leakaudit.stats import Interval
 
 SEES = {
@@ -86,11 +87,14 @@ def questions(report: Report) -> list[tuple[str, list[Entry]]]:
 
 
 def short(names: Sequence[str]) -> list[str]:
-    """Names without the folder that all share, where they stay apart without it."""
-    folders = {name.rpartition("/")[0] for name in names}
-    last = [name.rpartition("/")[2] for name in names]
-    apart = len(names) > 1 and len(folders) == 1 and len(set(last)) == len(names) and all(last)
-    return last if apart else list(names)
+    """Names without the hash behind `@` and the folder that all share, where they stay apart without."""
+    if len(names) < 2:  # noqa: PLR2004 (alone)
+        return list(names)
+    bare = [re.sub(r"@[0-9a-f]{8}$", "", name) for name in names]
+    known = bare if len(set(bare)) == len(names) and all(bare) else list(names)
+    last = [name.rpartition("/")[2] for name in known]
+    folders = {name.rpartition("/")[0] for name in known}
+    return last if len(folders) == 1 and len(set(last)) == len(names) and all(last) else known
 
 
 def percent(share: float) -> str:
@@ -110,6 +114,18 @@ def _plain(text: str) -> str:
 def bounds(interval: Interval, *, of: str = "E") -> str:
     """`[0.392, 0.432]`, in the unit of the figure: `E`, `%`, `bits` or `dB`."""
     return f"[{figure(interval.low, of)}, {figure(interval.high, of)}]"
+
+
+def change(difference: Difference) -> tuple[str, str]:
+    """A difference and its bounds, each with its sign."""
+    unit = "E" if difference.figure == "excess" else "%"
+    value, *ends = [f"{'+' * (part > 0)}{figure(part, unit)}" for part in difference.difference]
+    return value, f"[{ends[0]}, {ends[1]}]"
+
+
+def tau(tolerance: float) -> str:
+    """`0.10`: a tolerance, with the digits it was given."""
+    return max(f"{tolerance:.2f}", f"{tolerance:g}", key=len)
 
 
 def figure(value: float, of: str) -> str:
@@ -162,7 +178,7 @@ def beyond(entry: Entry) -> str:
 def limits(entry: Entry) -> str:
     """What the verdict does not speak of, in the same breath."""
     part, suite = entry.attribute, entry.audit.suite
-    words = f"{part.private} only, one checkpoint, suite v{suite}, {part.rows.scored} {things(entry)}. "
+    words = f"Only {part.private}, one checkpoint, suite v{suite}, {part.rows.scored} {things(entry)}. "
     words += "The figures are floors: another attacker may read more."
     if part.rows.trained is None:
         words += " Overlap with the training rows is unknown."
@@ -171,12 +187,14 @@ def limits(entry: Entry) -> str:
     return words
 
 
-def strongest(part: Attribute) -> str:
+def strongest(part: Attribute, *, brief: bool = False) -> str:
     """The attacker that decides, with the number of folds it was chosen in where that changed."""
     count = Counter(part.winners)
     if part.attacker.startswith("reconstruction") or len(count) < 2:  # noqa: PLR2004 (one name is no choice)
         return part.attacker
-    return ", ".join(f"{name} x{times}" for name, times in count.most_common())
+    if brief:
+        return ", ".join(f"{name} x{times}" for name, times in count.most_common())
+    return joined([f"{name} in {times} of {len(part.winners)} folds" for name, times in count.most_common()])
 
 
 def against(figures: Figures, tolerance: float) -> str:
@@ -189,11 +207,11 @@ def rows(entry: Entry) -> list[Row]:
     part, tolerance = entry.attribute, entry.audit.tolerance
     label = part.attacker if part.attacker.startswith("reconstruction") else "the chosen one"
     table = [Row(label, part.auxiliary, part.figures, f"{against(part.figures, tolerance)}, decides", True, True)]
-    if part.reconstruction is not None and label == "the chosen one":
-        read = part.reconstruction.private
-        table.append(Row("reconstruction", "pixels", read, against(read, tolerance), False, True))
-    order = list(dict.fromkeys(finding.auxiliary for finding in part.findings if finding.auxiliary != "paper"))
-    for auxiliary in (*order, "paper"):
+    others = [finding.auxiliary for finding in part.findings if finding.auxiliary not in ("balanced", "paper")]
+    for auxiliary in ("balanced", "rebuilt", *dict.fromkeys(others), "paper"):
+        if auxiliary == "rebuilt" and part.reconstruction is not None and label == "the chosen one":
+            read = part.reconstruction.private
+            table.append(Row("reconstruction", "images", read, against(read, tolerance), False, True))
         found = [finding for finding in part.findings if finding.auxiliary == auxiliary]
         found.sort(key=lambda finding: -finding.figures.excess.value)
         table.extend(_row(finding, tolerance) for finding in found)
@@ -207,7 +225,7 @@ def _row(finding: Finding, tolerance: float) -> Row:
     elif finding.attacker == "gaussian-pca":
         word = "drawn only"
     if not finding.converged:
-        word += ", not converged"
+        word += " *"
     return Row(finding.attacker, finding.auxiliary, finding.figures, word, False, finding.decides)
 
 
@@ -251,13 +269,19 @@ def controls_said(found: Sequence[Entry]) -> str:
     if not asked:
         return "No control was run, so no absence can be concluded."
     if failed:
-        return f"{joined(failed)} failed: no absence can be concluded."
+        return f"Failed: {joined(failed)}. No absence can be concluded there."
     return "Every control that was run held."
 
 
 def utility_said(utility: Utility) -> str:
     """How well the model does its own task."""
     return f"names the {utility.target} of {percent(utility.accuracy.value)} % {bounds(utility.accuracy, of='%')}"
+
+
+def scheme(rows: Coverage) -> str:
+    """How the scored rows were kept from the attackers."""
+    name, _, number = rows.scheme.partition(" ")
+    return {"cross-fit": f"cross-fitted in {number} folds", "split": f"split {number} once"}.get(name, rows.scheme)
 
 
 def told(comparison: Comparison, names: dict[str, str]) -> str:
@@ -275,8 +299,10 @@ def can_tell(difference: Interval) -> bool:
 
 def plain(value: Any) -> str:
     """Any JSON value as words."""
+    if isinstance(value, dict) and any(isinstance(part, dict) for part in value.values()):
+        return "; ".join(f"{key} ({words})" if (words := plain(part)) else str(key) for key, part in value.items())
     if isinstance(value, dict):
-        return ", ".join(f"{key} {words}" if (words := plain(part)) else str(key) for key, part in value.items())
+        return ", ".join(f"{key} {plain(part)}" for key, part in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(plain(part) for part in value)
     return "" if value is None else str(value)

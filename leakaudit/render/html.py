@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from leakaudit import __version__
 from leakaudit.render import Report, _tame
-from leakaudit.render._html import evidence, terms, view
+from leakaudit.render._html import evidence, pictures, terms, view
 
 FOLDER = Path(__file__).parent / "_html"
 EVIDENCE = (
@@ -25,7 +25,7 @@ EVIDENCE = (
     evidence.baselines,
     evidence.classes,
     evidence.directions,
-    evidence.rebuilt,
+    pictures.rebuilt,
     terms.controls,
 )
 

@@ -58,7 +58,7 @@ def _alone(found: Sequence[Entry], width: int) -> Iterator[Text | Table | Paddin
         before, share, after = _words.says(entry)
         accuracy = _words.bounds(figures.private_accuracy, of="%")
         yield _prose(f"{before}{share}{after.replace(';', f' {accuracy};', 1)}")
-        tolerance = _words.three(entry.audit.tolerance)
+        tolerance = _words.tau(entry.audit.tolerance)
         yield _prose(
             f"Excess advantage E {_e(figures)}, {_words.beyond(entry)}; tolerance τ {tolerance}."
             f" The smallest tolerance that this audit could pass: {_words.three(part.upper)}."
@@ -66,7 +66,7 @@ def _alone(found: Sequence[Entry], width: int) -> Iterator[Text | Table | Paddin
         yield _prose(f"Reason: {part.reason}.".replace("..", "."))
         yield _prose(f"Limits: {_words.limits(entry)}\n")
         yield Padding(_attackers(entry, width), (0, 0, 0, 2))
-        yield Text("")
+        yield _prose("* did not converge\n" if any("*" in row.against for row in _words.rows(entry)) else "")
 
 
 def _attackers(entry: Entry, width: int) -> Table:
@@ -84,7 +84,7 @@ def _attackers(entry: Entry, width: int) -> Table:
         figures = row.figures
         bits = _words.figure(figures.bits.value, "bits") if figures.bits else ""
         drawn = (_bar(figures.excess.value, entry.audit.tolerance), bits) if wide else ()
-        chosen = _words.strongest(entry.attribute) if row.decides else row.attacker
+        chosen = _words.strongest(entry.attribute, brief=True) if row.decides else row.attacker
         accuracy = _words.percent(figures.private_accuracy.value)
         table.add_row(*_texts(chosen, row.auxiliary, accuracy, _e(figures), *drawn, row.against))
     return table
@@ -164,17 +164,17 @@ def _differences(comparison: Comparison, names: dict[str, str], entry: Entry, wi
     table.add_column(first, justify="right", no_wrap=True, max_width=14)
     table.add_column(second, justify="right", no_wrap=True, max_width=14)
     table.add_column("difference [95 %]", no_wrap=True)
-    table.add_column("the data can tell" if width >= WIDE else "can tell")
+    table.add_column("the data can tell" if width >= WIDE else "tells", no_wrap=True, max_width=40)
     words = {"private": entry.attribute.private, "target": entry.audit.utility.target if entry.audit.utility else ""}
     for part in comparison.differences:
         unit = "E" if part.figure == "excess" else "%"
         change = part.difference
-        sign = "+" if change.value > 0 else ""
-        shown = f"{sign}{_words.figure(change.value, unit)} {_words.bounds(change, of=unit)}"
+        shown = " ".join(_words.change(part))
         figures = (_words.figure(part.first, unit), _words.figure(part.second, unit))
-        better = "reads more" if part.figure == "target_accuracy" else "leaks less"
+        better = "is better" if part.figure == "target_accuracy" else "leaks less"
         upper = second if (change.value > 0) == (part.figure == "target_accuracy") else first
-        tells = f"yes, {upper} {better}" if _words.can_tell(change) else "no"
+        told = f"yes, {upper} {better}" if width >= WIDE else "yes"
+        tells = told if _words.can_tell(change) else "no"
         table.add_row(*_texts(FIGURES[part.figure].format(**words), *figures, shown, tells))
     return table
 

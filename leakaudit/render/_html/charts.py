@@ -34,7 +34,7 @@ def scatter(group: Sequence[Entry], name: str) -> Markup:
         return LEFT + (RIGHT - LEFT) * share
 
     def y(share: float) -> float:
-        return BOTTOM - (BOTTOM - TOP) * (share - floor) / (1 - floor)
+        return float(BOTTOM - (BOTTOM - TOP) * (share - floor) / (1 - floor))
 
     body = _axes(x, y, floor, first)
     body += strips.line(x(chance), TOP, x(chance), BOTTOM, ink=0.75, dash=strips.DOTS)

@@ -26,7 +26,11 @@ def attackers(report: Report) -> Section:
             }
         )
     found = _words.entries(report)
-    lede = " ".join(dict.fromkeys(_curved(entry) for entry in found if entry.attribute.findings))
+    words: dict[str, list[str]] = {}
+    for entry in found:
+        if entry.attribute.findings:
+            words.setdefault(_curved(entry), []).append(entry.name)
+    lede = " ".join(sentence.format(names=_words.joined(list(dict.fromkeys(who)))) for sentence, who in words.items())
     lede = lede or "No attacker of the suite was run on the bottleneck."
     auxiliaries = {finding.auxiliary for entry in found for finding in entry.attribute.findings}
     notes = {
@@ -46,7 +50,7 @@ def _model(entry: Entry, chance: float) -> dict[str, Any]:
         rows.append(
             {
                 "row": row,
-                "attacker": _words.strongest(entry.attribute) if row.decides else row.attacker,
+                "attacker": _words.strongest(entry.attribute, brief=True) if row.decides else row.attacker,
                 "accuracy": _words.percent(figures.private_accuracy.value),
                 "accuracy_bounds": _words.bounds(figures.private_accuracy, of="%"),
                 "accuracy_strip": strips.accuracy(entry.place, figures.private_accuracy, chance, solid=row.counts),
@@ -61,18 +65,23 @@ def _model(entry: Entry, chance: float) -> dict[str, Any]:
 
 
 def _curved(entry: Entry) -> str:
-    """Whether a straight line is enough, in one sentence."""
+    """Whether a straight line is enough, in one sentence with a place for the names of which it is true."""
     part, tolerance = entry.attribute, entry.audit.tolerance
     lines = [f for f in part.findings if f.attacker == "linear" and f.auxiliary == "balanced"]
-    read = part.figures.excess
-    if read.low <= tolerance:
-        worst = "the interval of the strongest reaches above it" if read.high > tolerance else "none reaches above it"
-        return f"Against the tolerance of {_words.three(tolerance)}, for {entry.name}, {worst}."
-    if lines and lines[0].figures.excess.value >= 0.9 * read.value:  # noqa: PLR2004 (nine tenths is nearly all)
-        return f"A straight line is enough to read {entry.name}."
+    limit = f"the tolerance of {_words.tau(tolerance)}"
+    if part.upper <= tolerance:
+        return f"No attacker on {{names}} exceeds {limit} (95 %)."
+    if part.figures.lower <= tolerance:
+        return f"Whether an attacker on {{names}} exceeds {limit} is open."
+    if lines and lines[0].figures.excess.value >= 0.9 * part.figures.excess.value:  # noqa: PLR2004 (nearly all)
+        return f"A straight line is enough to read the {_braced(part.private)} from {{names}}."
     if lines and lines[0].figures.excess.high <= tolerance:
-        return f"{entry.name} hides the {part.private} from straight lines, not from {part.attacker}."
-    return f"The strongest attacker on {entry.name} is {_words.strongest(part)}."
+        return f"{{names}} hides the {_braced(part.private)} from straight lines, not from {_braced(part.attacker)}."
+    return f"The strongest attacker on {{names}} is {_braced(_words.strongest(part))}."
+
+
+def _braced(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def papers(report: Report) -> Section | None:
@@ -116,7 +125,7 @@ def baselines(report: Report) -> Section | None:
             continue
         rows = [_baseline(group, name) for name in order]
         rows.insert(min(_place("model-output") + 1, len(rows)), _bottleneck(group))
-        axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], 288)
+        axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], 300, inset=6)
         tables.append(
             {"private": private, "models": [(e, strips.key(e.place)) for e in group], "rows": rows, "axis": axis}
         )
@@ -169,7 +178,7 @@ def classes(report: Report) -> Section | None:
         names = list(dict.fromkeys(cell.target for entry in group for cell in entry.attribute.cells))
         if len(names) < 2:  # noqa: PLR2004 (one class is the whole)
             continue
-        ledes += [_uneven(entry) for entry in group if entry.attribute.cells]
+        ledes += _uneven([entry for entry in group if entry.attribute.cells])
         rows = []
         for name in names:
             found = [(e, next((c for c in e.attribute.cells if c.target == name), None)) for e in group]
@@ -179,20 +188,27 @@ def classes(report: Report) -> Section | None:
             rows.append(
                 {"name": name, "rows": count, "cells": cells, "strip": strips.lanes(drawn, group[0].audit.tolerance)}
             )
-        axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], 288)
+        axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], 300, inset=6)
         models = [(entry, strips.key(entry.place)) for entry in group]
         target = group[0].attribute.target or "stratum"
         tables.append({"private": private, "target": target, "models": models, "rows": rows, "axis": axis})
     return Section("classes", "E by class", " ".join(ledes[:3]), {"tables": tables}) if tables else None
 
 
-def _uneven(entry: Entry) -> str:
-    cells = sorted(entry.attribute.cells, key=lambda cell: cell.excess.value)
-    low, high, target = cells[0], cells[-1], entry.attribute.target or "stratum"
-    if high.excess.low > low.excess.high:
-        figures = f"E is {high.excess.value:.2f} where the {target} is {high.target}, {low.excess.value:.2f} where it is {low.target}"
-        return f"The leak of {entry.name} is uneven: {figures}."
-    return f"For {entry.name}, E differs between {target} classes by no more than these rows explain."
+def _uneven(group: Group) -> list[str]:
+    words, even = [], []
+    for entry in group:
+        cells = sorted(entry.attribute.cells, key=lambda cell: cell.excess.value)
+        low, high, target = cells[0], cells[-1], entry.attribute.target or "stratum"
+        if high.excess.low > low.excess.high:
+            most = f"{high.excess.value:.2f} where the {target} is {high.target}"
+            least = f"{low.excess.value:.2f} where it is {low.target}"
+            words.append(f"The leak of {entry.name} is uneven: E is {most}, {least}.")
+        else:
+            even.append(entry.name)
+    if even:
+        words.append(f"For {_words.joined(even)}, E differs between classes by no more than these rows explain.")
+    return words
 
 
 def directions(report: Report) -> Section | None:
@@ -221,70 +237,3 @@ def directions(report: Report) -> Section | None:
     return Section(
         "directions", "One direction", f"{lede}A picture of one direction clears no model.", {"panels": panels}
     )
-
-
-def rebuilt(report: Report) -> Section | None:
-    """Images rebuilt from the bottleneck, and what is read from them."""
-    tables: list[dict[str, Any]] = []
-    for private, group in _words.questions(report):
-        made = [entry for entry in group if entry.attribute.reconstruction is not None]
-        if made:
-            tables.append(
-                {"private": private, "rows": [_reconstruction(entry) for entry in made], "grids": _grids(made)}
-            )
-    if not tables:
-        return None
-    words = [
-        f"{_words.percent(part.reconstruction.private.private_accuracy.value)} % of {name}'s images"
-        for entry in _words.entries(report)
-        if (part := entry.attribute).reconstruction and (name := entry.name)
-    ]
-    lede = f"From images rebuilt out of the embedding alone, an attacker names the {tables[0]['private']}"
-    if len(tables) > 1:
-        return Section(
-            "rebuilt", "Reconstruction", "What is read from images rebuilt out of the embedding.", {"tables": tables}
-        )
-    return Section("rebuilt", "Reconstruction", f"{lede} in {_words.joined(words)}.", {"tables": tables})
-
-
-def _reconstruction(entry: Entry) -> dict[str, Any]:
-    made = entry.attribute.reconstruction
-    assert made is not None
-
-    def read(of: Any) -> tuple[str, str]:
-        return f"{_words.percent(of.private_accuracy.value)} %", _words.bounds(of.private_accuracy, of="%")
-
-    return {
-        "entry": entry, "key": strips.key(entry.place), "made": made,
-        "psnr": _words.figure(made.psnr.value, "dB"), "psnr_bounds": _words.bounds(made.psnr, of="dB"),
-        "ssim": _words.three(made.ssim.value), "ssim_bounds": _words.bounds(made.ssim, of="SSIM"),
-        "beside": [
-            ("mean image", *(_pair(made.mean_image))), ("class mean", *(_pair(made.class_mean))),
-        ],
-        "read": read(made.private), "truth": read(made.truth), "class_mean": read(made.class_mean_private),
-    }  # fmt: skip
-
-
-def _pair(values: tuple[float, ...]) -> tuple[str, str]:
-    return (_words.figure(values[0], "dB"), _words.three(values[1])) if len(values) == 2 else ("", "")  # noqa: PLR2004
-
-
-def _grids(made: Group) -> list[dict[str, Any]]:
-    """Pictures with the same columns stand in one grid: rows that all share once, the others under their model."""
-    grids: list[dict[str, Any]] = []
-    for entry in made:
-        pictures = entry.attribute.reconstruction.pictures if entry.attribute.reconstruction else None
-        if pictures is None:
-            continue
-        grid = next((one for one in grids if one["labels"] == pictures.labels), None)
-        if grid is None:
-            grid = {"labels": pictures.labels, "rows": [], "seen": set()}
-            grids.append(grid)
-        for name, png in pictures.rows:
-            if png not in grid["seen"]:
-                grid["seen"].add(png)
-                own = name not in ("truth", "class mean")
-                grid["rows"].append(
-                    {"name": name, "png": png, "entry": entry if own else None, "key": strips.key(entry.place)}
-                )
-    return grids

@@ -120,11 +120,11 @@ def _tolerance(tolerance: float) -> str:
     return line(at, 0, at, HIGH, ink=0.9, dash=DASH, wide=1.3)
 
 
-def scale(marks: Sequence[tuple[float, str]], width: int) -> Markup:
+def scale(marks: Sequence[tuple[float, str]], width: int, *, inset: int = 1) -> Markup:
     """The head of a column of strips: what lies where."""
     body, right = "", -9.0
     for at, words in sorted(marks):
-        x = 1 + (width - 2) * _unit(at)
+        x = inset + (width - 2 * inset) * _unit(at)
         if x - 3.5 * len(words) < right:
             continue
         anchor = "start" if at <= 0 else "end" if at >= 1 else "middle"

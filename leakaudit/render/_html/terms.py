@@ -45,9 +45,9 @@ def _by_name(found: Group, of: Callable[[Entry], dict[str, Any]]) -> list[tuple[
 
 def _control(control: Control) -> dict[str, str]:
     held = {True: "held", False: "failed", None: "does not apply"}[control.passed]
-    count = f"detected in {control.detected} of {len(control.draws)} draws" if control.draws else ""
+    count = f"{control.detected} of {len(control.draws)} draws detected" if control.draws and not control.note else ""
     drawn = "E " + ", ".join(_words.three(draw.value) for draw in control.draws) if control.draws else ""
-    return {"held": held, "more": "; ".join(filter(None, (count, drawn, control.note)))}
+    return {"held": held, "more": "; ".join(filter(None, (count or control.note, drawn)))}
 
 
 def _sensitive(entry: Entry, shape: str) -> str:
@@ -59,7 +59,7 @@ def _sensitive(entry: Entry, shape: str) -> str:
 
 def threat(report: Report) -> Section:
     """Who attacks, with what knowledge; equal terms stand once."""
-    models = []
+    models: list[dict[str, Any]] = []
     for place, audit in enumerate(report.audits):
         terms = _terms(audit)
         same = next((one for one in models if one["terms"] == terms), None)
@@ -69,6 +69,8 @@ def threat(report: Report) -> Section:
             same["names"].append(audit.name)
     body = {"models": models, "several": len(models) > 1}
     knows = _words.plain(report.audits[0].threat.get("knows"))
+    if len(models) == 1 and knows:
+        models[0]["terms"] = [line for line in models[0]["terms"] if line[0] != LABELS["knows"]]
     lede = f"The attacker holds: {knows}." if knows else "Who attacks, with what knowledge."
     return Section("threat", "Threat model", lede.replace("..", "."), body)
 
@@ -89,7 +91,7 @@ def _terms(audit: Audit) -> list[tuple[str, str]]:
         lines.append((LABELS.get(name, name.replace("_", " ").capitalize()), _words.plain(value) or "nothing"))
     for part in audit.attributes:
         rows = part.rows
-        words = f"{rows.scored} of {rows.rows} rows scored ({rows.scheme}); {rows.missing} left out for a missing label"
+        words = f"{rows.scored} of {rows.rows} rows scored, {_words.scheme(rows)}; {rows.missing} left out for a missing label"
         words += f", {rows.trained} because the model was trained on them" if rows.trained is not None else ""
         words += f"; {rows.groups} groups" if rows.groups is not None else "; every row stands for itself"
         cells = f"E covers {_words.percent(rows.share)} % of the rows and {rows.cells} of {rows.cells_possible} cells"
@@ -128,40 +130,36 @@ def reading(report: Report) -> Section:
 
 
 def provenance(report: Report, sources: Sequence[Audit]) -> Section:
-    """Hashes, versions, seeds, device and commands; `sources` are the audits as they were written."""
-    models = []
-    for place, (audit, source) in enumerate(zip(report.audits, sources, strict=True)):
-        seals = audit.provenance.get("documents") or [audits.document(source)["sha256"]]
-        known = ("sha256", "fingerprint", "documents", "command", "versions", "notes", "inference")
-        hashes = [
-            ("Model", str(audit.subject.get("sha256", "unknown"))),
-            ("Data", str(audit.data.get("fingerprint", "?"))),
-        ]
-        hashes += [("Audit document", str(seal)) for seal in seals]
-        about = [
-            *_facts("", audit.subject, known),
-            *_facts("data ", audit.data, known),
-            *_facts("", audit.provenance, known),
-        ]
-        models.append(
-            {
-                "name": audit.name,
-                "key": strips.key(place),
-                "hashes": [(label, Markup(escape(value))) for label, value in hashes],  # noqa: S704 (escaped)
-                "about": about,
-                "versions": _words.plain(audit.provenance.get("versions")),
-                "inference": _words.plain(audit.provenance.get("inference")),
-                "notes": _words.plain(audit.provenance.get("notes")),
-                "commands": str(audit.provenance.get("command") or "").split(" ; "),
-            }
+    """Hashes, versions, seeds, device and commands; `sources` are the audits as the report holds them, untamed."""
+    columns = [_facts(audit, source) for audit, source in zip(report.audits, sources, strict=True)]
+    rows = []
+    for label in dict.fromkeys(label for column in columns for label in column):
+        cells = [column.get(label, "") for column in columns]
+        same = len(set(cells)) == 1
+        rows.append(
+            (label, "hash" if "sha256" in label else "any", cells[:1] if same else cells, len(columns) if same else 1)
         )
+    commands = [line for audit in report.audits for line in str(audit.provenance.get("command") or "").split("\n")]
+    body = {
+        "models": [(audit.name, strips.key(place)) for place, audit in enumerate(report.audits)],
+        "rows": rows,
+        "commands": list(dict.fromkeys(filter(None, commands))),
+    }
     lede = "What this report rests on, so that a third party can repeat it."
-    return Section("provenance", "Provenance", lede, {"models": models})
+    return Section("provenance", "Provenance", lede, body)
 
 
-def _facts(before: str, table: dict[str, Any], known: Sequence[str]) -> list[tuple[str, Markup]]:
-    return [
-        (f"{before}{name}".replace("_", " "), Markup(escape(_words.plain(value))))  # noqa: S704 (escaped)
-        for name, value in table.items()
-        if name not in known and value not in (None, "", {}, [])
-    ]
+def _facts(audit: Audit, source: Audit) -> dict[str, Markup]:
+    """Label to value, as it stands in the document."""
+    seals = audit.provenance.get("documents") or [audits.document(source)["sha256"]]
+    facts = {
+        "model, sha256": audit.subject.get("sha256"),
+        "data, sha256": audit.data.get("fingerprint"),
+        "audit document, sha256": " ".join(map(str, seals)),
+    }
+    skip = ("sha256", "fingerprint", "documents", "command", "name")
+    for before, table in (("", audit.subject), ("data ", audit.data), ("audit ", audit.provenance)):
+        named = {f"{before}{name}".replace("_", " "): value for name, value in table.items() if name not in skip}
+        facts |= {label: value for label, value in named.items() if value not in (None, "", {}, [])}
+    facts["data name"] = audit.data.get("name")
+    return {label: Markup(escape(_words.plain(value))) for label, value in facts.items()}  # noqa: S704 (escaped)

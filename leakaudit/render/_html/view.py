@@ -50,13 +50,11 @@ def title(report: Report) -> str:
 
 def dek(report: Report) -> str:
     """The question of the report."""
-    first = report.audits[0].attributes[0]
-    trained = max(entry.attribute.rows.rows for entry in _words.entries(report))
+    rows = max(entry.attribute.rows.scored for entry in _words.entries(report))
     private = _words.joined([private for private, _ in _words.questions(report)])
-    scheme = "cross-fitted" if first.rows.scheme.startswith("cross-fit") else "scored once on rows set aside"
     return (
         f"Can someone who holds only the bottleneck embedding of an image name its {private}? "
-        f"Attackers learned from up to {trained} labelled embeddings, {scheme}."
+        f"Attackers learned from labelled embeddings and were scored on {rows} that they had not seen."
     )
 
 
@@ -66,13 +64,13 @@ def facts(report: Report) -> list[tuple[str, str]]:
     part = audit.attributes[0]
     classes = f"{part.target}, {len(part.target_classes)} classes" if part.target else "none: nothing conditioned on"
     privates = {e.attribute.private: len(e.attribute.classes) for e in _words.entries(report)}
-    tolerances = sorted({_words.three(one.tolerance) for one in report.audits})
+    tolerances = sorted({_words.tau(one.tolerance) for one in report.audits})
     data = list(dict.fromkeys(f"{one.data.get('name', '?')}, {one.data.get('split', '?')}" for one in report.audits))
     return [
         ("Private", "; ".join(f"{name}, {count} classes" for name, count in privates.items())),
         ("Target", classes),
         ("Attacked on", "; ".join(data[:3]) + (f" and {len(data) - 3} more" if len(data) > 3 else "")),  # noqa: PLR2004
-        ("Rows", f"{part.rows.scored} scored, {part.rows.scheme}"),
+        ("Rows", f"{part.rows.scored} scored, {_words.scheme(part.rows)}"),
         ("Tolerance", f"τ {' and '.join(tolerances)} on E"),
         ("Suite", f"v{audit.suite}"),
     ]
@@ -90,7 +88,7 @@ def verdict(report: Report) -> Section:
         "limits": _limits(report, found),
         "paper": _words.papers_said(found),
     }
-    return Section("verdict", "Verdict", _verdicts(found), body)
+    return Section("verdict", "Verdict", " ".join(filter(None, (_verdicts(found), _still(report, found)))), body)
 
 
 def _verdicts(found: Sequence[Entry]) -> str:
@@ -105,6 +103,20 @@ def _verdicts(found: Sequence[Entry]) -> str:
         else:
             words += [_words.clause(entry) for entry in group]
     return f"{_capital('; '.join(words))}.".replace("..", ".")
+
+
+def _still(report: Report, found: Sequence[Entry]) -> str:
+    """Less is not little: what the model that leaks less still leaks."""
+    if len(report.comparisons) != 1 or len(found) != 2:  # noqa: PLR2004 (a pair)
+        return ""
+    excess = next(one for one in report.comparisons[0].differences if one.figure == "excess")
+    if not _words.can_tell(excess.difference):
+        return "Which of the two leaks less, the data cannot tell."
+    less, more = found if excess.difference.value > 0 else found[::-1]
+    times = less.attribute.figures.excess.value / less.audit.tolerance if less.audit.tolerance else 0.0
+    if less.attribute.verdict == "LEAK" and times >= 2:  # noqa: PLR2004 (a multiple)
+        return f"{_capital(less.name)} leaks less than {more.name}, and still {times:.0f} times what is tolerated."
+    return f"{_capital(less.name)} leaks less than {more.name}."
 
 
 def _capital(words: str) -> str:
@@ -124,6 +136,11 @@ def _card(entry: Entry, number: int, report: Report) -> Card:
         lines.append(("Usable bits", shown, _words.bounds(figures.bits, of="bits")))
     lines.append(("Would pass", f"from τ {_words.three(part.upper)} upwards", ""))
     lines.append(("Detected", _words.p_value(part.p), f"smallest detectable E {_words.three(part.mde)}"))
+    if entry.audit.utility is not None:
+        task = entry.audit.utility
+        worst = f"; {_words.percent(task.worst_cell_accuracy.value)} % where it is worst ({task.worst_cell})"
+        share = f"names the {task.target} of {_words.percent(task.accuracy.value)} %"
+        lines.append(("Its own task", share, f"{_words.bounds(task.accuracy, of='%')}{worst}"))
     lines += [(gate.gate, f"{gate.outcome}: {gate.reason}", "") for gate in _gates(entry, report)]
     lines.append(("Why", part.reason, ""))
     return Card(
@@ -189,13 +206,14 @@ def _table(part: Comparison, names: dict[str, str], entry: Entry) -> dict[str, A
         task = one.figure == "target_accuracy"
         better = names[part.second if (change.value > 0) == task else part.first]
         tells = f"yes, {better} {'is more accurate' if task else 'leaks less'}" if _words.can_tell(change) else ""
+        shown, ends = _words.change(one)
         rows.append(
             {
                 "figure": _capital(FIGURES[one.figure].format(**words)),
                 "first": _words.figure(one.first, unit),
                 "second": _words.figure(one.second, unit),
-                "change": ("+" if change.value > 0 else "") + _words.figure(change.value, unit),
-                "bounds": _words.bounds(change, of=unit),
+                "change": shown,
+                "bounds": ends,
                 "tells": tells,
             }
         )

@@ -1,0 +1,78 @@
+"""Images rebuilt from the bottleneck, and what is read from them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from leakaudit.render import Report, _words
+from leakaudit.render._html import strips
+from leakaudit.render._html.view import Section
+from leakaudit.render._words import Entry
+
+Group = Sequence[Entry]
+
+
+def rebuilt(report: Report) -> Section | None:
+    """Images rebuilt from the bottleneck, and what is read from them."""
+    tables: list[dict[str, Any]] = []
+    for private, group in _words.questions(report):
+        made = [entry for entry in group if entry.attribute.reconstruction is not None]
+        if made:
+            tables.append(
+                {"private": private, "rows": [_reconstruction(entry) for entry in made], "grids": _grids(made)}
+            )
+    if not tables:
+        return None
+    words = [
+        f"{_words.percent(part.reconstruction.private.private_accuracy.value)} % of {name}'s images"
+        for entry in _words.entries(report)
+        if (part := entry.attribute).reconstruction and (name := entry.name)
+    ]
+    lede = f"From images rebuilt out of the embedding alone, an attacker names the {tables[0]['private']}"
+    if len(tables) > 1:
+        return Section(
+            "rebuilt", "Reconstruction", "What is read from images rebuilt out of the embedding.", {"tables": tables}
+        )
+    return Section("rebuilt", "Reconstruction", f"{lede} in {_words.joined(words)}.", {"tables": tables})
+
+
+def _reconstruction(entry: Entry) -> dict[str, Any]:
+    made = entry.attribute.reconstruction
+    assert made is not None
+
+    def read(of: Any) -> tuple[str, str]:
+        return f"{_words.percent(of.private_accuracy.value)} %", _words.bounds(of.private_accuracy, of="%")
+
+    return {
+        "entry": entry, "key": strips.key(entry.place), "made": made,
+        "psnr": _words.figure(made.psnr.value, "dB"), "psnr_bounds": _words.bounds(made.psnr, of="dB"),
+        "ssim": _words.three(made.ssim.value), "ssim_bounds": _words.bounds(made.ssim, of="SSIM"),
+        "beside": [
+            ("mean image", *(_pair(made.mean_image))), ("class mean", *(_pair(made.class_mean))),
+        ],
+        "read": read(made.private), "truth": read(made.truth), "class_mean": read(made.class_mean_private),
+    }  # fmt: skip
+
+
+def _pair(values: tuple[float, ...]) -> tuple[str, str]:
+    return (_words.figure(values[0], "dB"), _words.three(values[1])) if len(values) == 2 else ("", "")  # noqa: PLR2004
+
+
+def _grids(made: Group) -> list[dict[str, Any]]:
+    """Pictures with the same columns stand in one grid: rows that all share once, the others under their model."""
+    grids: list[dict[str, Any]] = []
+    for entry in made:
+        pictures = entry.attribute.reconstruction.pictures if entry.attribute.reconstruction else None
+        if pictures is None:
+            continue
+        grid = next((one for one in grids if one["labels"] == pictures.labels), None)
+        if grid is None:
+            grid = {"labels": pictures.labels, "rows": [], "seen": set()}
+            grids.append(grid)
+        for name, png in pictures.rows:
+            if png not in grid["seen"]:
+                grid["seen"].add(png)
+                own = name not in ("truth", "class mean")
+                grid["rows"].append(
+                    {"name": name, "png": png, "entry": entry if own else None, "key": strips.key(entry.place)}
+                )
+    return grids
