@@ -10,22 +10,25 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from leakaudit import catalog, protocol
-from leakaudit.attackers import Question, Rows
+from leakaudit import catalog, protocol, stats
+from leakaudit.attackers import Attack, Guesses, Question, Rows
 from leakaudit.audit import Pictures
 from leakaudit.decoders import Decoded
 from leakaudit.embeddings import Embeddings
 from leakaudit.finding import Figures
 from leakaudit.labels import Labelled
 from leakaudit.numerics import pixels
+from leakaudit.numerics.holdout import parts
 from leakaudit.scoring import Answers
 
 FOLDS, TENTHS = 3, 7
 LARGEST = 64
 """Pixels a side of what is rebuilt; larger images are averaged down first."""
 COLUMNS = 10
-READER = "linear"
-"""The attacker that reads images."""
+READERS = ("linear", "mlp")
+"""Attackers that read images, the next only where those before it read true images badly."""
+WELL = 0.9
+"""E on held-out true images that is well enough."""
 READ = 32
 """Most pixels a side of what it reads."""
 DRAWS = 999
@@ -80,6 +83,8 @@ class Reading:
     """Numbers of the scored rows."""
     guesses: dict[str, Codes]
     figures: dict[str, Figures]
+    readers: tuple[str, ...]
+    """The attacker that read each fold."""
     converged: bool
     p: float
 
@@ -142,21 +147,17 @@ def read(subject: Embeddings, shown: Gallery, labels: Labelled, *, seed: int, de
     strata, classes, many = len(labels.target.classes), len(labels.private.classes), len(SOURCES)
     sources = [pixels.shrink(part[rows], READ).reshape(len(rows), -1) for part in (shown.made, shown.true, shown.usual)]
     group = np.arange(len(rows)) if subject.group is None else subject.group[rows]
-    fold, attack = shown.fold[rows], catalog.thing("attackers", READER).attack
+    fold, readers = shown.fold[rows], []
     chances, converged = np.zeros((many, len(rows), classes), dtype=np.float32), True
     for number in range(shown.folds):
         seen, new = fold != number, fold == number
         if not new.any():
             continue
-        question = Question(v[seen], protocol.weights(protocol.DECIDING, y[seen], v[seen]), classes)
-        unseen = Rows(
-            np.concatenate([source[new] for source in sources]),
-            np.tile(y[new], many),
-            strata,
-            np.tile(group[new], many),
-        )
-        learnt = Rows(sources[1][seen], y[seen], strata, group[seen])
-        (found,) = attack(learnt, unseen, (question,), seed=seed + number, device=device)
+        learnt, labelled = Rows(sources[1][seen], y[seen], strata, group[seen]), v[seen]
+        many_new = np.concatenate([source[new] for source in sources])
+        unseen = Rows(many_new, np.tile(y[new], many), strata, np.tile(group[new], many))
+        readers.append(_reader(learnt, labelled, classes, seed + number, device))
+        found = _ask(readers[-1], learnt, labelled, unseen, classes, seed + number, device)
         chances[:, new] = found.probabilities.reshape(many, -1, classes)
         converged = converged and found.converged
     scored = fold >= 0
@@ -169,12 +170,33 @@ def read(subject: Embeddings, shown: Gallery, labels: Labelled, *, seed: int, de
         doubled=shown.folds > 1,
         seed=seed,
     )
-    parts = dict(zip(SOURCES, chances[:, scored], strict=True))
-    guesses = {name: answers.guess(part) for name, part in parts.items()}
-    figures = {name: answers.figures(guesses[name], part) for name, part in parts.items()}
+    said = dict(zip(SOURCES, chances[:, scored], strict=True))
+    guesses = {name: answers.guess(part) for name, part in said.items()}
+    figures = {name: answers.figures(guesses[name], part) for name, part in said.items()}
     rng = protocol.chance(subject.origin.fingerprint, seed, "reconstruction p")
     p = answers.p(guesses["reconstruction"], rng, DRAWS)
-    return Reading(answers, rows[scored], guesses, figures, converged, p)
+    return Reading(answers, rows[scored], guesses, figures, tuple(readers), converged, p)
+
+
+def _reader(rows: Rows, labels: Codes, classes: int, seed: int, device: str) -> str:
+    """The first attacker that reads held-out true images well, or the one that reads them best."""
+    held = parts(rows.target * classes + labels, rows.group, 4, seed) == 0
+    learnt, asked = (Rows(rows.z[part], rows.target[part], rows.strata, rows.group[part]) for part in (~held, held))
+    best, chosen = -np.inf, READERS[0]
+    for name in READERS:
+        guess = _ask(name, learnt, labels[~held], asked, classes, seed, device).probabilities.argmax(axis=1)
+        value = stats.excess(guess, asked.target, labels[held], rows.strata, classes)
+        if value > best:
+            best, chosen = value, name
+        if value >= WELL:
+            break
+    return chosen
+
+
+def _ask(name: str, seen: Rows, labels: Codes, unseen: Rows, classes: int, seed: int, device: str) -> Guesses:
+    question = Question(labels, protocol.weights(protocol.DECIDING, seen.target, labels), classes)
+    attack: Attack = catalog.thing("attackers", name).attack
+    return attack(seen, unseen, (question,), seed=seed, device=device)[0]
 
 
 def _deal(cells: Codes, group: Codes, rng: np.random.Generator) -> Codes:

@@ -147,14 +147,15 @@ def _measured(subject: Embeddings, shown: Gallery, reading: Reading, decoder: Ca
         for name, made in (("made", shown.made), ("mean", shown.mean), ("usual", shown.usual))
     }
     psnr, ssim = (stats.bootstrap_mean(values, group, chance) for values in alike["made"])
+    readers = ", ".join(dict.fromkeys(reading.readers))
     notes = [
         similarity.definition(*true.shape[2:]),
         "intervals: bootstrap over " + (f"groups ({subject.groups})" if subject.groups else "rows"),
-        f"read by {gallery.READER}, trained on true images of other rows, at most {gallery.READ} pixels a side",
+        f"read by {readers}, trained on true images of other rows, at most {gallery.READ} pixels a side",
         *shown.notes,
     ]
     if not reading.converged:
-        notes.append(f"{gallery.READER} did not converge")
+        notes.append("the reader did not converge")
     return Reconstruction(
         decoder=str(decoder),
         psnr=psnr,
@@ -266,7 +267,7 @@ def _document(
         threat={
             "knows": knows if target is None else f"{knows}; the {target} of every row",
             "auxiliary": [protocol.DECIDING],
-            "attackers": {str(decoder): knobs, gallery.READER: {}},
+            "attackers": {str(decoder): knobs} | {name: {} for name in gallery.READERS},
             "conditioned_on": target,
             "overlap": "no attack row was trained on"
             if origin.kind == "checkpoint"

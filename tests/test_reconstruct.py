@@ -158,6 +158,22 @@ def test_pictures_cover_the_target_classes(leaky: tuple[Audit, dict[str, Outcome
         assert (known == tile).all(axis=(1, 2, 3)).any()
 
 
+def test_what_no_hyperplane_reads_from_pixels_is_read_too() -> None:
+    """An attribute shown by whether two corners are alike is read by a perceptron where a hyperplane reads nothing."""
+    chance = np.random.default_rng(0)
+    corners = chance.integers(0, 2, size=(ROWS, 2))
+    images = chance.integers(0, 20, size=(ROWS, 1, 8, 8))
+    images[:, 0, :4, :4] += 200 * corners[:, :1, None]
+    images[:, 0, 4:, 4:] += 200 * corners[:, 1:, None]
+    labels = Labels((corners[:, 0] ^ corners[:, 1]).astype(np.int64), ("alike", "unlike"))
+    subject = replace(scene(shows=1.0)[0], z=corners.astype(np.float32), columns={"corners": labels})
+    audit, _ = run(subject, Pixels(images.astype(np.uint8)), private=("corners",), target=None)
+    (part,) = audit.attributes
+    assert part.reconstruction is not None
+    assert part.reconstruction.private.excess.value > 0.9
+    assert any("read by mlp" in note for note in part.reconstruction.notes)
+
+
 def test_no_pictures_unless_asked_for() -> None:
     """Images of people enter the document only on request."""
     (part,) = run(*scene(shows=1.0))[0].attributes
