@@ -29,7 +29,7 @@ def attack(
     seed: int,
     device: str,
     components: tuple[int, ...] = (16, 64),
-    folds: int = 3,
+    folds: int = 0,
 ) -> list[Guesses]:
     """
     Guess by the components and penalties with the lowest weighted cross-entropy on held-out groups of the seen rows.

@@ -23,7 +23,7 @@ def attack(
     device: str,
     components: tuple[int, ...] = (8, 16, 32),
     penalties: int = 3,
-    folds: int = 3,
+    folds: int = 0,
 ) -> list[Guesses]:
     """
     Guess by the components and penalty with the lowest weighted cross-entropy on held-out groups of the seen rows.

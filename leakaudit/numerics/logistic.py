@@ -64,6 +64,13 @@ def probabilities(logits: Float[Tensor, "p k n"]) -> Float[Tensor, "p c n"]:
     return torch.cat((torch.sigmoid(-logits), torch.sigmoid(logits)), 1)
 
 
+def nats(logits: Float[Tensor, "p k n"], truth: Int64[Tensor, " n"]) -> Float[Tensor, "p n"]:
+    """Cross-entropy of each row, from logits as `Fit.logits` gives them."""
+    if logits.shape[1] == 1:
+        return torch.nn.functional.softplus(logits[:, 0] * (1 - 2 * truth))
+    return logits.logsumexp(1) - logits.gather(1, truth.expand(len(logits), 1, -1)).squeeze(1)
+
+
 def fit(
     x: Float[Tensor, "n r"],
     labels: Int64[Tensor, "p n"],
@@ -82,6 +89,7 @@ def fit(
     The columns of x should have mean 0 and variance about 1; nothing is assumed of them but speed. Rows with label -1
     or weight 0 do not count. Solved when two steps in a row promise less than `tolerance` nats.
     """
+    x = torch.cat((x, x.new_ones(len(x), 1)), 1)
     width = max(1, CHUNK // max(1, len(x) * columns(classes)))
     done = [
         _Batch(x, labels[i : i + width], weights[i : i + width], penalty[i : i + width], classes,
@@ -98,14 +106,14 @@ def fit(
 
 
 class _Batch:
-    """Problems in lockstep: parameters (p, k, r + 1), bias last; logits (p, k, n)."""
+    """Problems in lockstep: the last column of x is 1, so the last parameter is the bias; logits are (p, k, n)."""
 
     def __init__(
         self, x: Tensor, labels: Tensor, weights: Tensor, penalty: Tensor, classes: int, start: Fit | None
     ) -> None:
         p, n = labels.shape
         self.k = columns(classes)
-        self.x = torch.cat((x, x.new_ones(n, 1)), 1)
+        self.x = x
         share = weights.to(x.dtype) * (labels >= 0)
         share = share / share.sum(1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
         clean = labels.clamp_min(0)
@@ -117,7 +125,7 @@ class _Batch:
         else:
             self.truth = torch.zeros(p, classes, n, dtype=x.dtype, device=x.device).scatter_(1, clean.unsqueeze(1), 1.0)
             bias = torch.where(prior > 0, prior.clamp_min(1e-30).log(), torch.full_like(prior, ABSENT))
-        self.parameters = x.new_zeros(p, self.k, x.shape[1] + 1)
+        self.parameters = x.new_zeros(p, self.k, x.shape[1])
         self.parameters[..., -1] = bias
         if start is not None:
             self.parameters[..., :-1] = start.weights

@@ -19,8 +19,13 @@ from leakaudit.numerics.holdout import parts
 
 OUT = 1e6
 """Penalty that keeps a feature out."""
-FLOOR = 1e-4
-"""Held-out probabilities count as at least this, lest one row decide."""
+MANY = 5_000
+"""Rows from which one held-out part is enough."""
+QUARTERS = 4
+CEILING = 9.0
+"""Nats that one held-out row counts at most, lest it decide alone."""
+SCALES = (0.5, 1.0, 2.5, 6.0)
+"""Factors on the logits, chosen with the penalty: a strong penalty that ranks well but timidly is not at a loss."""
 
 
 @dataclass(frozen=True)
@@ -69,21 +74,23 @@ def search(
     seed: int,
 ) -> list[Answer]:
     """
-    Per question, guesses by the basis and penalty of lowest weighted cross-entropy on rows held out part by part.
+    Per question, guesses by the basis, penalty and scale of lowest weighted cross-entropy on rows held out in parts.
 
-    The parts keep groups whole and are dealt out evenly over labels and `strata`. Rows with label -1 or weight 0 count
-    neither in the fit nor in the choice.
+    The parts are quarters that keep groups whole, dealt out evenly over labels and `strata`; `folds` of them are held
+    out in turn, 0 means 2 below `MANY` rows and 1 from there. Rows with label -1 or weight 0 count neither in the fit
+    nor in the choice.
     """
+    folds = min(folds, QUARTERS) or (2 if len(strata) < MANY else 1)
     answers: dict[int, Answer] = {}
     device = bases[0].seen.device
     for classes in sorted({question.classes for question in questions}):
         alike = [i for i, question in enumerate(questions) if question.classes == classes]
-        part = [parts(questions[i].labels + (classes + 1) * strata, group, folds, seed) for i in alike]
+        part = [parts(questions[i].labels + (classes + 1) * strata, group, QUARTERS, seed) for i in alike]
         labels, weights, dealt = (
             torch.from_numpy(np.stack(table)).to(device)
             for table in ([questions[i].labels for i in alike], [questions[i].weights for i in alike], part)
         )
-        answers.update(zip(alike, _alike(bases, labels, weights, dealt, classes), strict=True))
+        answers.update(zip(alike, _alike(bases, labels, weights, dealt, classes, folds), strict=True))
     return [answers[i] for i in range(len(questions))]
 
 
@@ -92,10 +99,12 @@ def strengths(count: int) -> list[float]:
     return [10 ** (-3 + 3 * k / (count - 1)) for k in range(count)] if count > 1 else [0.03]
 
 
-def _alike(bases: Sequence[Basis], labels: Tensor, weights: Tensor, part: Tensor, classes: int) -> list[Answer]:
+def _alike(
+    bases: Sequence[Basis], labels: Tensor, weights: Tensor, part: Tensor, classes: int, folds: int
+) -> list[Answer]:
     """The answers to questions with one count of classes."""
-    losses = torch.cat([_held_out(basis, labels, weights, part, classes) for basis in bases], 1)
-    best = losses.argmin(1)
+    losses = torch.cat([_held_out(basis, labels, weights, part, classes, folds) for basis in bases], 1)
+    best, scale = losses.flatten(1).argmin(1) // len(SCALES), losses.flatten(1).argmin(1) % len(SCALES)
     answers: dict[int, Answer] = {}
     first = 0
     for basis in bases:
@@ -103,7 +112,9 @@ def _alike(bases: Sequence[Basis], labels: Tensor, weights: Tensor, part: Tensor
         if len(mine):
             picked = best[mine] - first
             fit = logistic.fit(basis.seen, labels[mine], weights[mine], basis.penalties[picked], classes)
-            chance = fit.probabilities(basis.unseen).transpose(1, 2).cpu().numpy()
+            factor = torch.tensor(SCALES, device=mine.device)[scale[mine]]
+            logits = fit.logits(basis.unseen) * factor[:, None, None]
+            chance = logistic.probabilities(logits).transpose(1, 2).cpu().numpy()
             for row, question in enumerate(mine.tolist()):
                 name, solved = basis.names[int(picked[row])], bool(fit.converged[row])
                 notes = (name,) if solved else (name, f"not solved in {fit.iterations} iterations")
@@ -112,24 +123,27 @@ def _alike(bases: Sequence[Basis], labels: Tensor, weights: Tensor, part: Tensor
     return [answers[question] for question in range(len(labels))]
 
 
-def _held_out(basis: Basis, labels: Tensor, weights: Tensor, part: Tensor, classes: int) -> Float[Tensor, "q s"]:
-    """Sum of the weighted cross-entropies over the parts, each from a fit without it."""
-    q, s, folds = len(labels), len(basis.penalties), int(part.max()) + 1
+def _held_out(
+    basis: Basis, labels: Tensor, weights: Tensor, part: Tensor, classes: int, folds: int
+) -> Float[Tensor, "q s t"]:
+    """Weighted cross-entropies summed over the first `folds` parts, each from a fit without it, by scale of logits."""
+    q, s = len(labels), len(basis.penalties)
     inside = torch.stack([part != fold for fold in range(folds)], 1)
-    outside = weights[:, None] * (labels >= 0)[:, None] * ~inside
-    problems = q * folds * s
 
     def spread(table: Tensor) -> Tensor:
-        return table[:, :, None].expand(q, folds, s, -1).reshape(problems, -1)
+        return table[:, :, None].expand(q, folds, s, -1).reshape(q * folds * s, -1)
 
     fit = logistic.fit(
         basis.seen, spread(labels[:, None].expand(q, folds, -1)), spread(weights[:, None] * inside),
         basis.penalties.repeat(q * folds, 1), classes, tolerance=1e-4, iterations=20,
     )  # fmt: skip
-    losses = []
+    losses = basis.seen.new_zeros(q, s, len(SCALES))
     for question in range(q):
-        mine = slice(question * folds * s, (question + 1) * folds * s)
-        truth = labels[question].clamp_min(0).expand(folds * s, 1, -1)
-        chance = fit.part(mine).probabilities(basis.seen).gather(1, truth).view(folds, s, -1)
-        losses.append((-chance.clamp_min(FLOOR).log() * outside[question][:, None]).sum((0, 2)))
-    return torch.stack(losses)
+        for fold in range(folds):
+            rows = ((part[question] == fold) & (labels[question] >= 0)).nonzero().squeeze(1)
+            first = (question * folds + fold) * s
+            logits = fit.part(slice(first, first + s)).logits(basis.seen[rows])
+            truth, counts = labels[question, rows], weights[question, rows]
+            for at, scale in enumerate(SCALES):
+                losses[question, :, at] += logistic.nats(logits * scale, truth).clamp_max(CEILING) @ counts
+    return losses

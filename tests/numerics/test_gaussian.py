@@ -39,7 +39,7 @@ def test_lda_finds_nothing_where_there_is_nothing() -> None:
 
 
 def test_pc1_is_blind_where_lda_is_not() -> None:
-    """A leak of 3 beside the leading component shows as nothing along PC1, which carries the largest share of the variance."""
+    """A leak of 3 in the smallest component shows as nothing along PC1, which has the largest share of variance."""
     z, labels = pair(3.0)
     line = gaussian.pc1(z, labels, 2)
     assert line.share is not None
