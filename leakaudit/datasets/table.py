@@ -186,7 +186,7 @@ def _labels(cells: "pd.Series") -> Labels:
     numeric = types.is_numeric_dtype(cells.dtype) and not types.is_bool_dtype(cells.dtype)
     if numeric:
         numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan)
-        missing |= ~np.isfinite(numbers)
+        missing = missing | ~np.isfinite(numbers)
         if (numbers[~missing] % 1 != 0).any():
             return Labels(np.where(missing, np.nan, numbers).astype(np.float32))
         words = [str(int(number)) for number in np.unique(numbers[~missing])]

@@ -63,15 +63,24 @@ class Table:
 
 
 class Objective(nn.Module):
-    """A loss on one batch, and what it needs of the loop."""
+    """
+    A loss on one batch, and what it needs of the loop.
+
+    What it remembers from one epoch to the next are parameters and buffers: they are kept for a run that is taken up again,
+    and beside the weights of a finished one.
+    """
 
     views: ClassVar[int] = 0
     """How many augmented views of each batch it wants."""
     taps: ClassVar[tuple[str, ...]] = ()
     """Inner layers whose outputs it wants."""
-    inner: nn.Module | None = None
+    inner: nn.Module | None
     """A second network with an optimiser of its own, stepped on `inner_step` before each step of the model."""
     inner_steps: int = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = None  # here, because an attribute of the class would hide a network that is set later
 
     def forward(self, batch: Batch, out: Out) -> Float[Tensor, ""]:
         """The scalar that one step of the model goes down on."""
