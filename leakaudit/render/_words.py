@@ -1,5 +1,5 @@
 """
-The sentences that all forms of a report share, and how its numbers are written.
+The sentences that all forms of a report share.
 
 Every sentence is computed from the audit, in branches, so that it survives being quoted alone. No sentence praises a
 model: the least that is said is that no attacker of the suite exceeded the tolerance.
@@ -8,12 +8,11 @@ model: the least that is said is that no attacker of the suite exceeded the tole
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from leakaudit.audit import Attribute, Audit, Utility
 from leakaudit.finding import Baseline, Coverage, Figures, Finding
-from leakaudit.render import Comparison, Difference, Report
-from leakaudit.stats import Interval
+from leakaudit.render import Comparison, Report, _figures
 
 SEES = {
     "majority": ("nothing", "always the most frequent class"),
@@ -50,6 +49,8 @@ class Entry(NamedTuple):
     """What the subject is called where several stand side by side."""
     place: int
     """Which audit of the report."""
+    label: str
+    """The name, with the private attribute behind it where there are several."""
 
 
 class Row(NamedTuple):
@@ -69,12 +70,12 @@ class Row(NamedTuple):
 def entries(report: Report) -> list[Entry]:
     """Every attribute of every audit; those of one private attribute stand together, models in the order given."""
     names = short([audit.name for audit in report.audits])
+    order = list(dict.fromkeys(part.private for audit in report.audits for part in audit.attributes))
     found = [
-        Entry(audit, part, names[place], place)
-        for place, audit in enumerate(report.audits)
+        Entry(audit, part, names[i], i, f"{names[i]} ({part.private})" if len(order) > 1 else names[i])
+        for i, audit in enumerate(report.audits)
         for part in audit.attributes
     ]
-    order = list(dict.fromkeys(entry.attribute.private for entry in found))
     return sorted(found, key=lambda entry: (order.index(entry.attribute.private), entry.place))
 
 
@@ -95,52 +96,6 @@ def short(names: Sequence[str]) -> list[str]:
     last = [name.rpartition("/")[2] for name in known]
     folders = {name.rpartition("/")[0] for name in known}
     return last if len(folders) == 1 and len(set(last)) == len(names) and all(last) else known
-
-
-def percent(share: float) -> str:
-    """`47.1`: a share in percent, without the sign."""
-    return _plain(f"{100 * share:.1f}")
-
-
-def three(figure: float) -> str:
-    """`0.412`: E."""
-    return _plain(f"{figure:.3f}")
-
-
-def _plain(text: str) -> str:
-    return text.removeprefix("-") if not text.strip("-0.") else text
-
-
-def bounds(interval: Interval, *, of: str = "E") -> str:
-    """`[0.392, 0.432]`, in the unit of the figure: `E`, `%`, `bits` or `dB`."""
-    return f"[{figure(interval.low, of)}, {figure(interval.high, of)}]"
-
-
-def change(difference: Difference) -> tuple[str, str]:
-    """A difference and its bounds, each with its sign."""
-    unit = "E" if difference.figure == "excess" else "%"
-    value, *ends = [f"{'+' * (part > 0)}{figure(part, unit)}" for part in difference.difference]
-    return value, f"[{ends[0]}, {ends[1]}]"
-
-
-def tau(tolerance: float) -> str:
-    """`0.10`: a tolerance, with the digits it was given."""
-    return max(f"{tolerance:.2f}", f"{tolerance:g}", key=len)
-
-
-def figure(value: float, of: str) -> str:
-    """One figure in its unit's digits."""
-    return percent(value) if of == "%" else three(value) if of in ("E", "SSIM") else _plain(f"{value:.2f}")
-
-
-def p_value(p: float) -> str:
-    """`p < 0.001`, or `p 0.012`."""
-    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"  # noqa: PLR2004 (three digits)
-
-
-def joined(parts: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))) if parts else ""
 
 
 def things(entry: Entry) -> str:
@@ -164,9 +119,10 @@ def clause(entry: Entry) -> str:
 def says(entry: Entry) -> tuple[str, str, str]:
     """What an attacker can do: words before the share, the share, and words after it."""
     part = entry.attribute
-    source = "From rebuilt images an attacker" if part.attacker.startswith("reconstruction") else "An attacker"
-    after = f" of unseen {things(entry)}; guessing names {percent(1 / len(part.classes))} %."
-    return f"{source} names the {part.private} of ", f"{percent(part.figures.private_accuracy.value)} %", after
+    who = "an attacker" if part.verdict == "LEAK" else "the strongest attacker"
+    source = f"From rebuilt images {who}" if part.attacker.startswith("reconstruction") else who[:1].upper() + who[1:]
+    after = f" of unseen {things(entry)}; guessing names {_figures.percent(1 / len(part.classes))} %."
+    return f"{source} names the {part.private} of ", f"{_figures.percent(part.figures.private_accuracy.value)} %", after
 
 
 def beyond(entry: Entry) -> str:
@@ -194,7 +150,7 @@ def strongest(part: Attribute, *, brief: bool = False) -> str:
         return part.attacker
     if brief:
         return ", ".join(f"{name} x{times}" for name, times in count.most_common())
-    return joined([f"{name} in {times} of {len(part.winners)} folds" for name, times in count.most_common()])
+    return _figures.joined([f"{name} in {times} of {len(part.winners)} folds" for name, times in count.most_common()])
 
 
 def against(figures: Figures, tolerance: float) -> str:
@@ -252,15 +208,19 @@ def papers_said(found: Sequence[Entry]) -> str:
     known = [(entry, said) for entry in found if (said := paper(entry.attribute)) is not None]
     if not known:
         return ""
-    figures = joined([f"{percent(said.figures.private_accuracy.value)} % for {entry.name}" for entry, said in known])
-    read = joined([f"{percent(entry.attribute.figures.private_accuracy.value)} %" for entry, _ in known])
+    figures = _figures.joined(
+        [f"{_figures.percent(said.figures.private_accuracy.value)} % for {entry.label}" for entry, said in known]
+    )
+    read = _figures.joined(
+        [f"{_figures.percent(entry.attribute.figures.private_accuracy.value)} %" for entry, _ in known]
+    )
     return f"The papers' protocol would have said {figures}, where an attacker reads {read}."
 
 
 def controls_said(found: Sequence[Entry]) -> str:
     """Whether the controls held."""
     failed = [
-        f"{CONTROLS.get(control.control, (control.control,))[0]} ({entry.name})"
+        f"{CONTROLS.get(control.control, (control.control,))[0]}, {entry.label}"
         for entry in found
         for control in entry.attribute.controls
         if control.passed is False
@@ -269,13 +229,14 @@ def controls_said(found: Sequence[Entry]) -> str:
     if not asked:
         return "No control was run, so no absence can be concluded."
     if failed:
-        return f"Failed: {joined(failed)}. No absence can be concluded there."
+        return f"Failed: {_figures.joined(failed)}. No absence can be concluded there."
     return "Every control that was run held."
 
 
 def utility_said(utility: Utility) -> str:
     """How well the model does its own task."""
-    return f"names the {utility.target} of {percent(utility.accuracy.value)} % {bounds(utility.accuracy, of='%')}"
+    share, bounds = _figures.percent(utility.accuracy.value), _figures.bounds(utility.accuracy, of="%")
+    return f"names the {utility.target} of {share} % {bounds}"
 
 
 def scheme(rows: Coverage) -> str:
@@ -292,22 +253,57 @@ def told(comparison: Comparison, names: dict[str, str]) -> str:
     return words
 
 
-def can_tell(difference: Interval) -> bool:
-    """Whether zero lies outside the interval."""
-    return difference.low > 0 or difference.high < 0
-
-
-def plain(value: Any) -> str:
-    """Any JSON value as words."""
-    if isinstance(value, dict) and any(isinstance(part, dict) for part in value.values()):
-        return "; ".join(f"{key} ({words})" if (words := plain(part)) else str(key) for key, part in value.items())
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {plain(part)}" for key, part in value.items())
-    if isinstance(value, (list, tuple)):
-        return ", ".join(plain(part) for part in value)
-    return "" if value is None else str(value)
-
-
 def not_tested(audit: Audit) -> str:
     """What this audit does not speak of."""
-    return plain(audit.threat.get("not_tested", "")) or "membership, extraction, singling out"
+    return _figures.plain(audit.threat.get("not_tested", "")) or "membership, extraction, singling out"
+
+
+def verdicts(report: Report) -> str:
+    """Every verdict, and for a pair which leaks less: the sentence that would survive being quoted alone."""
+    found = entries(report)
+    return " ".join(filter(None, (_verdicts(found), _still(report, found))))
+
+
+def _verdicts(found: Sequence[Entry]) -> str:
+    words = []
+    if len(found) > 3:  # noqa: PLR2004 (clauses for more do not make a sentence)
+        return _listed(found)
+    for private in dict.fromkeys(entry.attribute.private for entry in found):
+        group = [entry for entry in found if entry.attribute.private == private]
+        if len(group) > 1 and all(entry.attribute.verdict == "LEAK" for entry in group):
+            number = {2: "Both models leak", 3: "All three models leak"}.get(
+                len(group), f"All {len(group)} models leak"
+            )
+            words.append(f"{number} the {private}")
+        else:
+            words += [clause(entry) for entry in group]
+    return f"{capital('; '.join(words))}.".replace("..", ".")
+
+
+def _listed(found: Sequence[Entry]) -> str:
+    sentences = []
+    for private in dict.fromkeys(entry.attribute.private for entry in found):
+        group = [entry for entry in found if entry.attribute.private == private]
+        verdicts = dict.fromkeys(entry.attribute.verdict for entry in group)
+        names = {word: _figures.joined([e.name for e in group if e.attribute.verdict == word]) for word in verdicts}
+        sentences.append(f"{capital(private)}: {', '.join(f'{word} for {who}' for word, who in names.items())}.")
+    return " ".join(sentences)
+
+
+def _still(report: Report, found: Sequence[Entry]) -> str:
+    """Less is not little: what the model that leaks less still leaks."""
+    if len(report.comparisons) != 1 or len(found) != 2:  # noqa: PLR2004 (a pair)
+        return ""
+    excess = next(one for one in report.comparisons[0].differences if one.figure == "excess")
+    if not _figures.can_tell(excess.difference):
+        return "Which of the two leaks less, the data cannot tell."
+    less, more = found if excess.difference.value > 0 else found[::-1]
+    times = less.attribute.figures.excess.value / less.audit.tolerance if less.audit.tolerance else 0.0
+    if less.attribute.verdict == "LEAK" and times >= 2:  # noqa: PLR2004 (a multiple)
+        return f"{capital(less.name)} leaks less than {more.name}, and still {times:.0f} times what is tolerated."
+    return f"{capital(less.name)} leaks less than {more.name}."
+
+
+def capital(words: str) -> str:
+    """Words as a sentence begins."""
+    return words[:1].upper() + words[1:]

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leakaudit.finding import Figures
-from leakaudit.render import Comparison, Report, _tame, _words
+from leakaudit.render import Comparison, Report, _figures, _tame, _words
 from leakaudit.render._words import Entry
 
 BAR = 24
@@ -56,12 +56,12 @@ def _alone(found: Sequence[Entry], width: int) -> Iterator[Text | Table | Paddin
         part, figures = entry.attribute, entry.attribute.figures
         yield Text(f"{part.verdict}   {_words.clause(entry)}\n")
         before, share, after = _words.says(entry)
-        accuracy = _words.bounds(figures.private_accuracy, of="%")
+        accuracy = _figures.bounds(figures.private_accuracy, of="%")
         yield _prose(f"{before}{share}{after.replace(';', f' {accuracy};', 1)}")
-        tolerance = _words.tau(entry.audit.tolerance)
+        tolerance = _figures.tau(entry.audit.tolerance)
         yield _prose(
             f"Excess advantage E {_e(figures)}, {_words.beyond(entry)}; tolerance τ {tolerance}."
-            f" The smallest tolerance that this audit could pass: {_words.three(part.upper)}."
+            f" The smallest tolerance that this audit could pass: {_figures.three(part.upper)}."
         )
         yield _prose(f"Reason: {part.reason}.".replace("..", "."))
         yield _prose(f"Limits: {_words.limits(entry)}\n")
@@ -82,10 +82,10 @@ def _attackers(entry: Entry, width: int) -> Table:
     table.add_column("E vs τ", no_wrap=True)
     for row in _words.rows(entry):
         figures = row.figures
-        bits = _words.figure(figures.bits.value, "bits") if figures.bits else ""
+        bits = _figures.figure(figures.bits.value, "bits") if figures.bits else ""
         drawn = (_bar(figures.excess.value, entry.audit.tolerance), bits) if wide else ()
         chosen = _words.strongest(entry.attribute, brief=True) if row.decides else row.attacker
-        accuracy = _words.percent(figures.private_accuracy.value)
+        accuracy = _figures.percent(figures.private_accuracy.value)
         table.add_row(*_texts(chosen, row.auxiliary, accuracy, _e(figures), *drawn, row.against))
     return table
 
@@ -100,14 +100,14 @@ def _compared(report: Report, found: Sequence[Entry], width: int) -> Iterator[Te
             table.add_column(column, no_wrap=True)
         for entry in group:
             figures = entry.attribute.figures
-            read = f"{_words.percent(figures.private_accuracy.value)} % "
-            read += _words.bounds(figures.private_accuracy, of="%")
+            read = f"{_figures.percent(figures.private_accuracy.value)} % "
+            read += _figures.bounds(figures.private_accuracy, of="%")
             table.add_row(*_texts(entry.attribute.verdict, entry.audit.name, read, _e(figures)))
         yield table
         yield Text("")
         for comparison in (part for part in report.comparisons if part.private == private):
             yield _prose(_words.told(comparison, names))
-        yield _prose(f"Guessing names {_words.percent(1 / len(group[0].attribute.classes))} %. {_cannot(group)}\n")
+        yield _prose(f"Guessing names {_figures.percent(1 / len(group[0].attribute.classes))} %. {_cannot(group)}\n")
         yield Padding(_bars(group, width), (0, 0, 1, 2))
         for comparison in (part for part in report.comparisons if part.private == private):
             yield Padding(_differences(comparison, names, group[0], width), (0, 0, 1, 2))
@@ -132,10 +132,10 @@ def _beside(group: Sequence[Entry]) -> Table:
         }
         for entry in group
     ]
-    chosen = [_words.three(entry.attribute.figures.excess.value) for entry in group]
+    chosen = [_figures.three(entry.attribute.figures.excess.value) for entry in group]
     table.add_row(*_texts("chosen on held-out rows: decides", *chosen))
     for label in dict.fromkeys(label for column in columns for label in column):
-        cells = [_words.three(column[label].excess.value) if label in column else "" for column in columns]
+        cells = [_figures.three(column[label].excess.value) if label in column else "" for column in columns]
         table.add_row(*_texts(label, *cells))
     return table
 
@@ -152,7 +152,7 @@ def _bars(group: Sequence[Entry], width: int) -> Table:
     table.add_column("")
     for entry in group:
         value = entry.attribute.figures.excess.value
-        table.add_row(*_texts(entry.name, _bar(value, entry.audit.tolerance, size), _words.three(value)))
+        table.add_row(*_texts(entry.name, _bar(value, entry.audit.tolerance, size), _figures.three(value)))
     return table
 
 
@@ -169,12 +169,12 @@ def _differences(comparison: Comparison, names: dict[str, str], entry: Entry, wi
     for part in comparison.differences:
         unit = "E" if part.figure == "excess" else "%"
         change = part.difference
-        shown = " ".join(_words.change(part))
-        figures = (_words.figure(part.first, unit), _words.figure(part.second, unit))
+        shown = " ".join(_figures.change(part))
+        figures = (_figures.figure(part.first, unit), _figures.figure(part.second, unit))
         better = "is better" if part.figure == "target_accuracy" else "leaks less"
         upper = second if (change.value > 0) == (part.figure == "target_accuracy") else first
         told = f"yes, {upper} {better}" if width >= WIDE else "yes"
-        tells = told if _words.can_tell(change) else "no"
+        tells = told if _figures.can_tell(change) else "no"
         table.add_row(*_texts(FIGURES[part.figure].format(**words), *figures, shown, tells))
     return table
 
@@ -202,24 +202,24 @@ def _lines(entry: Entry) -> Iterator[tuple[str, str]]:
     """Labels and words of what is said of every entry."""
     part = entry.attribute
     seen = [
-        f"{_words.SEES.get(one.baseline, (one.baseline,))[0]} {_words.three(one.figures.excess.value)}"
+        f"{_words.SEES.get(one.baseline, (one.baseline,))[0]} {_figures.three(one.figures.excess.value)}"
         for one in part.baselines
         if one.figures
     ]
     share = _words.still(part)
     if seen:
-        still = f"; {_words.percent(share)} % of what the input holds still leaks" if share is not None else ""
+        still = f"; {_figures.percent(share)} % of what the input holds still leaks" if share is not None else ""
         yield "Baselines", f"E from {', '.join(seen)}{still}"
     if entry.audit.utility:
         yield "Task", _words.utility_said(entry.audit.utility)
     if part.reconstruction:
         read = part.reconstruction.private.private_accuracy
-        yield "Rebuilt", f"{_words.percent(read.value)} % {_words.bounds(read, of='%')} named from rebuilt images"
-    yield "Detected", f"{_words.p_value(part.p)}; smallest detectable E {_words.three(part.mde)}"
+        yield "Rebuilt", f"{_figures.percent(read.value)} % {_figures.bounds(read, of='%')} named from rebuilt images"
+    yield "Detected", f"{_figures.p_value(part.p)}; smallest detectable E {_figures.three(part.mde)}"
 
 
 def _e(figures: Figures) -> str:
-    return f"{_words.three(figures.excess.value)} {_words.bounds(figures.excess)}"
+    return f"{_figures.three(figures.excess.value)} {_figures.bounds(figures.excess)}"
 
 
 def _bar(value: float, tolerance: float, size: int = BAR) -> str:

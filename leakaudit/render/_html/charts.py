@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from leakaudit.audit import Curve, Separation
-from leakaudit.render import _words
+from leakaudit.render import _figures, _words
 from leakaudit.render._html import strips
 from leakaudit.render._words import Entry
 from leakaudit.stats import Interval
@@ -39,19 +39,18 @@ def scatter(group: Sequence[Entry], name: str) -> Markup:
     body = _axes(x, y, floor, first)
     body += strips.line(x(chance), TOP, x(chance), BOTTOM, ink=0.75, dash=strips.DOTS)
     taken: list[Box] = []
-    body += _label(x(chance), BOTTOM - 8, f"guessing {_words.percent(chance)} %", taken, strong=False, gap=6)
+    body += _label(x(chance), BOTTOM - 8, f"guessing {_figures.percent(chance)} %", taken, strong=False, gap=6)
     for entry, task in shown:
         at = (x(entry.attribute.figures.private_accuracy.value), y(task.value))
         taken.append((at[0] - 8, at[1] - 8, at[0] + 8, at[1] + 8))
     for entry, task in shown:
         body += _point(entry, task, (x, y), taken)
     said = "; ".join(
-        f"{entry.name}: {_words.percent(entry.attribute.figures.private_accuracy.value)} % and {_words.percent(t.value)} %"
-        for entry, t in shown
+        f"{entry.name}: an attacker names {_figures.percent(entry.attribute.figures.private_accuracy.value)} %, "
+        f"the model {_figures.percent(task.value)} %"
+        for entry, task in shown
     )
-    return strips.svg(
-        WIDE, HIGH, body, kind="pic", title="Private against target accuracy", desc=f"{said}, of {name}.", name=name
-    )
+    return strips.svg(WIDE, HIGH, body, kind="pic", title="Private against target accuracy", desc=f"{said}.", name=name)
 
 
 def _axes(x, y, floor: float, entry: Entry) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001
@@ -83,13 +82,13 @@ def _point(entry: Entry, task: Interval, scale, taken: list[Box]) -> str:  # typ
             head = f"M{at - step:.1f} {up:.1f}l{-0.7 * step:.1f} -3.5m{0.7 * step:.1f} 3.5l{-0.7 * step:.1f} 3.5"
             body += f'<path d="{head}" fill="none" stroke="currentColor" stroke-opacity=".6"/>'
         body += strips.mark(entry.place, from_x, up, 4.5, hollow=True)
-        words = f"{_words.percent(said.figures.private_accuracy.value)} %"
+        words = f"{_figures.percent(said.figures.private_accuracy.value)} %"
         taken.append((from_x - 6, up - 6, from_x + 6, up + 6))
         body += _label(from_x, up, words, taken, strong=False)
     body += f'<line x1="{x(read.low):.1f}" y1="{up:.1f}" x2="{x(read.high):.1f}" y2="{up:.1f}" {how}/>'
     body += f'<line x1="{at:.1f}" y1="{y(task.low):.1f}" x2="{at:.1f}" y2="{y(task.high):.1f}" {how}/>'
     body += strips.mark(entry.place, at, up, 6)
-    words = f"{entry.name[:32]} {_words.percent(read.value)} %"
+    words = f"{entry.name[:32]} {_figures.percent(read.value)} %"
     return body + _label(at, up, words, taken, strong=True)
 
 
@@ -100,7 +99,7 @@ def _label(x: float, y: float, words: str, taken: list[Box], *, strong: bool, ga
                            (-gap, 4, "e"), (0, 34, "m"), (0, -26, "m")):  # fmt: skip
         left = x + dx - {"s": 0, "m": long / 2, "e": long}[anchor]
         box = (left, y + dy - 11, left + long, y + dy + 3)
-        inside = left >= LEFT - 4 and left + long <= WIDE and TOP - 14 <= box[1] and box[3] <= BOTTOM + 4
+        inside = left >= LEFT - 4 and left + long <= WIDE and box[1] >= TOP - 14 and box[3] <= BOTTOM + 4
         if inside and not any(_touch(box, other) for other in taken):
             taken.append(box)
             end = {"s": "start", "m": "middle", "e": "end"}[anchor]
@@ -147,9 +146,9 @@ def gaussians(entry: Entry, part: Separation, far: float, *, name: str) -> Marku
         body += strips.text(
             x(value) + (0 if value == 0 else -4 if value < 0 else 4),
             high + 23,
-            f"{value:g}".replace("-", "−"),
+            f"{value:g}".replace("-", "\N{MINUS SIGN}"),
             anchor=end,
-        )  # noqa: RUF001
+        )
     title = f"{entry.attribute.private} along {part.direction.upper()} of {entry.name}"
     desc = f"The two farthest classes lie {part.d_prime:.1f} within-class deviations apart."
     return strips.svg(wide, high + 28, body, kind="pic", title=title, desc=desc, name=name)

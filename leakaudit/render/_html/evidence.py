@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from leakaudit.render import Report, _words
+from leakaudit.render import Report, _figures, _words
 from leakaudit.render._html import charts, strips
 from leakaudit.render._html.view import Section, badge
 from leakaudit.render._words import Entry
+from leakaudit.stats import Interval
 
 Group = Sequence[Entry]
 
@@ -30,7 +31,7 @@ def attackers(report: Report) -> Section:
     for entry in found:
         if entry.attribute.findings:
             words.setdefault(_curved(entry), []).append(entry.name)
-    lede = " ".join(sentence.format(names=_words.joined(list(dict.fromkeys(who)))) for sentence, who in words.items())
+    lede = " ".join(sentence.format(names=_figures.joined(list(dict.fromkeys(who)))) for sentence, who in words.items())
     lede = lede or "No attacker of the suite was run on the bottleneck."
     auxiliaries = {finding.auxiliary for entry in found for finding in entry.attribute.findings}
     notes = {
@@ -51,13 +52,13 @@ def _model(entry: Entry, chance: float) -> dict[str, Any]:
             {
                 "row": row,
                 "attacker": _words.strongest(entry.attribute, brief=True) if row.decides else row.attacker,
-                "accuracy": _words.percent(figures.private_accuracy.value),
-                "accuracy_bounds": _words.bounds(figures.private_accuracy, of="%"),
+                "accuracy": _figures.percent(figures.private_accuracy.value),
+                "accuracy_bounds": _figures.bounds(figures.private_accuracy, of="%"),
                 "accuracy_strip": strips.accuracy(entry.place, figures.private_accuracy, chance, solid=row.counts),
-                "excess": _words.three(figures.excess.value),
-                "bounds": _words.bounds(figures.excess),
+                "excess": _figures.three(figures.excess.value),
+                "bounds": _figures.bounds(figures.excess),
                 "strip": strips.excess(entry.place, figures.excess, entry.audit.tolerance, solid=row.counts),
-                "bits": _words.figure(figures.bits.value, "bits") if figures.bits else "",
+                "bits": _figures.figure(figures.bits.value, "bits") if figures.bits else "",
                 "badge": badge(entry.attribute.verdict) if row.decides else "",
             }
         )
@@ -68,12 +69,12 @@ def _curved(entry: Entry) -> str:
     """Whether a straight line is enough, in one sentence with a place for the names of which it is true."""
     part, tolerance = entry.attribute, entry.audit.tolerance
     lines = [f for f in part.findings if f.attacker == "linear" and f.auxiliary == "balanced"]
-    limit = f"the tolerance of {_words.tau(tolerance)}"
+    limit = f"the tolerance of {_figures.tau(tolerance)}"
     if part.upper <= tolerance:
         return f"No attacker on {{names}} exceeds {limit} (95 %)."
     if part.figures.lower <= tolerance:
         return f"Whether an attacker on {{names}} exceeds {limit} is open."
-    if lines and lines[0].figures.excess.value >= 0.9 * part.figures.excess.value:  # noqa: PLR2004 (nearly all)
+    if lines and lines[0].figures.excess.value >= 0.9 * part.figures.excess.value:
         return f"A straight line is enough to read the {_braced(part.private)} from {{names}}."
     if lines and lines[0].figures.excess.high <= tolerance:
         return f"{{names}} hides the {_braced(part.private)} from straight lines, not from {_braced(part.attacker)}."
@@ -101,9 +102,9 @@ def papers(report: Report) -> Section | None:
                 rows.append(
                     {
                         "entry": entry, "key": strips.key(entry.place), "label": label, "solid": solid,
-                        "accuracy": _words.percent(read.value), "bounds": _words.bounds(read, of="%"),
+                        "accuracy": _figures.percent(read.value), "bounds": _figures.bounds(read, of="%"),
                         "strip": strips.accuracy(entry.place, read, chance, solid=solid),
-                        "follows": _words.percent(figures.follows_target),
+                        "follows": _figures.percent(figures.follows_target),
                     }
                 )  # fmt: skip
         if rows:
@@ -133,13 +134,13 @@ def baselines(report: Report) -> Section | None:
         return None
     found = _words.entries(report)
     shares = [
-        f"{e.name} passes on {_words.percent(s)} %" for e in found if (s := _words.still(e.attribute)) is not None
+        f"{e.label} passes on {_figures.percent(s)} %" for e in found if (s := _words.still(e.attribute)) is not None
     ]
     lede = "What is reached from less than the bottleneck, and from more."
     return Section(
         "baselines",
         "Baselines",
-        f"Of what the raw input holds, {_words.joined(shares)}." if shares else lede,
+        f"Of what the raw input holds, {_figures.joined(shares)}." if shares else lede,
         {"tables": tables},
     )
 
@@ -157,7 +158,7 @@ def _baseline(group: Group, name: str) -> dict[str, Any]:
             cells.append(("not asked" if one is None else "does not apply", ""))
             notes += [one.note] if one is not None and one.note else []
         else:
-            cells.append((_words.three(one.figures.excess.value), _words.bounds(one.figures.excess)))
+            cells.append(_cell(group, one.figures.excess))
             drawn.append((entry.place, one.figures.excess))
     label, more = _words.SEES.get(name, (name, ""))
     strip = strips.lanes(drawn, group[0].audit.tolerance)
@@ -165,8 +166,13 @@ def _baseline(group: Group, name: str) -> dict[str, Any]:
     return {"label": label, "more": f"{more}; {note}" if note else more, "cells": cells, "strip": strip, "own": False}
 
 
+def _cell(group: Group, excess: Interval) -> tuple[str, str]:
+    """E and its bounds; beside more than three models the bounds are drawn only."""
+    return _figures.three(excess.value), _figures.bounds(excess) if len(group) <= 3 else ""  # noqa: PLR2004
+
+
 def _bottleneck(group: Group) -> dict[str, Any]:
-    cells = [(_words.three(e.attribute.figures.excess.value), _words.bounds(e.attribute.figures.excess)) for e in group]
+    cells = [_cell(group, entry.attribute.figures.excess) for entry in group]
     strip = strips.lanes([(e.place, e.attribute.figures.excess) for e in group], group[0].audit.tolerance)
     return {"label": "the bottleneck", "more": "this audit", "cells": cells, "strip": strip, "own": True}
 
@@ -174,15 +180,16 @@ def _bottleneck(group: Group) -> dict[str, Any]:
 def classes(report: Report) -> Section | None:
     """E inside each target class."""
     tables, ledes = [], []
-    for private, group in _words.questions(report):
+    for private, asked in _words.questions(report):
+        group = [entry for entry in asked if len(entry.attribute.cells) > 1]
         names = list(dict.fromkeys(cell.target for entry in group for cell in entry.attribute.cells))
-        if len(names) < 2:  # noqa: PLR2004 (one class is the whole)
+        if not group:
             continue
-        ledes += _uneven([entry for entry in group if entry.attribute.cells])
+        ledes += _uneven(group)
         rows = []
         for name in names:
             found = [(e, next((c for c in e.attribute.cells if c.target == name), None)) for e in group]
-            cells = [(_words.three(c.excess.value), _words.bounds(c.excess)) if c else ("", "") for _, c in found]
+            cells = [_cell(group, cell.excess) if cell else ("", "") for _, cell in found]
             drawn = [(entry.place, cell.excess) for entry, cell in found if cell]
             count = next(cell.rows for _, cell in found if cell)
             rows.append(
@@ -203,11 +210,11 @@ def _uneven(group: Group) -> list[str]:
         if high.excess.low > low.excess.high:
             most = f"{high.excess.value:.2f} where the {target} is {high.target}"
             least = f"{low.excess.value:.2f} where it is {low.target}"
-            words.append(f"The leak of {entry.name} is uneven: E is {most}, {least}.")
+            words.append(f"The leak of {entry.label} is uneven: E is {most}, {least}.")
         else:
-            even.append(entry.name)
+            even.append(entry.label)
     if even:
-        words.append(f"For {_words.joined(even)}, E differs between classes by no more than these rows explain.")
+        words.append(f"For {_figures.joined(even)}, E differs between classes by no more than these rows explain.")
     return words
 
 
@@ -232,8 +239,8 @@ def directions(report: Report) -> Section | None:
     for entry in _words.entries(report):
         far_apart = {part.direction: part.d_prime for part in entry.attribute.separation}
         if {"pc1", "lda"} <= set(far_apart):
-            words.append(f"{far_apart['pc1']:.1f} and {far_apart['lda']:.1f} for {entry.name}")
-    lede = f"d′ on PC1 and on the LDA direction: {_words.joined(words)}. " if words else ""  # noqa: RUF001 (prime)
+            words.append(f"{far_apart['pc1']:.1f} and {far_apart['lda']:.1f} for {entry.label}")
+    lede = f"d′ on PC1 and on the LDA direction: {_figures.joined(words)}. " if words else ""  # noqa: RUF001 (prime)
     return Section(
         "directions", "One direction", f"{lede}A picture of one direction clears no model.", {"panels": panels}
     )

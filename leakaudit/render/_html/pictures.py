@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from leakaudit.render import Report, _words
+from leakaudit.render import Report, _figures, _words
 from leakaudit.render._html import strips
 from leakaudit.render._html.view import Section
 from leakaudit.render._words import Entry
@@ -23,16 +23,16 @@ def rebuilt(report: Report) -> Section | None:
     if not tables:
         return None
     words = [
-        f"{_words.percent(part.reconstruction.private.private_accuracy.value)} % of {name}'s images"
+        f"{_figures.percent(part.reconstruction.private.private_accuracy.value)} % of {name}'s images"
         for entry in _words.entries(report)
-        if (part := entry.attribute).reconstruction and (name := entry.name)
+        if (part := entry.attribute).reconstruction and (name := entry.label)
     ]
     lede = f"From images rebuilt out of the embedding alone, an attacker names the {tables[0]['private']}"
     if len(tables) > 1:
         return Section(
             "rebuilt", "Reconstruction", "What is read from images rebuilt out of the embedding.", {"tables": tables}
         )
-    return Section("rebuilt", "Reconstruction", f"{lede} in {_words.joined(words)}.", {"tables": tables})
+    return Section("rebuilt", "Reconstruction", f"{lede} in {_figures.joined(words)}.", {"tables": tables})
 
 
 def _reconstruction(entry: Entry) -> dict[str, Any]:
@@ -40,12 +40,12 @@ def _reconstruction(entry: Entry) -> dict[str, Any]:
     assert made is not None
 
     def read(of: Any) -> tuple[str, str]:
-        return f"{_words.percent(of.private_accuracy.value)} %", _words.bounds(of.private_accuracy, of="%")
+        return f"{_figures.percent(of.private_accuracy.value)} %", _figures.bounds(of.private_accuracy, of="%")
 
     return {
         "entry": entry, "key": strips.key(entry.place), "made": made,
-        "psnr": _words.figure(made.psnr.value, "dB"), "psnr_bounds": _words.bounds(made.psnr, of="dB"),
-        "ssim": _words.three(made.ssim.value), "ssim_bounds": _words.bounds(made.ssim, of="SSIM"),
+        "psnr": _figures.figure(made.psnr.value, "dB"), "psnr_bounds": _figures.bounds(made.psnr, of="dB"),
+        "ssim": _figures.three(made.ssim.value), "ssim_bounds": _figures.bounds(made.ssim, of="SSIM"),
         "beside": [
             ("mean image", *(_pair(made.mean_image))), ("class mean", *(_pair(made.class_mean))),
         ],
@@ -54,7 +54,7 @@ def _reconstruction(entry: Entry) -> dict[str, Any]:
 
 
 def _pair(values: tuple[float, ...]) -> tuple[str, str]:
-    return (_words.figure(values[0], "dB"), _words.three(values[1])) if len(values) == 2 else ("", "")  # noqa: PLR2004
+    return (_figures.figure(values[0], "dB"), _figures.three(values[1])) if len(values) == 2 else ("", "")  # noqa: PLR2004
 
 
 def _grids(made: Group) -> list[dict[str, Any]]:

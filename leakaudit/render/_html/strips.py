@@ -18,6 +18,8 @@ DASH, DOTS = "3 2", "1 2.5"
 """The tolerance, and guessing."""
 HIGH = 28
 """Height of a table's row in pixels."""
+NEAR = 75
+"""Pixels within which two labels of a ruler would touch."""
 FONT = 'font-family="sans-serif" font-size="12"'
 
 
@@ -49,15 +51,19 @@ def mark(place: int, x: float, y: float, size: float = 5, *, hollow: bool = Fals
     """A model's mark: disc, square, triangle, diamond, cross."""
     how = f'fill="none" {paint(place, stroke=True)} stroke-width="1.6"' if hollow else paint(place)
     s = size
-    return (
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{s:g}" {how}/>',
-        f'<rect x="{x - 0.9 * s:.1f}" y="{y - 0.9 * s:.1f}" width="{1.8 * s:.1f}" height="{1.8 * s:.1f}" {how}/>',
-        f'<path d="M{x:.1f} {y - 1.15 * s:.1f}l{1.1 * s:.1f} {2 * s:.1f}h{-2.2 * s:.1f}z" {how}/>',
-        f'<path d="M{x:.1f} {y - 1.25 * s:.1f}l{1.25 * s:.1f} {1.25 * s:.1f}l{-1.25 * s:.1f} {1.25 * s:.1f}'
-        f'l{-1.25 * s:.1f} {-1.25 * s:.1f}z" {how}/>',
-        f'<path d="M{x - s:.1f} {y - s:.1f}l{2 * s:.1f} {2 * s:.1f}m0 {-2 * s:.1f}l{-2 * s:.1f} {2 * s:.1f}" '
-        f'fill="none" {paint(place, stroke=True)} stroke-width="{1.2 if hollow else 2.6}"/>',
-    )[place % len(COLOURS)]
+    if place % len(COLOURS) == 0:
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{s:g}" {how}/>'
+    if place % len(COLOURS) == 4:  # noqa: PLR2004 (the cross has no inside to fill)
+        path = f"M{x - s:.1f} {y - s:.1f}l{2 * s:.1f} {2 * s:.1f}m0 {-2 * s:.1f}l{-2 * s:.1f} {2 * s:.1f}"
+        wide = 1.2 if hollow else 2.6
+        return f'<path d="{path}" fill="none" {paint(place, stroke=True)} stroke-width="{wide}"/>'
+    d = 1.25 * s
+    path = (
+        f"M{x - 0.9 * s:.1f} {y - 0.9 * s:.1f}h{1.8 * s:.1f}v{1.8 * s:.1f}h{-1.8 * s:.1f}z",
+        f"M{x:.1f} {y - 1.15 * s:.1f}l{1.1 * s:.1f} {2 * s:.1f}h{-2.2 * s:.1f}z",
+        f"M{x:.1f} {y - d:.1f}l{d:.1f} {d:.1f}l{-d:.1f} {d:.1f}l{-d:.1f} {-d:.1f}z",
+    )[place % len(COLOURS) - 1]
+    return f'<path d="{path}" {how}/>'
 
 
 def svg(
@@ -162,18 +168,17 @@ def ruler(place: int, interval: Interval, tolerance: float, *, name: str, label:
     body += line(at, 2, at, 34, ink=0.95, dash=DASH, wide=1.4)
     how = f'{paint(place, stroke=True)} stroke-width="5"'
     body += f'<line x1="{low:.1f}" y1="26" x2="{high:.1f}" y2="26" {how}/>' + mark(place, value, 26, 6)
-    words, said = f"E {interval.value:.3f}", f"τ {tolerance:.2f}"
-    near = abs(value - at) < 75  # noqa: PLR2004 (the two labels would touch)
-    right = at < value if near else at < 300  # noqa: PLR2004 (room for the word beside the line)
-    if near and right:
-        body += text(max(at - 5, 30), 11, said, anchor="end") + text(value + 4, 11, words, strong=True)
-    elif near:
-        body += text(at + 5, 11, said) + text(
-            max(value, 0), 11, words, anchor="end" if value > 60 else "middle", strong=True
-        )  # noqa: PLR2004
-    else:
+    words, said = f"E {interval.value:.3f}".replace("-", "\N{MINUS SIGN}"), f"τ {tolerance:.2f}"
+    if abs(value - at) >= NEAR:
+        right = at < 300  # noqa: PLR2004 (room for the word beside the line)
         body += text(at + 5 if right else at - 5, 11, said, anchor="start" if right else "end")
         body += text(min(max(value, 22), 366), 11, words, anchor="middle", strong=True)
+    elif value > at:
+        body += text(max(at - 5, 30), 11, said, anchor="end") + text(max(value - 4, at + 8), 11, words, strong=True)
+    elif at >= 40:  # noqa: PLR2004 (room for E left of the line)
+        body += text(at + 5, 11, said) + text(at - 6, 11, words, anchor="end", strong=True)
+    else:
+        body += text(at + 5, 11, said) + text(at + 52, 11, words, strong=True)
     desc = f"95 % interval {interval.low:.3f} to {interval.high:.3f}; the tolerance is {tolerance:.3f}."
     return svg(
         388, 52, body, kind="pic", title=f"E of {label}: {interval.value:.3f}, from 0 to 1", desc=desc, name=name

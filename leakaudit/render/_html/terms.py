@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 from leakaudit import audit as audits
 from leakaudit.audit import Audit
 from leakaudit.finding import WORST_FIRST, Control
-from leakaudit.render import Report, _words
+from leakaudit.render import Report, _figures, _words
 from leakaudit.render._html import strips
 from leakaudit.render._html.view import Section, badge
 from leakaudit.render._words import Entry
@@ -46,7 +46,7 @@ def _by_name(found: Group, of: Callable[[Entry], dict[str, Any]]) -> list[tuple[
 def _control(control: Control) -> dict[str, str]:
     held = {True: "held", False: "failed", None: "does not apply"}[control.passed]
     count = f"{control.detected} of {len(control.draws)} draws detected" if control.draws and not control.note else ""
-    drawn = "E " + ", ".join(_words.three(draw.value) for draw in control.draws) if control.draws else ""
+    drawn = "E " + ", ".join(_figures.three(draw.value) for draw in control.draws) if control.draws else ""
     return {"held": held, "more": "; ".join(filter(None, (count or control.note, drawn)))}
 
 
@@ -60,17 +60,19 @@ def _sensitive(entry: Entry, shape: str) -> str:
 def threat(report: Report) -> Section:
     """Who attacks, with what knowledge; equal terms stand once."""
     models: list[dict[str, Any]] = []
-    for place, audit in enumerate(report.audits):
+    for audit, name in zip(report.audits, _words.short([audit.name for audit in report.audits]), strict=True):
         terms = _terms(audit)
         same = next((one for one in models if one["terms"] == terms), None)
         if same is None:
-            models.append({"names": [audit.name], "places": [strips.key(place)], "terms": terms})
+            models.append({"names": [name], "terms": terms})
         else:
-            same["names"].append(audit.name)
-    body = {"models": models, "several": len(models) > 1}
-    knows = _words.plain(report.audits[0].threat.get("knows"))
+            same["names"].append(name)
+    knows = _figures.plain(report.audits[0].threat.get("knows"))
     if len(models) == 1 and knows:
         models[0]["terms"] = [line for line in models[0]["terms"] if line[0] != LABELS["knows"]]
+    found = _words.entries(report)
+    rows = {_rows(entry): [e.label for e in found if _rows(e) == _rows(entry)] for entry in found}
+    body = {"models": models, "rows": [(_figures.joined(names), words) for words, names in rows.items()]}
     lede = f"The attacker holds: {knows}." if knows else "Who attacks, with what knowledge."
     return Section("threat", "Threat model", lede.replace("..", "."), body)
 
@@ -88,16 +90,21 @@ LABELS = {
 def _terms(audit: Audit) -> list[tuple[str, str]]:
     lines = []
     for name, value in audit.threat.items():
-        lines.append((LABELS.get(name, name.replace("_", " ").capitalize()), _words.plain(value) or "nothing"))
-    for part in audit.attributes:
-        rows = part.rows
-        words = f"{rows.scored} of {rows.rows} rows scored, {_words.scheme(rows)}; {rows.missing} left out for a missing label"
-        words += f", {rows.trained} because the model was trained on them" if rows.trained is not None else ""
-        words += f"; {rows.groups} groups" if rows.groups is not None else "; every row stands for itself"
-        cells = f"E covers {_words.percent(rows.share)} % of the rows and {rows.cells} of {rows.cells_possible} cells"
-        left = f"; left out, having a single class: {', '.join(rows.left_out)}" if rows.left_out else ""
-        lines.append((f"Rows for {part.private}", f"{words}. {cells}{left}."))
+        lines.append((LABELS.get(name, name.replace("_", " ").capitalize()), _figures.plain(value) or "nothing"))
     return lines
+
+
+def _rows(entry: Entry) -> str:
+    """Which rows the figures speak of."""
+    rows = entry.attribute.rows
+    words = (
+        f"{rows.scored} of {rows.rows} rows scored, {_words.scheme(rows)}; {rows.missing} left out for a missing label"
+    )
+    words += f", {rows.trained} because the model was trained on them" if rows.trained is not None else ""
+    words += f"; {rows.groups} groups" if rows.groups is not None else "; every row stands for itself"
+    cells = f"E covers {_figures.percent(rows.share)} % of the rows and {rows.cells} of {rows.cells_possible} cells"
+    left = f"; left out, having a single class: {', '.join(rows.left_out)}" if rows.left_out else ""
+    return f"{words}. {cells}{left}."
 
 
 def reading(report: Report) -> Section:
@@ -108,25 +115,8 @@ def reading(report: Report) -> Section:
         for verdict in WORST_FIRST
     ]
     part = report.audits[0].attributes[0]
-    chance = _words.percent(1 / len(part.classes))
-    target = f"inside each {part.target}" if part.target else "over all rows, since no target was named"
-    figures = [
-        ("Private accuracy", f"Of 100 unseen rows, for how many the attacker names the {part.private}, when all classes "
-         f"are equally frequent and say nothing of the target. Guessing gives {chance}."),
-        ("Excess advantage E", f"The same, counted {target}, and rescaled: 0 is guessing, 1 is always right. It leaves "
-         "out whatever the target alone gives away. E decides."),
-        ("Tolerance τ", "The E that the owner of the model accepts, set before the audit."),
-        ("[low, high]", "The range in which the true value lies with 95 % confidence, for this checkpoint and these "
-         "attackers; the spread over training seeds is not in it."),
-        ("The chosen one", "The attacker that did best on held-out rows, refitted, and scored once on rows that neither "
-         "it nor the choice has seen. It decides; the others are shown beside it."),
-        ("Would pass from", "The largest one-sided 95 % upper bound of E over all attackers: the smallest tolerance that "
-         "this audit could pass."),
-        ("Usable bits", "By how much the attacker's uncertainty about the attribute shrinks."),
-        (f"Suite v{suite}", "The attackers named in advance. More attackers can only raise what is read."),
-    ]  # fmt: skip
     lede = "Five verdicts are possible. None of them says that a model gives nothing away."
-    return Section("reading", "How to read this", lede, {"verdicts": verdicts, "figures": figures})
+    return Section("reading", "How to read this", lede, {"verdicts": verdicts, "part": part, "suite": suite})
 
 
 def provenance(report: Report, sources: Sequence[Audit]) -> Section:
@@ -162,4 +152,4 @@ def _facts(audit: Audit, source: Audit) -> dict[str, Markup]:
         named = {f"{before}{name}".replace("_", " "): value for name, value in table.items() if name not in skip}
         facts |= {label: value for label, value in named.items() if value not in (None, "", {}, [])}
     facts["data name"] = audit.data.get("name")
-    return {label: Markup(escape(_words.plain(value))) for label, value in facts.items()}  # noqa: S704 (escaped)
+    return {label: Markup(escape(_figures.plain(value))) for label, value in facts.items()}  # noqa: S704 (escaped)

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from leakaudit.audit import Gate
 from leakaudit.finding import Verdict
-from leakaudit.render import Comparison, Report, _words
+from leakaudit.render import Comparison, Report, _figures, _words
 from leakaudit.render._html import charts, strips
 from leakaudit.render._words import Entry
 
@@ -42,16 +42,16 @@ class Card(NamedTuple):
 def title(report: Report) -> str:
     """What the page is about, in one line."""
     names = _words.short([audit.name for audit in report.audits])
-    privates = _words.joined([private for private, _ in _words.questions(report)])
+    privates = _figures.joined([private for private, _ in _words.questions(report)])
     if len(names) > 3:  # noqa: PLR2004 (more names than a title holds)
         return f"What {len(names)} models give away about the {privates}"
-    return f"What {_words.joined(names)} {'gives' if len(names) == 1 else 'give'} away about the {privates}"
+    return f"What {_figures.joined(names)} {'gives' if len(names) == 1 else 'give'} away about the {privates}"
 
 
 def dek(report: Report) -> str:
     """The question of the report."""
     rows = max(entry.attribute.rows.scored for entry in _words.entries(report))
-    private = _words.joined([private for private, _ in _words.questions(report)])
+    private = _figures.joined([private for private, _ in _words.questions(report)])
     return (
         f"Can someone who holds only the bottleneck embedding of an image name its {private}? "
         f"Attackers learned from labelled embeddings and were scored on {rows} that they had not seen."
@@ -64,7 +64,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     part = audit.attributes[0]
     classes = f"{part.target}, {len(part.target_classes)} classes" if part.target else "none: nothing conditioned on"
     privates = {e.attribute.private: len(e.attribute.classes) for e in _words.entries(report)}
-    tolerances = sorted({_words.tau(one.tolerance) for one in report.audits})
+    tolerances = sorted({_figures.tau(one.tolerance) for one in report.audits})
     data = list(dict.fromkeys(f"{one.data.get('name', '?')}, {one.data.get('split', '?')}" for one in report.audits))
     return [
         ("Private", "; ".join(f"{name}, {count} classes" for name, count in privates.items())),
@@ -88,59 +88,27 @@ def verdict(report: Report) -> Section:
         "limits": _limits(report, found),
         "paper": _words.papers_said(found),
     }
-    return Section("verdict", "Verdict", " ".join(filter(None, (_verdicts(found), _still(report, found)))), body)
-
-
-def _verdicts(found: Sequence[Entry]) -> str:
-    words = []
-    for private in dict.fromkeys(entry.attribute.private for entry in found):
-        group = [entry for entry in found if entry.attribute.private == private]
-        if len(group) > 1 and all(entry.attribute.verdict == "LEAK" for entry in group):
-            number = {2: "Both models leak", 3: "All three models leak"}.get(
-                len(group), f"All {len(group)} models leak"
-            )
-            words.append(f"{number} the {private}")
-        else:
-            words += [_words.clause(entry) for entry in group]
-    return f"{_capital('; '.join(words))}.".replace("..", ".")
-
-
-def _still(report: Report, found: Sequence[Entry]) -> str:
-    """Less is not little: what the model that leaks less still leaks."""
-    if len(report.comparisons) != 1 or len(found) != 2:  # noqa: PLR2004 (a pair)
-        return ""
-    excess = next(one for one in report.comparisons[0].differences if one.figure == "excess")
-    if not _words.can_tell(excess.difference):
-        return "Which of the two leaks less, the data cannot tell."
-    less, more = found if excess.difference.value > 0 else found[::-1]
-    times = less.attribute.figures.excess.value / less.audit.tolerance if less.audit.tolerance else 0.0
-    if less.attribute.verdict == "LEAK" and times >= 2:  # noqa: PLR2004 (a multiple)
-        return f"{_capital(less.name)} leaks less than {more.name}, and still {times:.0f} times what is tolerated."
-    return f"{_capital(less.name)} leaks less than {more.name}."
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
+    return Section("verdict", "Verdict", _words.verdicts(report), body)
 
 
 def _card(entry: Entry, number: int, report: Report) -> Card:
     part, figures = entry.attribute, entry.attribute.figures
     lines = [
         ("Strongest attacker", _words.strongest(part), ""),
-        ("Excess advantage E", _words.three(figures.excess.value), _words.bounds(figures.excess)),
-        ("Private accuracy", f"{_words.percent(figures.private_accuracy.value)} %",
-         _words.bounds(figures.private_accuracy, of="%")),
+        ("Excess advantage E", _figures.three(figures.excess.value), _figures.bounds(figures.excess)),
+        ("Private accuracy", f"{_figures.percent(figures.private_accuracy.value)} %",
+         _figures.bounds(figures.private_accuracy, of="%")),
     ]  # fmt: skip
     if figures.bits is not None:
-        shown = f"{_words.figure(figures.bits.value, 'bits')} of {_words.figure(part.entropy, 'bits')}"
-        lines.append(("Usable bits", shown, _words.bounds(figures.bits, of="bits")))
-    lines.append(("Would pass", f"from τ {_words.three(part.upper)} upwards", ""))
-    lines.append(("Detected", _words.p_value(part.p), f"smallest detectable E {_words.three(part.mde)}"))
+        shown = f"{_figures.figure(figures.bits.value, 'bits')} of {_figures.figure(part.entropy, 'bits')}"
+        lines.append(("Usable bits", shown, _figures.bounds(figures.bits, of="bits")))
+    lines.append(("Would pass", f"from τ {_figures.three(part.upper)} upwards", ""))
+    lines.append(("Detected", _figures.p_value(part.p), f"smallest detectable E {_figures.three(part.mde)}"))
     if entry.audit.utility is not None:
         task = entry.audit.utility
-        worst = f"; {_words.percent(task.worst_cell_accuracy.value)} % where it is worst ({task.worst_cell})"
-        share = f"names the {task.target} of {_words.percent(task.accuracy.value)} %"
-        lines.append(("Its own task", share, f"{_words.bounds(task.accuracy, of='%')}{worst}"))
+        worst = f"; {_figures.percent(task.worst_cell_accuracy.value)} % where it is worst ({task.worst_cell})"
+        share = f"names the {task.target} of {_figures.percent(task.accuracy.value)} %"
+        lines.append(("Its own task", share, f"{_figures.bounds(task.accuracy, of='%')}{worst}"))
     lines += [(gate.gate, f"{gate.outcome}: {gate.reason}", "") for gate in _gates(entry, report)]
     lines.append(("Why", part.reason, ""))
     return Card(
@@ -161,7 +129,7 @@ def _gates(entry: Entry, report: Report) -> list[Gate]:
 
 
 def _limits(report: Report, found: Sequence[Entry]) -> list[str]:
-    privates = _words.joined([private for private, _ in _words.questions(report)])
+    privates = _figures.joined([private for private, _ in _words.questions(report)])
     limits = [
         f"Nothing is said here about any attribute other than {privates}.",
         f"Not tested: {_words.not_tested(report.audits[0])}.",
@@ -188,6 +156,7 @@ def scatter(report: Report) -> Section | None:
                 {
                     "private": private,
                     "svg": charts.scatter(group, f"x{number}") if drawn else "",
+                    "keys": [(e, strips.key(e.place)) for e in drawn] if len(drawn) > 2 else [],  # noqa: PLR2004
                     "papers": any(_words.paper(entry.attribute) for entry in drawn),
                     "target": drawn[0].audit.utility.target if drawn and drawn[0].audit.utility else "",
                     "tables": [_table(part, names, group[0]) for part in compared],
@@ -205,13 +174,13 @@ def _table(part: Comparison, names: dict[str, str], entry: Entry) -> dict[str, A
         change = one.difference
         task = one.figure == "target_accuracy"
         better = names[part.second if (change.value > 0) == task else part.first]
-        tells = f"yes, {better} {'is more accurate' if task else 'leaks less'}" if _words.can_tell(change) else ""
-        shown, ends = _words.change(one)
+        tells = f"yes, {better} {'is more accurate' if task else 'leaks less'}" if _figures.can_tell(change) else ""
+        shown, ends = _figures.change(one)
         rows.append(
             {
-                "figure": _capital(FIGURES[one.figure].format(**words)),
-                "first": _words.figure(one.first, unit),
-                "second": _words.figure(one.second, unit),
+                "figure": _words.capital(FIGURES[one.figure].format(**words)),
+                "first": _figures.figure(one.first, unit),
+                "second": _figures.figure(one.second, unit),
                 "change": shown,
                 "bounds": ends,
                 "tells": tells,
@@ -228,19 +197,19 @@ def _traded(report: Report, names: dict[str, str]) -> str:
     changes = {one.figure: one for one in part.differences}
     excess, task = changes["excess"], changes.get("target_accuracy")
     first, second = names[part.first], names[part.second]
-    if not _words.can_tell(excess.difference):
+    if not _figures.can_tell(excess.difference):
         words = f"Which of {first} and {second} gives away less of the {part.private}, the data cannot tell"
     elif excess.difference.value < 0 and excess.first > 0:
-        way = _words.percent(min(1.0, -excess.difference.value / excess.first))
+        way = _figures.percent(min(1.0, -excess.difference.value / excess.first))
         words = f"{second} went {way} % of the way from {first}'s leak to guessing"
     else:
         words = f"{second} gives away more of the {part.private} than {first}"
     if task is None:
         return f"{words}."
-    if not _words.can_tell(task.difference):
+    if not _figures.can_tell(task.difference):
         return f"{words}; which is better at its task, the data cannot tell."
     better = "better" if task.difference.value > 0 else "worse"
-    return f"{words}, and is {better} at its task by {_words.percent(abs(task.difference.value))} points."
+    return f"{words}, and is {better} at its task by {_figures.percent(abs(task.difference.value))} points."
 
 
 def _tasks(found: Sequence[Entry]) -> str:
@@ -248,11 +217,11 @@ def _tasks(found: Sequence[Entry]) -> str:
     if len({entry.place for entry in known}) == 1 and known[0].audit.utility:
         utility = known[0].audit.utility
         read = [
-            f"the {e.attribute.private} of {_words.percent(e.attribute.figures.private_accuracy.value)} %"
+            f"the {e.attribute.private} of {_figures.percent(e.attribute.figures.private_accuracy.value)} %"
             for e in known
         ]
-        task = f"the {utility.target} of {_words.percent(utility.accuracy.value)} % of images"
-        return f"{known[0].name} names {task}; an attacker names {_words.joined(read)}."
+        task = f"the {utility.target} of {_figures.percent(utility.accuracy.value)} % of images"
+        return f"{known[0].name} names {task}; an attacker names {_figures.joined(read)}."
     return "What each model does for its task, and what it gives away on the way."
 
 
