@@ -27,6 +27,8 @@ from leakaudit.store import canonical, digest, digest_tensors, open_store, writi
 
 PATIENCE_SECONDS = 600
 """How long one extraction waits for another of the same embeddings."""
+PROBES = 16
+"""Images whose pixels are part of the key, so that a folder that was filled anew is not taken for the old one."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ def extract(
         key="",
     )
     entry = [str(encoder.backbone), encoder.classes, layer, encoder.shape, encoder.mean, encoder.std]
-    key = digest("embeddings 1 float32", origin.sha256, canonical(entry), origin.fingerprint)[:16]
+    probe = np.unique(np.linspace(0, len(dataset) - 1, PROBES).astype(np.int64))
+    seen = digest_tensors({"images": dataset.images.batch(probe)})
+    key = digest("embeddings 1 float32", origin.sha256, canonical(entry), origin.fingerprint, seen)[:16]
     where = embeddings.folder(open_store(store), key, dataset.split)
     with writing(where):
         where.mkdir(parents=True, exist_ok=True)

@@ -5,20 +5,22 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Generator
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
-from leakaudit import embeddings, extract, store
+from leakaudit import embeddings, extract
 from leakaudit.catalog import Call
 from leakaudit.dataset import Dataset, Labels, Pixels, identify
 from leakaudit.embeddings import SHARD, Embeddings
 from leakaudit.encoder import Encoder
-from leakaudit.errors import InputError, RefusedError
+from leakaudit.errors import InputError
 
 SMALL = Call("simple-convnet", {"kernel": 1, "width": 2})
 
@@ -78,6 +80,19 @@ def test_embeddings_are_the_networks_own(tmp_path: Path) -> None:
     torch.testing.assert_close(again, logits)
 
 
+def test_bytes_and_numbers_are_the_same_image(tmp_path: Path) -> None:
+    """Images of float32 in 0..1 give the embeddings of the same images as bytes."""
+    data = dataset(20)
+
+    @dataclass(frozen=True)
+    class Numbers(Pixels):
+        def batch(self, rows: np.ndarray) -> np.ndarray:
+            return super().batch(rows) / np.float32(255)
+
+    found = run(tmp_path, replace(data, images=Numbers(data.images.values)))
+    np.testing.assert_allclose(found.z, run(tmp_path, data).z, atol=1e-5)
+
+
 def test_what_is_known_of_a_row_comes_back(tmp_path: Path) -> None:
     """Labels, identities, groups and notes are those of the data set."""
     data = dataset(50)
@@ -100,7 +115,7 @@ def test_a_second_run_only_reads(tmp_path: Path) -> None:
     assert first.sha256 == second.sha256
 
 
-@pytest.mark.parametrize("change", ["weights", "data", "mean", "knob"])
+@pytest.mark.parametrize("change", ["weights", "labels", "pixels", "mean", "knob"])
 def test_another_model_or_data_set_has_another_place(tmp_path: Path, change: str) -> None:
     """Nothing is taken from the cache that was not made by this model from these rows in this way."""
     data = dataset(20)
@@ -108,9 +123,10 @@ def test_another_model_or_data_set_has_another_place(tmp_path: Path, change: str
     run(tmp_path, data, source)
     if change == "weights":
         source = replace(source, seed=1)
-    elif change == "data":
-        data = dataset(20, seed=1)
-        data = replace(data, columns={"v": Labels(data.column("v").values, ("a", "b"))})
+    elif change == "labels":
+        data = replace(data, columns=dataset(20, seed=1).columns)
+    elif change == "pixels":
+        data = replace(data, images=dataset(20, seed=1).images)
     elif change == "mean":
         source = replace(source, mean=(0.0, 0.0, 0.0))
     else:
@@ -128,6 +144,25 @@ def test_the_global_generator_is_left_alone(tmp_path: Path) -> None:
     torch.manual_seed(5)
     assert torch.rand(1) == after
     assert run(tmp_path / "b", data).sha256 == first.sha256
+
+
+def test_two_extractions_of_the_same_take_turns(tmp_path: Path) -> None:
+    """While another holds the folder nothing is written; once it is free the extraction goes on."""
+    data = dataset(20)
+    where = embeddings.folder(tmp_path, embeddings.read(_folder(tmp_path / "b", data)).origin.key, "test")
+    where.mkdir(parents=True)
+    with ThreadPoolExecutor(1) as other:
+        with FileLock(where / ".lock"):
+            result = other.submit(run, tmp_path, data)
+            with pytest.raises(TimeoutError):
+                result.result(timeout=0.5)
+            assert not list(where.glob("shard-*"))
+        assert len(result.result(timeout=30)) == 20
+
+
+def _folder(home: Path, data: Dataset) -> Path:
+    run(home, data)
+    return next(home.rglob("manifest.json")).parent
 
 
 KILLED = """
@@ -157,86 +192,6 @@ def test_a_killed_extraction_goes_on_where_it_stopped(tmp_path: Path, environmen
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert found.sha256 == run(tmp_path / "b", data, batch_size=512).sha256
     assert not list(tmp_path.rglob("*.part"))
-
-
-@pytest.fixture
-def halfway(tmp_path: Path) -> tuple[Dataset, Path]:
-    """An extraction left after the first of two shards, and that shard."""
-    data = dataset(SHARD + 5)
-    steps = extract.extract(encoder(data), data, store=tmp_path, device="cpu", batch_size=512)
-    path = next(steps).path
-    steps.close()
-    return data, path
-
-
-def test_a_truncated_shard_is_refused(tmp_path: Path, halfway: tuple[Dataset, Path]) -> None:
-    """A shard that was cut is named, not taken and not overwritten."""
-    data, path = halfway
-    path.write_bytes(path.read_bytes()[:-7])
-    with pytest.raises(RefusedError, match=rf"{path.name}: truncated"):
-        run(tmp_path, data)
-
-
-def test_another_models_shard_is_refused(tmp_path: Path, halfway: tuple[Dataset, Path]) -> None:
-    """A shard that was put there from another model's folder is named and refused."""
-    data, path = halfway
-    foreign = next(
-        extract.extract(encoder(data, seed=1), data, store=tmp_path / "b", device="cpu", batch_size=512)
-    ).path
-    path.write_bytes(foreign.read_bytes())
-    with pytest.raises(RefusedError, match="belongs to another model"):
-        run(tmp_path, data)
-
-
-def test_a_shard_of_other_rows_is_refused(tmp_path: Path, halfway: tuple[Dataset, Path]) -> None:
-    """The first shard under the second's name is refused."""
-    data, path = halfway
-    path.with_name("shard-00001.safetensors").write_bytes(path.read_bytes())
-    with pytest.raises(RefusedError, match="8192 to 8196 expected"):
-        run(tmp_path, data)
-
-
-def test_a_newer_shard_is_refused(tmp_path: Path, halfway: tuple[Dataset, Path]) -> None:
-    """A shard of another format, or no shard at all, is refused."""
-    data, path = halfway
-    for said in ({"format": 2}, None):
-        store.write_tensors(path, {"z": np.ones((1, 1))}, said)
-        with pytest.raises(RefusedError, match="format 1 expected"):
-            run(tmp_path, data)
-
-
-@pytest.mark.parametrize("finished", [True, False])
-@pytest.mark.parametrize("place", [0.001, 0.02, 0.3, 0.6, 0.999])
-def test_a_flipped_bit_is_refused(
-    tmp_path: Path, halfway: tuple[Dataset, Path], place: float, *, finished: bool
-) -> None:
-    """One changed bit anywhere in a shard is noticed, before and after the manifest is written."""
-    data, path = halfway
-    if finished:
-        run(tmp_path, data)
-    content = bytearray(path.read_bytes())
-    content[int(place * len(content))] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(RefusedError, match=path.name):
-        run(tmp_path, data)
-
-
-def test_damage_beside_the_shards_is_refused(tmp_path: Path) -> None:
-    """Changed labels, a missing shard and a newer manifest are refused."""
-    data = dataset(20)
-    run(tmp_path, data)
-    (where,) = (path.parent for path in tmp_path.rglob("manifest.json"))
-    manifest = (where / "manifest.json").read_text()
-    (where / "manifest.json").write_text(manifest.replace('"format": 1', '"format": 2'))
-    with pytest.raises(RefusedError, match="newer"):
-        embeddings.read(where)
-    (where / "manifest.json").write_text(manifest)
-    (where / "labels.parquet").write_bytes((where / "labels.parquet").read_bytes()[:-1])
-    with pytest.raises(RefusedError, match=r"labels\.parquet: has sha256"):
-        embeddings.read(where)
-    (where / "labels.parquet").unlink()
-    with pytest.raises(RefusedError, match=r"labels\.parquet: missing"):
-        embeddings.read(where)
 
 
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path) -> None:
