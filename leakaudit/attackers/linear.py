@@ -29,8 +29,8 @@ def attack(
     Guess by the basis and penalty with the lowest weighted cross-entropy on held-out groups, refitted on all seen rows.
 
     `components` are the counts of leading whitened components tried beside all of them, `penalties` the count of
-    strengths tried on each basis, `folds` the quarters held out in turn (0: 2 below 5,000 rows, else 1). `converged` says
-    that the refit's objective lies within 1e-6 nats of its minimum.
+    strengths tried on each basis, `folds` the quarters held out in turn (0: 2 below 5,000 rows, else 1). `converged`
+    says that the refit's objective lies within 1e-6 nats of its minimum.
     """
     bases = [_leading(seen, unseen, components, penalties, device), _columns(seen, unseen, penalties, device)]
     answers = search(bases, questions, seen.target, seen.group, folds=folds, seed=seed)

@@ -65,8 +65,8 @@ def attack(
 
     Each form is the mean of `networks` networks, each with another quarter of the seen rows held out. A knob of 0 is
     chosen by the count of rows. Where the last fifth of the epochs still lowered the held-out loss by 0.01 nats, the
-    form is trained again for twice the epochs. `converged` says that this did not lower it by 0.01 nats, or was not
-    called for.
+    form is trained again for twice the epochs, at most twice. `converged` says that the epochs were not what limits
+    it: at the end either the last fifth of them or their doubling brought less than 0.01 nats.
     """
     size = _size(len(seen), width, epochs, networks)
     views = _views(seen, unseen, device)
@@ -157,8 +157,8 @@ class _Job:
         """Per question of `mine` the form with as many epochs as help, its row there, and whether they sufficed."""
         final = {question: (form, question) for question in mine.tolist()}
         loss, pending = form.loss[mine], mine
-        rising = form.tail[mine] >= SETTLED
-        loss, pending = loss[rising], pending[rising]
+        falling = form.tail[mine] >= SETTLED
+        loss, pending = loss[falling], pending[falling]
         epochs = form.epochs
         for _ in range(DOUBLINGS):
             if not len(pending):
@@ -167,7 +167,8 @@ class _Job:
             longer = self.train(form.view, form.conditioned, epochs, pending)
             gain = loss - longer.loss
             final |= {q: (longer, row) for row, q in enumerate(pending.tolist()) if gain[row] > 0}
-            loss, pending = longer.loss[gain >= SETTLED], pending[gain >= SETTLED]
+            falling = (gain >= SETTLED) & (longer.tail >= SETTLED)
+            loss, pending = longer.loss[falling], pending[falling]
         unfinished = set(pending.tolist())
         return {question: (*found, question not in unfinished) for question, found in final.items()}
 

@@ -22,6 +22,8 @@ OUT = 1e6
 MANY = 5_000
 """Rows from which one held-out part is enough."""
 QUARTERS = 4
+CELLS = 1 << 25
+"""Labels of problems held at a time."""
 CEILING = 9.0
 """Nats that one held-out row counts at most, lest it decide alone."""
 SCALES = (0.5, 1.0, 2.5, 6.0)
@@ -83,8 +85,8 @@ def search(
     folds = min(folds, QUARTERS) or (2 if len(strata) < MANY else 1)
     answers: dict[int, Answer] = {}
     device = bases[0].seen.device
-    for classes in sorted({question.classes for question in questions}):
-        alike = [i for i, question in enumerate(questions) if question.classes == classes]
+    for alike in _batches(bases, questions, folds):
+        classes = questions[alike[0]].classes
         part = [parts(questions[i].labels + (classes + 1) * strata, group, QUARTERS, seed) for i in alike]
         labels, weights, dealt = (
             torch.from_numpy(np.stack(table)).to(device)
@@ -97,6 +99,16 @@ def search(
 def strengths(count: int) -> list[float]:
     """`count` penalties in nats per row and squared weight, from 0.001 to 1."""
     return [10 ** (-3 + 3 * k / (count - 1)) for k in range(count)] if count > 1 else [0.03]
+
+
+def _batches(bases: Sequence[Basis], questions: Sequence[Asked], folds: int) -> list[list[int]]:
+    """Questions with one count of classes, as many at a time as `CELLS` allows."""
+    size = max(1, CELLS // max(1, folds * max(len(basis.names) * len(basis.seen) for basis in bases)))
+    batches = []
+    for classes in sorted({question.classes for question in questions}):
+        alike = [i for i, question in enumerate(questions) if question.classes == classes]
+        batches += [alike[first : first + size] for first in range(0, len(alike), size)]
+    return batches
 
 
 def _alike(
