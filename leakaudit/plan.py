@@ -105,6 +105,8 @@ def _labelled(data: Dataset, recipe: Recipe, split: str, where: str) -> Dataset:
         raise InputError(f"{where} [dataset]: target and private are both {recipe.target!r}")
     for name in (recipe.target, recipe.private):
         labels = data.column(name)
+        if not labels.known.any():
+            raise InputError(f"{where}: label {name!r} of {data.name} is missing in every row of split {split}")
         if not labels.classes:
             raise InputError(f"{where}: label {name!r} of {data.name} holds numbers; training needs classes")
         if split == "train":

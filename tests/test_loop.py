@@ -39,6 +39,7 @@ class Toy(Objective):
         self.inner_calls = 0
 
     def forward(self, batch: Batch, out: Out) -> Tensor:
+        """Down on the target, up on what the second network reads."""
         assert out.taps["features.0"].requires_grad
         self.seen.append(batch)
         self.drawn.index_add_(0, batch.rows, torch.ones(len(batch.rows)))
@@ -46,16 +47,19 @@ class Toy(Objective):
         return self.scale**2 * functional.cross_entropy(out.logits, batch.y) - 0.1 * guess
 
     def weights(self, table: Table) -> Tensor | None:
+        """After the first epoch, whatever `epoch` said."""
         assert len(table.y) == ROWS
         return self.errors if table.epoch else None
 
     def inner_step(self, batch: Batch, out: Out) -> Tensor:
+        """The second network reads the private class."""
         assert not out.z.requires_grad
         assert not out.taps["features.0"].requires_grad
         self.inner_calls += 1
         return functional.cross_entropy(self.inner(out.z), batch.v)
 
     def epoch(self, table: Table) -> None:
+        """Keep what was seen; weigh the first ten rows alone."""
         out = table.outputs()
         self.tables.append((table.epoch, out))
         self.errors.copy_((torch.arange(ROWS) < 10).float())
@@ -102,7 +106,7 @@ def run(loop: Loop, data: Dataset, first: int, last: int) -> None:
 
 
 def test_a_batch_holds_labels_rows_and_views_of_the_same_images(data: Dataset) -> None:
-    """y and v belong to the rows, two views are different pictures of them, and the first view is x."""
+    """Labels belong to the rows, two views are different pictures of them, and the first view is x."""
     objective = toy()
     run(make(objective), data, 0, 1)
     for batch in objective.seen:
@@ -167,7 +171,7 @@ def test_between_epochs_the_objective_sees_the_whole_training_set(data: Dataset)
 
 
 def test_a_run_taken_up_from_disk_ends_with_the_same_bits(data: Dataset, tmp_path: Path) -> None:
-    """Network, both optimisers, schedule and objective: after saving, loading into a fresh loop and going on, all equal."""
+    """Network, both optimisers, schedule and objective: saved, loaded into a fresh loop and gone on with, all equal."""
     whole = make(toy())
     run(whole, data, 0, 4)
     part = make(toy())

@@ -66,8 +66,8 @@ class Objective(nn.Module):
     """
     A loss on one batch, and what it needs of the loop.
 
-    What it remembers from one epoch to the next are parameters and buffers: they are kept for a run that is taken up again,
-    and beside the weights of a finished one.
+    What it remembers from one epoch to the next are parameters and buffers: they are kept for a run that is taken up
+    again, and beside the weights of a finished one.
     """
 
     views: ClassVar[int] = 0

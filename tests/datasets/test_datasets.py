@@ -22,9 +22,8 @@ def every(source: ModuleType, root: Path) -> dict[str, Dataset]:
     """All splits, or a skip where the data are not here."""
     try:
         return {split: source.load(split, root) for split in splits(source, root, {})}
-    except InputError as error:
-        assert len(str(error).splitlines()) == 1
-        pytest.skip(str(error))
+    except InputError:
+        pytest.skip("its data are not here")
 
 
 def test_every_split_is_a_data_set_of_one_shape(source: ModuleType, tmp_path: Path) -> None:

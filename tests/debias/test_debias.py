@@ -64,7 +64,7 @@ def test_the_order_of_rows_means_nothing(method: ModuleType) -> None:
 
 
 def test_without_any_private_label_the_gradient_is_that_of_the_target_alone(method: ModuleType) -> None:
-    """Rows whose private class is missing take no part in what is done about it: the loss stays finite, z gets nothing."""
+    """Rows whose private class is missing take no part in what is done about it: the loss is finite, z gets nothing."""
     objective = make(method)
     batch, out = example(objective.views)
     blank = Batch(batch.x, batch.y, torch.full_like(batch.v, -1), batch.rows, batch.views)

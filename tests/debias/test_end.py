@@ -118,7 +118,7 @@ def test_the_gradient_is_the_slope(variant: end.Variant) -> None:
 
 
 def test_weights_of_zero_leave_cross_entropy() -> None:
-    """alpha = beta = 0 is vanilla."""
+    """With alpha = beta = 0 it is vanilla."""
     random = torch.Generator().manual_seed(7)
     z, logits = torch.randn(8, 4, generator=random), torch.randn(8, 2, generator=random)
     batch = batch_of([0, 1] * 4, [0, 1] * 4)

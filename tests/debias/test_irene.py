@@ -40,8 +40,10 @@ def soft_information(logits: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
 
 def test_gradients_equal_those_of_the_two_pass_original() -> None:
     """
+    One loss gives every parameter what two passes give it.
+
     Pass one: alpha CE + gamma I through the head into the network, whose gradients on the head are thrown away.
-    Pass two: CE of the head at the detached bottleneck. One loss gives every parameter the same.
+    Pass two: CE of the head at the detached bottleneck.
     """
     alpha, gamma = 0.5, 0.2
     batch = example()

@@ -47,7 +47,7 @@ def test_yellow_and_magenta_hold_225() -> None:
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
 def test_a_share_outside_0_to_1_is_refused(value: float) -> None:
-    """rho is a share."""
+    """A correlation rho is a share."""
     with pytest.raises(InputError, match="from 0 to 1"):
         colours.check_rho(value, "here: rho")
     assert colours.check_rho(1.0, "here: rho") == 1.0
