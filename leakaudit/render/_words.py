@@ -5,14 +5,11 @@ Every sentence is computed from the audit, in branches, so that it survives bein
 model: the least that is said is that no attacker of the suite exceeded the tolerance.
 """
 
-import re
-from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from leakaudit.audit import Attribute, Audit, Utility
-from leakaudit.finding import Baseline, Coverage, Figures, Finding
-from leakaudit.render import Comparison, Report, _figures
+from leakaudit.audit import Audit, Utility
+from leakaudit.render import Comparison, Report, _entries, _figures
+from leakaudit.render._entries import Entry
 
 SEES = {
     "majority": ("nothing", "always the most frequent class"),
@@ -38,64 +35,6 @@ MEANING = {
     "NOT_FOUND": "No attacker of suite v{suite} exceeds τ (95 %); planted leaks of 2 τ were found. A stronger "
     "attacker, or another attribute, is another question.",
 }
-
-
-class Entry(NamedTuple):
-    """One private attribute of one audit."""
-
-    audit: Audit
-    attribute: Attribute
-    name: str
-    """What the subject is called where several stand side by side."""
-    place: int
-    """Which audit of the report."""
-    label: str
-    """The name, with the private attribute behind it where there are several."""
-
-
-class Row(NamedTuple):
-    """One line of the table of attackers."""
-
-    attacker: str
-    auxiliary: str
-    figures: Figures
-    against: str
-    """E against the tolerance, or why it is not compared."""
-    decides: bool
-    """The deciding row."""
-    counts: bool
-    """Whether the auxiliary may decide: drawn solid."""
-
-
-def entries(report: Report) -> list[Entry]:
-    """Every attribute of every audit; those of one private attribute stand together, models in the order given."""
-    names = short([audit.name for audit in report.audits])
-    order = list(dict.fromkeys(part.private for audit in report.audits for part in audit.attributes))
-    found = [
-        Entry(audit, part, names[i], i, f"{names[i]} ({part.private})" if len(order) > 1 else names[i])
-        for i, audit in enumerate(report.audits)
-        for part in audit.attributes
-    ]
-    return sorted(found, key=lambda entry: (order.index(entry.attribute.private), entry.place))
-
-
-def questions(report: Report) -> list[tuple[str, list[Entry]]]:
-    """Entries by private attribute."""
-    found: dict[str, list[Entry]] = {}
-    for entry in entries(report):
-        found.setdefault(entry.attribute.private, []).append(entry)
-    return list(found.items())
-
-
-def short(names: Sequence[str]) -> list[str]:
-    """Names without the hash behind `@` and the folder that all share, where they stay apart without."""
-    if len(names) < 2:  # noqa: PLR2004 (alone)
-        return list(names)
-    bare = [re.sub(r"@[0-9a-f]{8}$", "", name) for name in names]
-    known = bare if len(set(bare)) == len(names) and all(bare) else list(names)
-    last = [name.rpartition("/")[2] for name in known]
-    folders = {name.rpartition("/")[0] for name in known}
-    return last if len(folders) == 1 and len(set(last)) == len(names) and all(last) else known
 
 
 def things(entry: Entry) -> str:
@@ -143,69 +82,9 @@ def limits(entry: Entry) -> str:
     return words
 
 
-def strongest(part: Attribute, *, brief: bool = False) -> str:
-    """The attacker that decides, with the number of folds it was chosen in where that changed."""
-    count = Counter(part.winners)
-    if part.attacker.startswith("reconstruction") or len(count) < 2:  # noqa: PLR2004 (one name is no choice)
-        return part.attacker
-    if brief:
-        return ", ".join(f"{name} x{times}" for name, times in count.most_common())
-    return _figures.joined([f"{name} in {times} of {len(part.winners)} folds" for name, times in count.most_common()])
-
-
-def against(figures: Figures, tolerance: float) -> str:
-    """E's interval against the tolerance."""
-    return "above" if figures.excess.low > tolerance else "under" if figures.excess.high <= tolerance else "across"
-
-
-def rows(entry: Entry) -> list[Row]:
-    """The deciding row first, then each auxiliary by E, the papers' last."""
-    part, tolerance = entry.attribute, entry.audit.tolerance
-    label = part.attacker if part.attacker.startswith("reconstruction") else "the chosen one"
-    table = [Row(label, part.auxiliary, part.figures, f"{against(part.figures, tolerance)}, decides", True, True)]
-    others = [finding.auxiliary for finding in part.findings if finding.auxiliary not in ("balanced", "paper")]
-    for auxiliary in ("balanced", "rebuilt", *dict.fromkeys(others), "paper"):
-        if auxiliary == "rebuilt" and part.reconstruction is not None and label == "the chosen one":
-            read = part.reconstruction.private
-            table.append(Row("reconstruction", "images", read, against(read, tolerance), False, True))
-        found = [finding for finding in part.findings if finding.auxiliary == auxiliary]
-        found.sort(key=lambda finding: -finding.figures.excess.value)
-        table.extend(_row(finding, tolerance) for finding in found)
-    return table
-
-
-def _row(finding: Finding, tolerance: float) -> Row:
-    word = against(finding.figures, tolerance)
-    if finding.auxiliary == "paper":
-        word = "compared only"
-    elif finding.attacker == "gaussian-pca":
-        word = "drawn only"
-    if not finding.converged:
-        word += " *"
-    return Row(finding.attacker, finding.auxiliary, finding.figures, word, False, finding.decides)
-
-
-def paper(part: Attribute) -> Finding | None:
-    """What the papers' own protocol found."""
-    return next((finding for finding in part.findings if finding.auxiliary == "paper"), None)
-
-
-def baseline(part: Attribute, name: str) -> Baseline | None:
-    """A baseline that applies."""
-    return next((found for found in part.baselines if found.baseline == name and found.figures), None)
-
-
-def still(part: Attribute) -> float | None:
-    """E as a share of what the raw input holds; None where that is not known or hardly anything."""
-    raw = baseline(part, "raw-input")
-    if raw is None or raw.figures is None or raw.figures.excess.value < 0.05:  # noqa: PLR2004 (nothing to divide by)
-        return None
-    return part.figures.excess.value / raw.figures.excess.value
-
-
 def papers_said(found: Sequence[Entry]) -> str:
     """What the papers' protocol would have reported, beside what was read."""
-    known = [(entry, said) for entry in found if (said := paper(entry.attribute)) is not None]
+    known = [(entry, said) for entry in found if (said := _entries.paper(entry.attribute)) is not None]
     if not known:
         return ""
     figures = _figures.joined(
@@ -239,12 +118,6 @@ def utility_said(utility: Utility) -> str:
     return f"names the {utility.target} of {share} % {bounds}"
 
 
-def scheme(rows: Coverage) -> str:
-    """How the scored rows were kept from the attackers."""
-    name, _, number = rows.scheme.partition(" ")
-    return {"cross-fit": f"cross-fitted in {number} folds", "split": f"split {number} once"}.get(name, rows.scheme)
-
-
 def told(comparison: Comparison, names: dict[str, str]) -> str:
     """The comparison's sentence with the short names."""
     words = comparison.sentence
@@ -260,7 +133,7 @@ def not_tested(audit: Audit) -> str:
 
 def verdicts(report: Report) -> str:
     """Every verdict, and for a pair which leaks less: the sentence that would survive being quoted alone."""
-    found = entries(report)
+    found = _entries.entries(report)
     return " ".join(filter(None, (_verdicts(found), _still(report, found))))
 
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from leakaudit.render import Comparison, Report, _figures, _tame, _words
-from leakaudit.render._words import Entry
+from leakaudit.render import Comparison, Report, _entries, _figures, _tame, _words
+from leakaudit.render._entries import Entry
 
 BAR = 20
 """Letters of a drawn E."""
@@ -19,17 +19,17 @@ def render(report: Report, *, width: int) -> str:
     """The report; `width` is the terminal's and says nothing here."""
     assert width > 0
     tamed = _tame.tame(report)
-    found = _words.entries(tamed)
+    found = _entries.entries(tamed)
     parts = [*_head(tamed, found), *_folded(tamed, found)]
     return "\n\n".join(parts) + "\n"
 
 
 def _head(report: Report, found: Sequence[Entry]) -> Iterator[str]:
     yield f"## {report.verdict}: {_text(_words.verdicts(report))}"
-    names = dict(zip([a.name for a in report.audits], _words.short([a.name for a in report.audits]), strict=True))
+    names = dict(zip([a.name for a in report.audits], _entries.short([a.name for a in report.audits]), strict=True))
     for gate in report.gates:
         yield f"Gate `{gate.gate.replace('`', '')}`: **{gate.outcome}**, {_text(gate.reason)}."
-    for private, group in _words.questions(report):
+    for private, group in _entries.questions(report):
         yield _verdicts(private, group)
     lines = [f"- {_text(_words.told(part, names))}" for part in report.comparisons]
     if len(report.audits) > 1:
@@ -62,13 +62,13 @@ def _verdicts(private: str, group: Sequence[Entry]) -> str:
 
 
 def _folded(report: Report, found: Sequence[Entry]) -> Iterator[str]:
-    names = dict(zip([a.name for a in report.audits], _words.short([a.name for a in report.audits]), strict=True))
+    names = dict(zip([a.name for a in report.audits], _entries.short([a.name for a in report.audits]), strict=True))
     for comparison in report.comparisons:
         entry = next(one for one in found if one.attribute.private == comparison.private)
         pair = f"{names[comparison.second]} beside {names[comparison.first]}, {comparison.private}"
         how = f"paired on {comparison.rows} rows" if comparison.paired else "unpaired"
         yield _fold(f"Differences: {pair} ({how})", _differences(comparison, names, entry))
-    for private, group in _words.questions(report):
+    for private, group in _entries.questions(report):
         yield _fold(f"Attackers on {private}", _attackers(group))
         if any(entry.attribute.baselines for entry in group):
             yield _fold(f"Baselines for {private}", _baselines(group))
@@ -94,9 +94,9 @@ def _differences(comparison: Comparison, names: dict[str, str], entry: Entry) ->
 def _attackers(group: Sequence[Entry]) -> str:
     rows = []
     for entry in group:
-        for row in _words.rows(entry):
+        for row in _entries.rows(entry):
             bold = "**" if row.decides else ""
-            attacker = _words.strongest(entry.attribute, brief=True) if row.decides else row.attacker
+            attacker = _entries.strongest(entry.attribute, brief=True) if row.decides else row.attacker
             accuracy = _figures.percent(row.figures.private_accuracy.value)
             excess = f"{bold}{_figures.three(row.figures.excess.value)}{bold} {_figures.bounds(row.figures.excess)}"
             against = row.against.replace("*", "\\*")
@@ -111,7 +111,7 @@ def _attackers(group: Sequence[Entry]) -> str:
 def _baselines(group: Sequence[Entry]) -> str:
     rows = []
     for name in dict.fromkeys(one.baseline for entry in group for one in entry.attribute.baselines):
-        ones = [_words.baseline(entry.attribute, name) for entry in group]
+        ones = [_entries.baseline(entry.attribute, name) for entry in group]
         cells = [_figures.three(one.figures.excess.value) if one and one.figures else "does not apply" for one in ones]
         rows.append([_text(_words.SEES.get(name, (name,))[0]), *cells])
     own = [f"**{_figures.three(entry.attribute.figures.excess.value)}**" for entry in group]

@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from leakaudit.finding import Figures
-from leakaudit.render import Comparison, Report, _figures, _tame, _words
-from leakaudit.render._words import Entry
+from leakaudit.render import Comparison, Report, _entries, _figures, _tame, _words
+from leakaudit.render._entries import Entry
 
 BAR = 24
 """Columns of a drawn E where the terminal has room."""
@@ -33,7 +33,7 @@ def render(report: Report, *, width: int) -> str:
     width = max(60, min(width, 120))
     tamed = _tame.tame(report)
     console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False, emoji=False, markup=False)
-    found = _words.entries(tamed)
+    found = _entries.entries(tamed)
     for part in _compared(tamed, found, width) if len(tamed.audits) > 1 else _alone(found, width):
         console.print(part)
     for part in _ending(tamed, found):
@@ -66,7 +66,7 @@ def _alone(found: Sequence[Entry], width: int) -> Iterator[Text | Table | Paddin
         yield _prose(f"Reason: {part.reason}.".replace("..", "."))
         yield _prose(f"Limits: {_words.limits(entry)}\n")
         yield Padding(_attackers(entry, width), (0, 0, 0, 2))
-        yield _prose("* did not converge\n" if any("*" in row.against for row in _words.rows(entry)) else "")
+        yield _prose("* did not converge\n" if any("*" in row.against for row in _entries.rows(entry)) else "")
 
 
 def _attackers(entry: Entry, width: int) -> Table:
@@ -80,11 +80,11 @@ def _attackers(entry: Entry, width: int) -> Table:
         table.add_column(_axis(entry.audit.tolerance), no_wrap=True)
         table.add_column("bits", justify="right")
     table.add_column("E vs τ", no_wrap=True)
-    for row in _words.rows(entry):
+    for row in _entries.rows(entry):
         figures = row.figures
         bits = _figures.figure(figures.bits.value, "bits") if figures.bits else ""
         drawn = (_bar(figures.excess.value, entry.audit.tolerance), bits) if wide else ()
-        chosen = _words.strongest(entry.attribute, brief=True) if row.decides else row.attacker
+        chosen = _entries.strongest(entry.attribute, brief=True) if row.decides else row.attacker
         accuracy = _figures.percent(figures.private_accuracy.value)
         table.add_row(*_texts(chosen, row.auxiliary, accuracy, _e(figures), *drawn, row.against))
     return table
@@ -92,9 +92,9 @@ def _attackers(entry: Entry, width: int) -> Table:
 
 def _compared(report: Report, found: Sequence[Entry], width: int) -> Iterator[Text | Table | Padding]:
     names = dict(
-        zip([audit.name for audit in report.audits], _words.short([a.name for a in report.audits]), strict=True)
+        zip([audit.name for audit in report.audits], _entries.short([a.name for a in report.audits]), strict=True)
     )
-    for private, group in _words.questions(report):
+    for private, group in _entries.questions(report):
         table = _table()
         for column in ("", "", f"{private} named right", "E [95 %]"):
             table.add_column(column, no_wrap=True)
@@ -124,7 +124,7 @@ def _beside(group: Sequence[Entry]) -> Table:
     for entry in group:
         table.add_column(entry.name, justify="right", no_wrap=True, max_width=14)
     columns = [
-        {f"{row.attacker}, {row.auxiliary}": row.figures for row in _words.rows(entry) if not row.decides}
+        {f"{row.attacker}, {row.auxiliary}": row.figures for row in _entries.rows(entry) if not row.decides}
         | {
             f"from {_words.SEES.get(one.baseline, (one.baseline,))[0]}": one.figures
             for one in entry.attribute.baselines
@@ -206,7 +206,7 @@ def _lines(entry: Entry) -> Iterator[tuple[str, str]]:
         for one in part.baselines
         if one.figures
     ]
-    share = _words.still(part)
+    share = _entries.still(part)
     if seen:
         still = f"; {_figures.percent(share)} % of what the input holds still leaks" if share is not None else ""
         yield "Baselines", f"E from {', '.join(seen)}{still}"

@@ -11,9 +11,9 @@ import numpy as np
 from markupsafe import Markup
 
 from leakaudit.audit import Curve, Separation
-from leakaudit.render import _figures, _words
+from leakaudit.render import _entries, _figures
+from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
-from leakaudit.render._words import Entry
 from leakaudit.stats import Interval
 
 WIDE, HIGH, LEFT, TOP, RIGHT, BOTTOM = 510, 384, 46, 30, 488, 332
@@ -74,7 +74,7 @@ def _point(entry: Entry, task: Interval, scale, taken: list[Box]) -> str:  # typ
     at, up = x(read.value), y(task.value)
     how = f'{strips.paint(entry.place, stroke=True)} stroke-width="2"'
     body = ""
-    if (said := _words.paper(entry.attribute)) is not None:
+    if (said := _entries.paper(entry.attribute)) is not None:
         from_x = x(said.figures.private_accuracy.value)
         if abs(at - from_x) > 16:  # noqa: PLR2004 (the marks would touch)
             step = 8 if at > from_x else -8

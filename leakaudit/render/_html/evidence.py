@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from leakaudit.render import Report, _figures, _words
+from leakaudit.render import Report, _entries, _figures, _words
+from leakaudit.render._entries import Entry
 from leakaudit.render._html import charts, strips
 from leakaudit.render._html.view import Section, badge
-from leakaudit.render._words import Entry
 from leakaudit.stats import Interval
 
 Group = Sequence[Entry]
@@ -15,7 +15,7 @@ Group = Sequence[Entry]
 def attackers(report: Report) -> Section:
     """Every attacker with every auxiliary."""
     tables = []
-    for private, group in _words.questions(report):
+    for private, group in _entries.questions(report):
         chance, tolerance = 1 / len(group[0].attribute.classes), group[0].audit.tolerance
         tables.append(
             {
@@ -26,7 +26,7 @@ def attackers(report: Report) -> Section:
                 "models": [_model(entry, chance) for entry in group],
             }
         )
-    found = _words.entries(report)
+    found = _entries.entries(report)
     words: dict[str, list[str]] = {}
     for entry in found:
         if entry.attribute.findings:
@@ -46,12 +46,12 @@ def attackers(report: Report) -> Section:
 
 def _model(entry: Entry, chance: float) -> dict[str, Any]:
     rows = []
-    for row in _words.rows(entry):
+    for row in _entries.rows(entry):
         figures = row.figures
         rows.append(
             {
                 "row": row,
-                "attacker": _words.strongest(entry.attribute, brief=True) if row.decides else row.attacker,
+                "attacker": _entries.strongest(entry.attribute, brief=True) if row.decides else row.attacker,
                 "accuracy": _figures.percent(figures.private_accuracy.value),
                 "accuracy_bounds": _figures.bounds(figures.private_accuracy, of="%"),
                 "accuracy_strip": strips.accuracy(entry.place, figures.private_accuracy, chance, solid=row.counts),
@@ -78,7 +78,7 @@ def _curved(entry: Entry) -> str:
         return f"A straight line is enough to read the {_braced(part.private)} from {{names}}."
     if lines and lines[0].figures.excess.high <= tolerance:
         return f"{{names}} hides the {_braced(part.private)} from straight lines, not from {_braced(part.attacker)}."
-    return f"The strongest attacker on {{names}} is {_braced(_words.strongest(part))}."
+    return f"The strongest attacker on {{names}} is {_braced(_entries.strongest(part))}."
 
 
 def _braced(text: str) -> str:
@@ -88,10 +88,10 @@ def _braced(text: str) -> str:
 def papers(report: Report) -> Section | None:
     """What the papers' own protocol would have said of the same models."""
     tables = []
-    for private, group in _words.questions(report):
+    for private, group in _entries.questions(report):
         chance, rows = 1 / len(group[0].attribute.classes), []
         for entry in group:
-            said = _words.paper(entry.attribute)
+            said = _entries.paper(entry.attribute)
             if said is None:
                 continue
             for label, figures, solid in (
@@ -112,14 +112,14 @@ def papers(report: Report) -> Section | None:
             tables.append(
                 {"private": private, "target": group[0].attribute.target or "target", "rows": rows, "axis": axis}
             )
-    said_all = _words.papers_said(_words.entries(report))
+    said_all = _words.papers_said(_entries.entries(report))
     return Section("papers", "The papers' protocol", said_all, {"tables": tables}) if tables else None
 
 
 def baselines(report: Report) -> Section | None:
     """What is reached from less than the bottleneck, and from more."""
     tables = []
-    for private, group in _words.questions(report):
+    for private, group in _entries.questions(report):
         names = [one.baseline for entry in group for one in entry.attribute.baselines]
         order = sorted(dict.fromkeys(names), key=_place)
         if not order:
@@ -132,9 +132,9 @@ def baselines(report: Report) -> Section | None:
         )
     if not tables:
         return None
-    found = _words.entries(report)
+    found = _entries.entries(report)
     shares = [
-        f"{e.label} passes on {_figures.percent(s)} %" for e in found if (s := _words.still(e.attribute)) is not None
+        f"{e.label} passes on {_figures.percent(s)} %" for e in found if (s := _entries.still(e.attribute)) is not None
     ]
     lede = "What is reached from less than the bottleneck, and from more."
     return Section(
@@ -180,7 +180,7 @@ def _bottleneck(group: Group) -> dict[str, Any]:
 def classes(report: Report) -> Section | None:
     """E inside each target class."""
     tables, ledes = [], []
-    for private, asked in _words.questions(report):
+    for private, asked in _entries.questions(report):
         group = [entry for entry in asked if len(entry.attribute.cells) > 1]
         names = list(dict.fromkeys(cell.target for entry in group for cell in entry.attribute.cells))
         if not group:
@@ -221,7 +221,7 @@ def _uneven(group: Group) -> list[str]:
 def directions(report: Report) -> Section | None:
     """Private classes along PC1, the papers' figure, and along the direction that separates best."""
     panels, number = [], 0
-    for private, group in _words.questions(report):
+    for private, group in _entries.questions(report):
         parts = [part for entry in group for part in entry.attribute.separation]
         if not parts:
             continue
@@ -236,7 +236,7 @@ def directions(report: Report) -> Section | None:
     if not panels:
         return None
     words = []
-    for entry in _words.entries(report):
+    for entry in _entries.entries(report):
         far_apart = {part.direction: part.d_prime for part in entry.attribute.separation}
         if {"pc1", "lda"} <= set(far_apart):
             words.append(f"{far_apart['pc1']:.1f} and {far_apart['lda']:.1f} for {entry.label}")

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from leakaudit.render import Report, _figures, _words
+from leakaudit.render import Report, _entries, _figures
+from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
 from leakaudit.render._html.view import Section
-from leakaudit.render._words import Entry
 
 Group = Sequence[Entry]
 
@@ -14,7 +14,7 @@ Group = Sequence[Entry]
 def rebuilt(report: Report) -> Section | None:
     """Images rebuilt from the bottleneck, and what is read from them."""
     tables: list[dict[str, Any]] = []
-    for private, group in _words.questions(report):
+    for private, group in _entries.questions(report):
         made = [entry for entry in group if entry.attribute.reconstruction is not None]
         if made:
             tables.append(
@@ -24,7 +24,7 @@ def rebuilt(report: Report) -> Section | None:
         return None
     words = [
         f"{_figures.percent(part.reconstruction.private.private_accuracy.value)} % of {name}'s images"
-        for entry in _words.entries(report)
+        for entry in _entries.entries(report)
         if (part := entry.attribute).reconstruction and (name := entry.label)
     ]
     lede = f"From images rebuilt out of the embedding alone, an attacker names the {tables[0]['private']}"

@@ -8,10 +8,10 @@ from markupsafe import Markup, escape
 from leakaudit import audit as audits
 from leakaudit.audit import Audit
 from leakaudit.finding import WORST_FIRST, Control
-from leakaudit.render import Report, _figures, _words
+from leakaudit.render import Report, _entries, _figures, _words
+from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
 from leakaudit.render._html.view import Section, badge
-from leakaudit.render._words import Entry
 
 Group = Sequence[Entry]
 
@@ -24,7 +24,7 @@ LESSONS = {
 
 def controls(report: Report) -> Section | None:
     """Checks on the audit itself, and the smallest planted leak of each shape that was found."""
-    found = [entry for entry in _words.entries(report) if entry.attribute.controls or entry.attribute.sensitivity]
+    found = [entry for entry in _entries.entries(report) if entry.attribute.controls or entry.attribute.sensitivity]
     if not found:
         return None
     shapes = dict.fromkeys(part.shape for entry in found for part in entry.attribute.sensitivity)
@@ -60,7 +60,7 @@ def _sensitive(entry: Entry, shape: str) -> str:
 def threat(report: Report) -> Section:
     """Who attacks, with what knowledge; equal terms stand once."""
     models: list[dict[str, Any]] = []
-    for audit, name in zip(report.audits, _words.short([audit.name for audit in report.audits]), strict=True):
+    for audit, name in zip(report.audits, _entries.short([audit.name for audit in report.audits]), strict=True):
         terms = _terms(audit)
         same = next((one for one in models if one["terms"] == terms), None)
         if same is None:
@@ -70,7 +70,7 @@ def threat(report: Report) -> Section:
     knows = _figures.plain(report.audits[0].threat.get("knows"))
     if len(models) == 1 and knows:
         models[0]["terms"] = [line for line in models[0]["terms"] if line[0] != LABELS["knows"]]
-    found = _words.entries(report)
+    found = _entries.entries(report)
     rows = {_rows(entry): [e.label for e in found if _rows(e) == _rows(entry)] for entry in found}
     body = {"models": models, "rows": [(_figures.joined(names), words) for words, names in rows.items()]}
     lede = f"The attacker holds: {knows}." if knows else "Who attacks, with what knowledge."
@@ -97,9 +97,8 @@ def _terms(audit: Audit) -> list[tuple[str, str]]:
 def _rows(entry: Entry) -> str:
     """Which rows the figures speak of."""
     rows = entry.attribute.rows
-    words = (
-        f"{rows.scored} of {rows.rows} rows scored, {_words.scheme(rows)}; {rows.missing} left out for a missing label"
-    )
+    words = f"{rows.scored} of {rows.rows} rows scored, {_entries.scheme(rows)}; "
+    words += f"{rows.missing} left out for a missing label"
     words += f", {rows.trained} because the model was trained on them" if rows.trained is not None else ""
     words += f"; {rows.groups} groups" if rows.groups is not None else "; every row stands for itself"
     cells = f"E covers {_figures.percent(rows.share)} % of the rows and {rows.cells} of {rows.cells_possible} cells"

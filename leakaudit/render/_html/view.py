@@ -7,9 +7,9 @@ from markupsafe import Markup
 
 from leakaudit.audit import Gate
 from leakaudit.finding import Verdict
-from leakaudit.render import Comparison, Report, _figures, _words
+from leakaudit.render import Comparison, Report, _entries, _figures, _words
+from leakaudit.render._entries import Entry
 from leakaudit.render._html import charts, strips
-from leakaudit.render._words import Entry
 
 FIGURES = {
     "private_accuracy": "{private} named right, strongest attacker, %",
@@ -41,8 +41,8 @@ class Card(NamedTuple):
 
 def title(report: Report) -> str:
     """What the page is about, in one line."""
-    names = _words.short([audit.name for audit in report.audits])
-    privates = _figures.joined([private for private, _ in _words.questions(report)])
+    names = _entries.short([audit.name for audit in report.audits])
+    privates = _figures.joined([private for private, _ in _entries.questions(report)])
     if len(names) > 3:  # noqa: PLR2004 (more names than a title holds)
         return f"What {len(names)} models give away about the {privates}"
     return f"What {_figures.joined(names)} {'gives' if len(names) == 1 else 'give'} away about the {privates}"
@@ -50,8 +50,8 @@ def title(report: Report) -> str:
 
 def dek(report: Report) -> str:
     """The question of the report."""
-    rows = max(entry.attribute.rows.scored for entry in _words.entries(report))
-    private = _figures.joined([private for private, _ in _words.questions(report)])
+    rows = max(entry.attribute.rows.scored for entry in _entries.entries(report))
+    private = _figures.joined([private for private, _ in _entries.questions(report)])
     return (
         f"Can someone who holds only the bottleneck embedding of an image name its {private}? "
         f"Attackers learned from labelled embeddings and were scored on {rows} that they had not seen."
@@ -63,14 +63,14 @@ def facts(report: Report) -> list[tuple[str, str]]:
     audit = report.audits[0]
     part = audit.attributes[0]
     classes = f"{part.target}, {len(part.target_classes)} classes" if part.target else "none: nothing conditioned on"
-    privates = {e.attribute.private: len(e.attribute.classes) for e in _words.entries(report)}
+    privates = {e.attribute.private: len(e.attribute.classes) for e in _entries.entries(report)}
     tolerances = sorted({_figures.tau(one.tolerance) for one in report.audits})
     data = list(dict.fromkeys(f"{one.data.get('name', '?')}, {one.data.get('split', '?')}" for one in report.audits))
     return [
         ("Private", "; ".join(f"{name}, {count} classes" for name, count in privates.items())),
         ("Target", classes),
         ("Attacked on", "; ".join(data[:3]) + (f" and {len(data) - 3} more" if len(data) > 3 else "")),  # noqa: PLR2004
-        ("Rows", f"{part.rows.scored} scored, {_words.scheme(part.rows)}"),
+        ("Rows", f"{part.rows.scored} scored, {_entries.scheme(part.rows)}"),
         ("Tolerance", f"τ {' and '.join(tolerances)} on E"),
         ("Suite", f"v{audit.suite}"),
     ]
@@ -78,7 +78,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
 
 def verdict(report: Report) -> Section:
     """The verdicts in words, each with its limits, and which leaks less."""
-    found = _words.entries(report)
+    found = _entries.entries(report)
     names = _names(report)
     body = {
         "cards": [_card(entry, i, report) for i, entry in enumerate(found)],
@@ -94,7 +94,7 @@ def verdict(report: Report) -> Section:
 def _card(entry: Entry, number: int, report: Report) -> Card:
     part, figures = entry.attribute, entry.attribute.figures
     lines = [
-        ("Strongest attacker", _words.strongest(part), ""),
+        ("Strongest attacker", _entries.strongest(part), ""),
         ("Excess advantage E", _figures.three(figures.excess.value), _figures.bounds(figures.excess)),
         ("Private accuracy", f"{_figures.percent(figures.private_accuracy.value)} %",
          _figures.bounds(figures.private_accuracy, of="%")),
@@ -129,7 +129,7 @@ def _gates(entry: Entry, report: Report) -> list[Gate]:
 
 
 def _limits(report: Report, found: Sequence[Entry]) -> list[str]:
-    privates = _figures.joined([private for private, _ in _words.questions(report)])
+    privates = _figures.joined([private for private, _ in _entries.questions(report)])
     limits = [
         f"Nothing is said here about any attribute other than {privates}.",
         f"Not tested: {_words.not_tested(report.audits[0])}.",
@@ -148,7 +148,7 @@ def _limits(report: Report, found: Sequence[Entry]) -> list[str]:
 def scatter(report: Report) -> Section | None:
     """Private against target accuracy, and the differences in figures."""
     names, figures = _names(report), []
-    for number, (private, group) in enumerate(_words.questions(report)):
+    for number, (private, group) in enumerate(_entries.questions(report)):
         compared = [part for part in report.comparisons if part.private == private]
         drawn = [entry for entry in group if entry.audit.utility]
         if drawn or compared:
@@ -157,12 +157,12 @@ def scatter(report: Report) -> Section | None:
                     "private": private,
                     "svg": charts.scatter(group, f"x{number}") if drawn else "",
                     "keys": [(e, strips.key(e.place)) for e in drawn] if len(drawn) > 2 else [],  # noqa: PLR2004
-                    "papers": any(_words.paper(entry.attribute) for entry in drawn),
+                    "papers": any(_entries.paper(entry.attribute) for entry in drawn),
                     "target": drawn[0].audit.utility.target if drawn and drawn[0].audit.utility else "",
                     "tables": [_table(part, names, group[0]) for part in compared],
                 }
             )
-    lede = _traded(report, names) or _tasks(_words.entries(report))
+    lede = _traded(report, names) or _tasks(_entries.entries(report))
     return Section("scatter", "Private against target", lede, {"figures": figures}) if figures else None
 
 
@@ -227,7 +227,7 @@ def _tasks(found: Sequence[Entry]) -> str:
 
 def _names(report: Report) -> dict[str, str]:
     long = [audit.name for audit in report.audits]
-    return dict(zip(long, _words.short(long), strict=True))
+    return dict(zip(long, _entries.short(long), strict=True))
 
 
 def badge(verdict: Verdict) -> Markup:
