@@ -1,0 +1,194 @@
+"""Every form of a report: figures agree with the document, words keep the rules, names stay text."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import synthetic
+
+from leakaudit import audit, catalog, store
+from leakaudit.render import Report
+from leakaudit.report import report as make
+
+FORMS = catalog.names("render")
+READ = [form for form in FORMS if form != "json"]
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "\"'><img src=x onerror=alert(1)>",
+    "\u202egnp.exe",
+    "[link](https://evil.example) | `code` | *bold*\n# head",
+    "\x1b[31mred\x1b[0m",
+    "x" * 10_000,
+    "word " * 2_000,
+    "{names} {{ 7 * 7 }} {0}",
+    "colour'); DROP TABLE",
+    "שלום",
+)
+Make = Callable[..., Report]
+
+
+def text(form: str, report: Report, width: int = 120) -> str:
+    """The report in a form."""
+    made: str = catalog.thing("render", form).render(report, width=width)
+    return made
+
+
+def words(form: str, report: Report) -> str:
+    """The report as a reader meets it: no tags, no escapes, plain spaces and minus signs."""
+    made = text(form, report)
+    if form == "html":
+        made = re.sub(r"<(style|script)>.*?</\1>", " ", made, flags=re.DOTALL)
+        made = re.sub(r"<[^>]+>", "", made)
+    return made.replace("\u202f", " ").replace("\u2212", "-").replace("**", "").replace("\\", "")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["one", "pair", "many"])
+def test_the_same_report_is_the_same_bytes(form: str, name: str, request: pytest.FixtureRequest) -> None:
+    """Rendering twice gives the same text."""
+    report = request.getfixturevalue(name)
+    assert text(form, report) == text(form, report)
+
+
+@pytest.mark.parametrize("form", READ)
+def test_main_figures_agree_with_the_document(form: str, pair: Report) -> None:
+    """Private accuracy, E and both their intervals stand in every form as the document has them."""
+    shown = words(form, pair)
+    for one in pair.audits:
+        figures = one.attributes[0].figures
+        for interval, scale, digits in ((figures.private_accuracy, 100, 1), (figures.excess, 1, 3)):
+            value, low, high = (f"{scale * part:.{digits}f}" for part in interval)
+            assert re.search(rf"{value}( %)? \[{low}, {high}\]", shown), (form, value)
+
+
+@pytest.mark.parametrize("form", READ)
+def test_every_finding_is_shown_with_its_figures(form: str, one: Report) -> None:
+    """Each attacker's E with its interval is in the table, in every form."""
+    shown = words(form, one)
+    for finding in one.audits[0].attributes[0].findings:
+        value, low, high = (f"{part:.3f}" for part in finding.figures.excess)
+        assert f"{value} [{low}, {high}]" in shown, (form, finding.attacker, finding.auxiliary)
+
+
+@pytest.mark.parametrize("form", READ)
+def test_comparisons_agree_with_the_document(form: str, pair: Report) -> None:
+    """The difference of E and its interval are those of the comparison, and whether the data can tell is said."""
+    (comparison,) = pair.comparisons
+    shown = words(form, pair)
+    excess = next(part for part in comparison.differences if part.figure == "excess")
+    value, low, high = (f"{part:.3f}" for part in excess.difference)
+    assert f"{value} [{low}, {high}]" in shown
+    assert "the data can tell" in shown
+    assert "unpaired" not in shown.replace("unpaired:", "")
+
+
+@pytest.mark.parametrize("form", READ)
+@pytest.mark.parametrize("verdict", list(synthetic.BY_VERDICT))
+def test_every_verdict_has_its_words(form: str, verdict: str, make_report: Make) -> None:
+    """The word, the reason and the wording that PROTOCOL binds stand in the report of each verdict."""
+    report = make_report(synthetic.BY_VERDICT[verdict])
+    shown = words(form, report)
+    assert verdict in shown
+    assert "a made-up reason about colour" in shown
+    if verdict in ("WITHIN", "NOT_FOUND"):
+        assert "no attacker of suite v0 exceeds τ (95 %)" in shown
+    if verdict == "NOT_FOUND":
+        assert "planted leaks of 2 τ were found" in shown
+    if verdict in ("DETECTED", "INCONCLUSIVE"):
+        assert "About 4200 rows of this mix would decide" in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("verdict", list(synthetic.BY_VERDICT))
+def test_no_form_praises_a_model(form: str, verdict: str, make_report: Make) -> None:
+    """No rendered form calls a model safe, compliant or anonymous, nor says that there is no leak."""
+    shown = text(form, make_report(synthetic.BY_VERDICT[verdict]))
+    assert not re.search(r"\b(safe|compliant|anonymous)\b|no leak\b|is private\b", shown, flags=re.IGNORECASE)
+
+
+@pytest.mark.parametrize("form", READ)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_text(form: str, name: str, make_report: Make) -> None:
+    """Tags, quotes, escape codes, direction marks and endless names are shown as text, and shortened."""
+    plan = replace(synthetic.END, name=name, private=name, target=name, classes=(name, "b", "c", "d"))
+    shown = text(form, make_report(synthetic.VANILLA, plan))
+    if form == "markdown":
+        shown = re.sub(r"^(`{3,})\n.*?^\1$", "", shown, flags=re.DOTALL | re.MULTILINE)  # a fence holds text alone
+    if form != "terminal":
+        assert "<script>alert" not in shown
+        assert "<img src=x" not in shown
+    assert "\u202e" not in shown
+    assert "\x1b" not in shown
+    assert "x" * 200 not in shown
+    assert len(shown) < 400_000
+    if form == "markdown":
+        assert "](https:" not in shown
+        assert "\n# head" not in shown
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_missing_parts_are_left_out(form: str) -> None:
+    """An audit without target, baselines, controls, curves, pictures, utility or bits still renders."""
+    plan = replace(synthetic.END, target=None, baselines=False, paper=False, utility=False)
+    one, rows = synthetic.audit(plan)
+    part = one.attributes[0]
+    empty = replace(
+        part,
+        findings=(), controls=(), sensitivity=(), cells=(), separation=(),
+        figures=replace(part.figures, bits=None),
+    )  # fmt: skip
+    bare = replace(one, attributes=(empty,), threat={}, provenance={}, subject={"name": "bare"}, data={})
+    shown = text(form, make([(bare, rows)], ()))
+    assert "bare" in shown
+    assert not re.search(r"\bNone\b(?! of)", shown)
+
+
+def test_json_of_one_audit_is_the_saved_document(one: Report, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """`--format json` of one audit is byte for byte what `audit.save` wrote."""
+    path = tmp_path / "audit.json"
+    audit.save(one.audits[0], path)
+    assert text("json", one) == path.read_text(encoding="utf-8")
+
+
+def test_json_of_several_holds_whole_documents(pair: Report, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """A report document holds each audit as a sealed document that can be read back."""
+    path = tmp_path / "report.json"
+    path.write_text(text("json", pair), encoding="utf-8")
+    document = store.read_json(path)
+    assert (document["kind"], document["verdict"], len(document["audits"])) == ("report", "LEAK", 2)
+    assert set(document) == {"format", "kind", "verdict", "audits", "comparisons", "gates"}
+    store.write_json(path, document["audits"][1])
+    assert audit.load(path) == pair.audits[1]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+@pytest.mark.parametrize("name", ["one", "pair", "many"])
+def test_the_terminal_keeps_its_width(width: int, name: str, request: pytest.FixtureRequest) -> None:
+    """No line is wider than the terminal, and the verdict comes in its first line's first words."""
+    shown = text("terminal", request.getfixturevalue(name), width)
+    assert max(map(len, shown.split("\n"))) <= width
+    assert "\x1b" not in shown
+    assert "LEAK" in shown.split("\n")[0] + shown.split("\n")[1]
+
+
+def test_style_colours_two_things_only(one: Report) -> None:
+    """`style` reddens the word LEAK and emboldens the deciding row; without codes the words are the same."""
+    from leakaudit.render import terminal
+
+    plain = terminal.render(one, width=120)
+    styled = terminal.style(plain)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", styled) == plain
+    assert styled.startswith("\x1b[1;31mLEAK\x1b[0m")
+    (bold,) = [line for line in styled.split("\n") if line.startswith("\x1b[1m")]
+    assert "decides" in bold
+
+
+def test_markdown_speaks_first_and_folds_the_rest(pair: Report) -> None:
+    """The verdict is the first heading; every fold is closed."""
+    shown = text("markdown", pair)
+    assert shown.startswith("## LEAK: ")
+    assert shown.count("<details>") == shown.count("</details>") >= 4
+    for line in shown.split("\n"):
+        if line.startswith("|"):
+            assert line.endswith("|")

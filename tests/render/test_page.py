@@ -1,0 +1,185 @@
+"""The HTML page: self-contained, strict about what it may load, drawn by attributes, and read in a real browser."""
+
+import base64
+import hashlib
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import synthetic
+
+from leakaudit.render import Report, html
+
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+@pytest.fixture(scope="module")
+def page(pair: Report) -> str:
+    """The page of two models."""
+    return html.render(pair, width=80)
+
+
+def test_nothing_is_loaded(page: str) -> None:
+    """Every address in the page is a place in the page or data in it."""
+    addresses = re.findall(r"""\b(?:src|href|srcset|action|poster|data|xlink:href)\s*=\s*["']([^"']*)""", page)
+    assert addresses
+    assert all(address.startswith(("#", "data:image/png;base64,")) for address in addresses)
+    assert not re.search(r"url\(|@import|https?://", page)
+
+
+def test_the_policy_names_the_very_bytes(page: str) -> None:
+    """The content security policy holds the sha256 of the one style sheet and the one script, and allows no other."""
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
+    assert policy
+    assert "default-src 'none'" in policy[1]
+    assert "unsafe" not in policy[1]
+    for tag in ("style", "script"):
+        (body,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, flags=re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy[1]
+
+
+def test_attributes_draw_the_charts(page: str) -> None:
+    """No element has a style attribute or a handler, and no drawing has a style sheet of its own."""
+    body = page.split("</style>", maxsplit=1)[1].split("<script>", maxsplit=1)[0]
+    assert not re.search(r"<[^>]*\s(style|on\w+)=", body)
+    assert "<style" not in body
+    for drawing in re.findall(r"<svg.*?</svg>", body, flags=re.DOTALL):
+        assert 'aria-hidden="true"' in drawing or "<title" in drawing
+        for shape in re.findall(r"<(?:rect|circle|path|line|text)\b[^>]*>", drawing):
+            assert re.search(r'\b(fill|stroke)="', shape), shape
+
+
+def test_every_tag_is_closed_and_every_id_is_one(page: str) -> None:
+    """The page parses without repair, and what is referred to is there once."""
+    from html.parser import HTMLParser
+
+    stack: list[str] = []
+
+    class Strict(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            assert len({name for name, _ in attrs}) == len(attrs), (tag, attrs)
+            if tag not in VOID:
+                stack.append(tag)
+
+        def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            assert len({name for name, _ in attrs}) == len(attrs), (tag, attrs)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert stack.pop() == tag
+
+    Strict().feed(page)
+    assert stack == []
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    for wanted in re.findall(r'(?:href="#|aria-labelledby=")([^"]+)"', page):
+        assert set(wanted.split()) <= set(ids)
+
+
+def test_drawn_intervals_lie_where_their_numbers_say() -> None:
+    """The solid end of a strip spans the interval on the strip's own scale, and is never thinner than three pixels."""
+    from leakaudit.render._html import strips
+    from leakaudit.stats import Interval
+
+    wide, thin = Interval(0.4, 0.3, 0.5), Interval(0.997, 0.996, 0.998)
+    drawn = re.search(r'<rect x="([\d.]+)" y="9.5" width="([\d.]+)"', strips.excess(0, wide, 0.1, solid=True))
+    assert drawn
+    assert float(drawn[1]) == pytest.approx(1 + 148 * 0.3, abs=0.1)
+    assert float(drawn[2]) == pytest.approx(148 * 0.2, abs=0.1)
+    drawn = re.search(r'y="9.5" width="([\d.]+)"', strips.excess(0, thin, 0.1, solid=True))
+    assert drawn
+    assert float(drawn[1]) == pytest.approx(3.0)
+
+
+def test_pictures_stand_only_where_they_are_stored(make_report: Callable[..., Report]) -> None:
+    """With stored pictures there is a grid of images; without there is none, and the page says how to keep some."""
+    with_images = html.render(make_report(synthetic.VANILLA), width=80)
+    without = html.render(make_report(replace(synthetic.VANILLA, pictures=False)), width=80)
+    assert with_images.count("data:image/png;base64,") == 3
+    assert "data:image" not in without
+    assert "--with-images" in without
+
+
+def test_sections_without_data_are_left_out(make_report: Callable[..., Report]) -> None:
+    """No heading stands over nothing."""
+    bare = html.render(
+        make_report(replace(synthetic.VANILLA, paper=False, baselines=False, reconstruction=False)), width=80
+    )
+    full = html.render(make_report(synthetic.VANILLA), width=80)
+    for name in ("papers", "baselines", "rebuilt"):
+        assert f'id="{name}"' not in bare
+        assert f'id="{name}"' in full
+
+
+def test_rendering_is_quick_and_light(many: Report) -> None:
+    """Five models take less than three seconds and load no heavy library."""
+    start = time.perf_counter()
+    html.render(many, width=80)
+    assert time.perf_counter() - start < 3
+    code = (
+        "import sys; from leakaudit.render import html, markdown, terminal, json; import leakaudit.report; "
+        "print([name for name in ('torch', 'sklearn', 'pandas', 'matplotlib') if name in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The distribution's Chromium, without a network of its own."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM.exists():
+        pytest.skip("no Chromium here")
+    with playwright.sync_playwright() as running:
+        window = running.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        yield window
+        window.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["one", "pair", "many"])
+def test_a_browser_has_nothing_to_complain_of(
+    browser: Any, name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """No console message, no request, no sideways scroll on a phone; dark is dark; sorting and printing work."""
+    file = tmp_path / "report.html"
+    file.write_text(html.render(request.getfixturevalue(name), width=80), encoding="utf-8")
+    tab = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    said: list[str] = []
+    asked: list[str] = []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("request", lambda wanted: asked.append(wanted.url))
+    tab.goto(file.as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 20, 23)"
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 1280
+    tab.locator(".attackers thead button").nth(3).click()
+    values = tab.evaluate(
+        "[...document.querySelector('.attackers tbody').querySelectorAll('tr:not(.group) td:nth-child(5)')]"
+        ".map(cell => +cell.dataset.v)"
+    )
+    assert values == sorted(values, reverse=True)
+    tab.emulate_media(media="print")
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert tab.pdf(prefer_css_page_size=True)[:5] == b"%PDF-"
+    assert said == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    tab.close()
