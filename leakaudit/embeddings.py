@@ -223,16 +223,19 @@ def _read_folder(where: Path) -> Embeddings:
     data = store.read_json(where / "manifest.json")
     manifest = record.from_json(Manifest, data, str(where / "manifest.json"))
     _expect(where / "labels.parquet", manifest.labels)
-    parts = []
+    z, logits = np.empty((manifest.rows, 0), np.float32), np.empty((manifest.rows, 0), np.float32)
     for number, promised in enumerate(manifest.shards):
         _expect(shard(where, number), promised)
-        first = number * SHARD
-        parts.append(read_shard(shard(where, number), manifest.key, first, min(SHARD, manifest.rows - first)))
+        first, last = number * SHARD, min((number + 1) * SHARD, manifest.rows)
+        part = read_shard(shard(where, number), manifest.key, first, last - first)
+        if number == 0:
+            z, logits = (np.empty((manifest.rows, values.shape[1]), np.float32) for values in part)
+        z[first:last], logits[first:last] = part
     table = parquet.read_table(where / "labels.parquet")
     values = {name: table[name].to_numpy() for name in table.column_names}
     found = Embeddings(
-        z=np.concatenate([z for z, _ in parts]),
-        logits=np.concatenate([logits for _, logits in parts]),
+        z=z,
+        logits=logits,
         columns={name: Labels(values[f"label {name}"], classes) for name, classes in manifest.columns.items()},
         ids=values["id"],
         origin=manifest.origin,

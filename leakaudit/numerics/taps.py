@@ -36,6 +36,7 @@ class Tapped(nn.Module):
         super().__init__()
         self.network = network
         self.bottleneck = bottleneck
+        self.taps = tuple(taps)
         self._seen: dict[str, Tensor] = {}
         _layer(network, bottleneck).register_forward_pre_hook(self._keep_input)
         for name in taps:
@@ -47,6 +48,9 @@ class Tapped(nn.Module):
         logits = self.network(x)
         seen = dict(self._seen)
         self._seen.clear()
+        asleep = [name or self.bottleneck for name in ("", *self.taps) if name not in seen]
+        if asleep:
+            raise InputError(f"{type(self.network).__name__}: a forward pass does not run layer {', '.join(asleep)}")
         return Out(seen.pop("").flatten(1), logits, seen)
 
     def _keep_input(self, _: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -60,7 +64,7 @@ class Tapped(nn.Module):
 
 
 def _layer(network: nn.Module, name: str) -> nn.Module:
-    layers = dict(network.named_modules())
+    layers: dict[str, nn.Module] = dict(network.named_modules())
     if name not in layers or not name:
         raise InputError(
             f"no layer {name!r} in {type(network).__name__}. There are: {', '.join(filter(None, layers))}."

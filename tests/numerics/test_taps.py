@@ -1,0 +1,58 @@
+"""Bottleneck and inner maps are what the layers themselves see and give."""
+
+import pytest
+import torch
+from torch import nn
+
+from leakaudit.errors import InputError
+from leakaudit.numerics.taps import Tapped
+
+
+def network() -> nn.Sequential:
+    """A small network whose classifier is layer 3."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5))
+
+
+def test_the_classifier_maps_z_to_the_logits() -> None:
+    """The logits are the classifier's answer to z, and the plain network's answer to x."""
+    plain, x = network(), torch.rand(2, 3, 8, 8)
+    out = Tapped(plain, "3")(x)
+    torch.testing.assert_close(plain[3](out.z), out.logits)
+    torch.testing.assert_close(network()(x), out.logits)
+
+
+def test_taps_are_the_outputs_of_inner_layers() -> None:
+    """A tap is what the layer gives, in the graph, so that a loss on it reaches the weights."""
+    out = Tapped(network(), "3", ["0", "1"])(torch.rand(2, 3, 8, 8))
+    torch.testing.assert_close(out.taps["0"].relu(), out.taps["1"])
+    torch.testing.assert_close(out.taps["1"].flatten(1), out.z)
+    assert out.taps["0"].requires_grad
+    assert not out.detach().taps["0"].requires_grad
+
+
+def test_a_map_as_bottleneck_is_flattened() -> None:
+    """Where the layer takes a map, z is the map as one vector per row."""
+    assert Tapped(network(), "2")(torch.rand(2, 3, 8, 8)).z.shape == (2, 144)
+
+
+def test_an_unknown_layer_is_named_with_those_there_are() -> None:
+    """A layer that is not there is refused with the list."""
+    with pytest.raises(InputError, match=r"no layer 'head' in Sequential\. There are: 0, 1, 2, 3"):
+        Tapped(network(), "head")
+
+
+def test_a_layer_that_is_not_run_is_said() -> None:
+    """A layer that the forward pass leaves out has no bottleneck."""
+
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.idle = nn.Linear(3, 2), nn.Linear(3, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = self.used(x)
+            return out
+
+    with pytest.raises(InputError, match="does not run layer idle"):
+        Tapped(Idle(), "idle")(torch.rand(2, 3))
