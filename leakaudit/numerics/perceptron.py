@@ -20,6 +20,9 @@ from torch.nn.functional import one_hot
 CROSSED = 16
 """Leading inputs on which each stratum has a hyperplane of its own."""
 
+SCALES = (0.25, 0.5, 1.0)
+"""Factors on the logits, chosen with the epoch: one that ranks well but is too sure of itself is not stopped for it."""
+
 
 @dataclass(frozen=True)
 class Networks:
@@ -115,6 +118,7 @@ def train(
     networks, flat, matrices = _flat(_initial(x, truth, inner, classes, conditioned, width, generator))
     mean, square, kept = torch.zeros_like(flat), torch.zeros_like(flat), flat.clone()
     lowest, best = x.new_full((p,), torch.inf), torch.zeros(p, dtype=torch.int64, device=x.device)
+    scales, scale = torch.tensor(SCALES, device=x.device), torch.ones(p, device=x.device)
     history = []
     steps, done = epochs * max(1, -(-n // batch)), 0
     for epoch in range(1, epochs + 1):
@@ -122,13 +126,16 @@ def train(
             done += 1
             gradient = torch.cat(_gradients(networks, x[rows], strata[rows], truth[:, rows], inner[:, rows]), 1)
             _adamw(flat, gradient, mean, square, rate * _cycle(done / steps), decay * matrices, done)
-        loss = _loss(networks.logits(x, strata), truth, outer)
+        loss, sharp = _loss(networks.logits(x, strata), truth, outer).min(0)
         better = loss < lowest
+        scale = torch.where(better, scales[sharp], scale)
         lowest, best = torch.where(better, loss, lowest), torch.where(better, epoch, best)
         history.append(lowest)
         kept = torch.where(better[:, None], flat, kept)
     tail = history[max(0, int(0.8 * epochs) - 1)] - lowest
     flat.copy_(kept)
+    for part in (networks.second, networks.offset, networks.skip):
+        part.mul_(scale.view(-1, *[1] * (part.dim() - 1)))
     return Trained(networks, lowest, best, tail)
 
 
@@ -203,6 +210,11 @@ def _cycle(share: float) -> float:
     return min(share / 0.3, (1 - share) / 0.7)
 
 
-def _loss(logits: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
-    nats = logits.logsumexp(2) - logits.gather(2, truth.unsqueeze(2)).squeeze(2)
-    return (nats * weights).sum(1)
+def _loss(logits: Tensor, truth: Tensor, weights: Tensor) -> Float[Tensor, "t p"]:
+    """Weighted cross-entropy by scale of the logits."""
+    losses = []
+    for scale in SCALES:
+        scaled = logits * scale
+        nats = scaled.logsumexp(2) - scaled.gather(2, truth.unsqueeze(2)).squeeze(2)
+        losses.append((nats * weights).sum(1))
+    return torch.stack(losses)
