@@ -99,7 +99,7 @@ def test_a_complete_run_is_found_and_not_trained_again(tmp_path: Path) -> None:
 def test_an_abandoned_run_is_taken_up_with_the_same_final_bits(
     whole: tuple[Checkpoint, list[train.Epoch]], tmp_path: Path, after: int
 ) -> None:
-    """Stopped after an epoch and resumed, a run ends where an uninterrupted one does; without --resume it is refused."""
+    """Stopped after an epoch and resumed, a run ends where an uninterrupted one does; unasked it is not resumed."""
     running = work(plan(), tmp_path)
     for _ in range(after):
         next(running)

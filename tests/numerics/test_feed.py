@@ -1,0 +1,77 @@
+"""Images reach the device normalised, in the order asked for, whether they sit there or stream."""
+
+import numpy as np
+import pytest
+import torch
+
+from leakaudit.dataset import Batch, Dataset, Pixels
+from leakaudit.errors import InputError
+from leakaudit.numerics.feed import Feed
+from leakaudit.numerics.views import shifted
+
+
+def dataset(rows: int = 50) -> Dataset:
+    """Random images with an unequal mean and deviation for each channel."""
+    values = np.random.default_rng(0).integers(0, 256, (rows, 3, 4, 4), dtype=np.uint8)
+    return Dataset("toy", "train", Pixels(values), {}, np.arange(rows, dtype=np.uint64), (0.1, 0.2, 0.3), (0.5, 1, 2))
+
+
+@pytest.mark.parametrize("resident", [0, 1 << 30])
+def test_resident_and_streamed_images_are_the_same(resident: int) -> None:
+    """Each part holds (x / 255 - mean) / std of its rows, in its order."""
+    data = dataset()
+    feed = Feed(data, "cpu", resident)
+    assert (feed.held is None) == (resident == 0)
+    parts = [torch.tensor(rows) for rows in ([3, 1], [49], [7, 7, 0], [2])]
+    found = list(feed.batches(parts))
+    assert len(found) == len(parts)
+    for x, part in zip(found, parts, strict=True):
+        raw = torch.from_numpy(data.images.batch(part.numpy())).float() / 255
+        expected = (raw - torch.tensor(data.mean).view(3, 1, 1)) / torch.tensor(data.std).view(3, 1, 1)
+        assert torch.allclose(x, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_a_stream_of_any_length_ends(count: int) -> None:
+    """No part is lost or made up by reading ahead."""
+    feed = Feed(dataset(), "cpu", 0)
+    assert [len(x) for x in feed.batches([torch.arange(k + 1) for k in range(count)])] == list(range(1, count + 1))
+
+
+class Broken:
+    """Images of which one does not decode."""
+
+    shape = (3, 4, 4)
+
+    def __len__(self) -> int:
+        return 9
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        """Row 5 is broken."""
+        if 5 in rows:
+            raise InputError("row 5 does not decode")
+        return np.zeros((len(rows), 3, 4, 4), dtype=np.uint8)
+
+
+def test_an_image_that_does_not_decode_is_told_by_the_reading_thread() -> None:
+    """The error surfaces where the images are used, not in the thread that met it."""
+    data = Dataset("toy", "train", Broken(), {}, np.arange(9, dtype=np.uint64), (0.5,) * 3, (0.5,) * 3)
+    with pytest.raises(InputError, match="row 5"):
+        list(Feed(data, "cpu", 0).batches(torch.arange(9).split(2)))
+
+
+def test_all_rows_in_order() -> None:
+    """`in_order` visits each row once."""
+    assert torch.cat(Feed(dataset(), "cpu").in_order(8)).tolist() == list(range(50))
+
+
+def test_a_view_is_its_image_moved() -> None:
+    """Every view is one of the nine shifts by at most a pixel of an 8x8 image, edges repeated; views differ."""
+    x = torch.rand(64, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    views = shifted(x, torch.Generator().manual_seed(1))
+    padded = torch.nn.functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    moves = torch.stack([padded[:, :, i : i + 8, j : j + 8] for i in range(3) for j in range(3)])
+    same = (moves == views).flatten(2).all(2)
+    assert same.sum(0).ge(1).all()
+    assert same.any(1).sum() == 9
+    assert torch.equal(views, shifted(x, torch.Generator().manual_seed(1)))

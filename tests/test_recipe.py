@@ -1,0 +1,134 @@
+"""A recipe is TOML whose tables are calls, and what is wrong in it is named."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import nn
+
+from leakaudit import catalog, recipe
+from leakaudit.catalog import Call
+from leakaudit.errors import InputError
+from leakaudit.numerics.optimiser import optimiser, schedule
+
+TEXT = """
+[dataset]
+name = "digits"
+target = "digit"
+private = "colour"
+rho = 0.9
+[backbone]
+name = "simple-convnet"
+[method]
+name = "end"
+alpha = 2
+[train]
+epochs = 7
+[promise]
+accuracy = { value = 0.9, tolerance = 0.02, source = "a paper" }
+"""
+
+
+def read(text: str = TEXT, **overrides: Any) -> recipe.Recipe:
+    """The text as a recipe; `train__epochs=3` is `--set train.epochs=3`."""
+    return recipe.read(text, "try/end", "end.toml", {key.replace("__", "."): value for key, value in overrides.items()})
+
+
+def test_tables_are_calls() -> None:
+    """Names and knobs are told apart; target and private are no knobs of the data set; the text is kept."""
+    found = read()
+    assert found.dataset == Call("digits", {"rho": 0.9})
+    assert (found.target, found.private) == ("digit", "colour")
+    assert found.method == Call("end", {"alpha": 2})
+    assert (found.train.epochs, found.train.batch_size) == (7, 256)
+    assert found.promise["accuracy"] == recipe.Promise(0.9, 0.02, "a paper")
+    assert found.text == TEXT
+
+
+def test_overrides_change_one_knob() -> None:
+    """Also one that the file does not name, or one inside a table of a table; they are recorded."""
+    found = read(method__alpha=3.0, method__beta=4.0, train__optimizer={"name": "SGD"}, **{"train__optimizer.lr": 0.5})
+    assert found.method.knobs == {"alpha": 3.0, "beta": 4.0}
+    assert found.train.optimizer == {"name": "SGD", "lr": 0.5}
+    assert found.overrides["method.alpha"] == 3.0
+
+
+def test_the_key_is_that_of_what_is_trained() -> None:
+    """Comments, promises and an override that repeats the file change nothing; every knob does."""
+    key = read().key
+    assert read("# a comment\n" + TEXT).key == key
+    assert read(dataset__rho=0.9).key == key
+    assert read(TEXT.split("[promise]", maxsplit=1)[0]).key == key
+    changes = {
+        "dataset__rho": 0.8,
+        "dataset__private": "digit",
+        "backbone__kernel": 3,
+        "method__alpha": 1,
+        "train__epochs": 8,
+    }
+    assert len({key, *(read(**{name: value}).key for name, value in changes.items())}) == len(changes) + 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[dataset]", "[dataset", "end.toml: not TOML"),
+        ("[method]", "[methods]", r"no table \[methods\] in a recipe\. Did you mean 'method'"),
+        ('name = "end"', "", r"\[method\] name = \.\.\. expected"),
+        ('target = "digit"', "", r"\[dataset\]: target = the name of a label expected"),
+        ('private = "colour"', "private = 3", "private = the name of a label expected"),
+        ("epochs = 7", "epoch = 7", r"\[train\]: no knob 'epoch'\. Did you mean 'epochs'"),
+        ("epochs = 7", "epochs = 7.5", "a whole number expected"),
+        ("epochs = 7", "epochs = 0", "epochs = 0: at least 1 expected"),
+        ("epochs = 7", "batch_size = -1", "batch_size = -1: at least 1"),
+        ("epochs = 7", "optimizer = { lr = 0.1 }", "optimizer = { name = "),
+        ("epochs = 7", 'scheduler = "StepLR"', "a table"),
+        ("tolerance = 0.02, ", "", r"\[promise\] accuracy: \{ value, tolerance, source \} expected"),
+    ],
+)
+def test_what_is_wrong_is_named(old: str, new: str, message: str) -> None:
+    """File, table and key, in one line."""
+    assert old in TEXT
+    with pytest.raises(InputError, match=message) as error:
+        read(TEXT.replace(old, new))
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("key", ["alpha", "method.", "methods.alpha", "method.name.x"])
+def test_an_override_names_table_and_knob(key: str) -> None:
+    """TABLE.KNOB=VALUE, with a table there is."""
+    with pytest.raises(InputError, match=f"--set {key}"):
+        recipe.read(TEXT, "x", "x", {key: 1})
+
+
+def test_recipes_are_found_here_before_those_that_ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name or by path; one's own file hides the shipped one of the same name."""
+    monkeypatch.chdir(tmp_path)
+    assert recipe.load("digits/end").method.name == "end"
+    home = tmp_path / "recipes" / "digits"
+    home.mkdir(parents=True)
+    (home / "end.toml").write_text(TEXT.replace("alpha = 2", "alpha = 5"))
+    assert recipe.load("digits/end").method.knobs["alpha"] == 5
+    assert recipe.load("recipes/digits/end.toml").name == "digits/end"
+    (tmp_path / "loose.toml").write_text(TEXT)
+    assert recipe.load("loose.toml").name.endswith("loose")
+    with pytest.raises(InputError, match=r"no recipe 'digits/edn'\. Did you mean 'digits/end'"):
+        recipe.load("digits/edn")
+    with pytest.raises(InputError, match="no such recipe file"):
+        recipe.load("digits/edn.toml")
+
+
+@pytest.mark.parametrize("name", recipe.available())
+def test_every_shipped_recipe_fits_what_it_calls(name: str) -> None:
+    """Things are there, knobs are theirs, optimiser and schedule are torch's, and a header says what it is."""
+    found = recipe.load(name)
+    for room, call, function in (
+        ("datasets", found.dataset, "load"),
+        ("backbones", found.backbone, "build"),
+        ("debias", found.method, "objective"),
+    ):
+        catalog.check(getattr(catalog.thing(room, call.name), function), call.knobs, name)
+    mover = optimiser([nn.Linear(2, 2).parameters()], found.train.optimizer, name)
+    schedule(mover, found.train.scheduler, name)
+    assert found.text.startswith("# ")
+    assert name.startswith(f"{found.dataset.name}/{found.method.name}")
