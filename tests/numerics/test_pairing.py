@@ -1,0 +1,81 @@
+"""Paired differences by bootstrap: known answers, identities, and coverage."""
+
+import numpy as np
+import pytest
+
+from leakaudit.numerics import pairing
+
+MEASURES = (pairing.private_accuracy, pairing.excess, pairing.accuracy)
+
+
+def rows_of(generator: np.random.Generator, n: int, first: float, second: float, shared: float) -> pairing.Rows:
+    """`n` rows that two attackers hit with chances `first` and `second`, for the share `shared` by one common luck."""
+    common = np.where(generator.random(n) < shared, generator.random(n), np.nan)
+    lucks = [np.where(np.isnan(common), generator.random(n), common) for _ in range(2)]
+    hits = np.stack([lucks[0] < first, lucks[1] < second]).astype(np.uint8)
+    return pairing.Rows(generator.integers(0, 3, n), generator.integers(0, 4, n), None, {"nested": hits})
+
+
+def test_equal_outcomes_differ_by_nearly_nothing() -> None:
+    """Two attackers with the same hits have a spread of a few rows at most, on both sides of zero."""
+    rows = rows_of(np.random.default_rng(0), 2000, 0.6, 0.6, 1.0)
+    for spread in pairing.deviations(rows, "nested", MEASURES):
+        low, high = np.quantile(spread, [0.025, 0.975])
+        assert low <= 0 <= high
+        assert high - low < 0.005
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_the_interval_covers_the_truth(measure: pairing.Measure) -> None:
+    """In 200 repetitions the 95 % interval holds the true difference at least 180 times (binomial: P < 0.001)."""
+    generator, covered = np.random.default_rng(1), 0
+    chance = 0.25 if measure is pairing.excess else 0.0
+    truth = 0.1 / (1 - chance)
+    for _ in range(200):
+        rows = rows_of(generator, 400, 0.5, 0.6, 0.7)
+        cell = rows.target * 4 + rows.private
+        count, *hits = (
+            np.bincount(cell, weights=weights, minlength=12)[None].astype(float)
+            for weights in (None, *rows.hits["nested"])
+        )
+        value = (measure(count, hits[1], (3, 4)) - measure(count, hits[0], (3, 4)))[0]
+        low, high = np.quantile(pairing.deviations(rows, "nested", (measure,))[0], [0.025, 0.975])
+        covered += value + low <= truth <= value + high
+    assert covered >= 180
+
+
+def test_pairing_pays_where_luck_is_shared() -> None:
+    """Rows that are hard for both make the paired spread narrower than that of independent rows."""
+    generator = np.random.default_rng(2)
+    apart = pairing.deviations(rows_of(generator, 2000, 0.5, 0.5, 0.0), "nested", (pairing.excess,))[0]
+    shared = pairing.deviations(rows_of(generator, 2000, 0.5, 0.5, 0.9), "nested", (pairing.excess,))[0]
+    assert shared.std() < 0.5 * apart.std()
+
+
+def test_copies_of_a_row_are_one_group() -> None:
+    """Four copies of each row, grouped, tell as much as the rows themselves; ungrouped they pretend to tell twice."""
+    rows = rows_of(np.random.default_rng(3), 600, 0.4, 0.6, 0.3)
+    four = np.repeat(np.arange(600), 4)
+    copies = pairing.Rows(rows.target[four], rows.private[four], four, {"nested": rows.hits["nested"][:, four]})
+    (plain,), (grouped,) = (pairing.deviations(part, "nested", (pairing.excess,)) for part in (rows, copies))
+    (naive,) = pairing.deviations(copies._replace(group=None), "nested", (pairing.excess,))
+    assert grouped.std() == pytest.approx(plain.std(), rel=0.12)
+    assert naive.std() == pytest.approx(plain.std() / 2, rel=0.12)
+
+
+def test_e_is_zero_for_knowing_the_target_and_one_for_knowing_all() -> None:
+    """Following the target alone has E 0, being right E 1; an empty cell and a lone class count for nothing."""
+    rows = np.array([[30.0, 10.0, 0.0], [5.0, 5.0, 10.0], [20.0, 0.0, 0.0]]).reshape(1, 9)
+    follows = np.array([[30.0, 0.0, 0.0], [0.0, 0.0, 10.0], [20.0, 0.0, 0.0]]).reshape(1, 9)
+    assert pairing.excess(rows, follows, (3, 3)) == pytest.approx(0.0)
+    assert pairing.excess(rows, rows, (3, 3)) == pytest.approx(1.0)
+    assert pairing.private_accuracy(rows, rows, (3, 3)) == pytest.approx(1.0)
+
+
+def test_draws_are_the_same_twice() -> None:
+    """The bootstrap is seeded: a report is a pure function."""
+    rows = rows_of(np.random.default_rng(4), 300, 0.4, 0.6, 0.3)
+    grouped = rows._replace(group=np.arange(300) // 3)
+    for part in (rows, grouped):
+        one, two = (pairing.deviations(part, "nested", (pairing.excess,))[0] for _ in range(2))
+        assert np.array_equal(one, two)
