@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from leakaudit.errors import InputError
 
-ROOMS = ("datasets", "backbones", "debias", "attackers", "decoders", "weights", "render")
+ROOMS = ("datasets", "backbones", "debias", "attackers", "decoders", "weights", "engines", "render")
 
 
 class Call(NamedTuple):
@@ -60,6 +60,7 @@ SINGULAR = {
     "attackers": "attacker",
     "decoders": "decoder",
     "weights": "weight format",
+    "engines": "engine",
     "render": "format",
 }
 
@@ -158,7 +159,7 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
         if value not in arguments:
             raise InputError(f"{where} = {value!r}: one of {', '.join(map(repr, arguments))} expected")
         return value
-    if hint in (bool, int, str, float, list, dict):
+    if hint in (bool, int, str, float, list, dict, type(None)):
         if hint is float and type(value) is int:
             return float(value)
         if type(value) is not hint:

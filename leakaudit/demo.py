@@ -5,41 +5,48 @@ Two models of the same data, in which the background colour agrees with the digi
 usual, one by EnD. Both are attacked on rows that neither was trained or tuned on.
 """
 
+from collections.abc import Generator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from leakaudit import archive, auditor, recipe
+from leakaudit import archive
 from leakaudit import report as reporting
-from leakaudit import train as training
-from leakaudit.catalog import Call
+from leakaudit.engines import Job, local
 from leakaudit.progress import Manner, watch
 from leakaudit.render import Report
-from leakaudit.subject import Terms
 
 RECIPES = ("digits/vanilla", "digits/end")
-ATTACKERS = (Call("linear", {}), Call("mlp", {}), Call("gaussian-pca", {}))
+ATTACKERS = ("linear", "mlp", "gaussian-pca")
 AUXILIARIES = ("balanced", "matched", "paper")
 
 
 def run(store: Path, *, device: str, seed: int, manner: Manner) -> Report:
-    """Train, attack and reconstruct both models; what the store already holds is not done again."""
-    documents = []
-    for name in RECIPES:
-        plan = recipe.load(name)
-        training_run = training.train(plan, store=store, root=store / "data", seed=seed, device=device, resume=True)
-        made = watch(training_run, f"train {name}", manner)
-        command = f"leakaudit attack {name} --private {plan.private} --auxiliary {' --auxiliary '.join(AUXILIARIES)}"
-        terms = Terms(
-            store=store,
-            root=store / "data",
-            private=(plan.private,),
-            device=device,
-            seed=seed,
-            with_images=True,
-            command=command,
-        )
-        subject = auditor.find(str(made.folder), terms)
-        _, attacked = watch(auditor.attack(subject, terms, ATTACKERS, AUXILIARIES), f"attack {name}", manner)
-        rebuilding = auditor.rebuild(subject, terms, Call("convolutional", {}))
-        _, rebuilt = watch(rebuilding, f"reconstruct {name}", manner)
-        documents += [attacked, rebuilt]
-    return reporting.report([archive.read(path) for path in documents], ())
+    """Train, attack and reconstruct both models side by side; what the store already holds is not done again."""
+    jobs = [Job(name, partial(chain, name, store, device, seed)) for name in RECIPES]
+    documents = watch(local.run(jobs), "demo", manner)
+    return reporting.report([archive.read(path) for name in RECIPES for path in documents[name]], ())
+
+
+def chain(name: str, store: Path, device: str, seed: int) -> Generator[Any, None, tuple[Path, Path]]:
+    """One model from recipe to audits: the documents of the attack and of the reconstruction."""
+    from leakaudit import auditor, recipe, train
+    from leakaudit.catalog import Call
+    from leakaudit.subject import Terms
+
+    plan = recipe.load(name)
+    made = yield from train.train(plan, store=store, root=store / "data", seed=seed, device=device, resume=True)
+    terms = Terms(
+        store=store,
+        root=store / "data",
+        private=(plan.private,),
+        device=device,
+        seed=seed,
+        with_images=True,
+        command=f"leakaudit attack {name} --private {plan.private} --auxiliary {' --auxiliary '.join(AUXILIARIES)}",
+    )
+    subject = auditor.find(str(made.folder), terms)
+    calls = tuple(Call(attacker, {}) for attacker in ATTACKERS)
+    _, attacked = yield from auditor.attack(subject, terms, calls, AUXILIARIES)
+    _, rebuilt = yield from auditor.rebuild(subject, terms, Call("convolutional", {}))
+    return attacked, rebuilt

@@ -1,4 +1,4 @@
-"""Progress on stderr: one bar per generator of records, or one line per record, or nothing."""
+"""Progress on stderr: a bar per job, or a line per record, or nothing."""
 
 import sys
 from collections.abc import Generator
@@ -31,13 +31,16 @@ def watch(work: Generator[Any, None, Result], words: str, manner: Manner) -> Res
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        task = bars.add_task(words, total=None)
+        tasks: dict[str, Any] = {}
         while True:
             try:
                 record = next(work)
             except StopIteration as stop:
                 return stop.value  # type: ignore[no-any-return]
-            bars.update(task, completed=record.done, total=record.total, description=_label(words, record))
+            name = getattr(record, "job", words)
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=record.total)
+            bars.update(tasks[name], completed=record.done, total=record.total, description=_label(name, record))
 
 
 def _silently(work: Generator[Any, None, Result]) -> Result:
@@ -54,7 +57,8 @@ def _line_by_line(work: Generator[Any, None, Result], words: str) -> Result:
             record = next(work)
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
-        print(f"{_label(words, record)} {record.done}/{record.total}", file=sys.stderr, flush=True)  # noqa: T201
+        name = getattr(record, "job", words)
+        print(f"{_label(name, record)} {record.done}/{record.total}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _label(words: str, record: Any) -> str:
