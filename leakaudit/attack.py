@@ -268,6 +268,6 @@ def _audit(
             "seed": arena.seed,
             "device": describe(arena.device),
             "inference": portrait.INFERENCE,
-            "notes": portrait.notes(subject, chosen, auxiliaries, exhibits.absent),
+            "notes": portrait.notes(subject, chosen, attributes, auxiliaries, exhibits.absent),
         },
     )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from leakaudit import catalog, stats
-from leakaudit.audit import Curve, Outcomes, Separation, Utility
+from leakaudit.audit import Attribute, Curve, Outcomes, Separation, Utility
 from leakaudit.catalog import Call
 from leakaudit.embeddings import Embeddings
 from leakaudit.finding import Cell, Coverage
@@ -153,8 +153,9 @@ def threat(
 
 
 def notes(
-    subject: Embeddings, chosen: Mapping[str, Labelled], auxiliaries: tuple[str, ...], absent: Mapping[str, str]
-) -> list[str]:
+    subject: Embeddings, chosen: Mapping[str, Labelled], attributes: tuple[Attribute, ...],
+    auxiliaries: tuple[str, ...], absent: Mapping[str, str],
+) -> list[str]:  # fmt: skip
     """What a reader must know of rows and labels."""
     made = dict.fromkeys(subject.notes)
     for name, rows in chosen.items():
@@ -162,6 +163,8 @@ def notes(
             made[f"target: {rows.target.note}"] = None
         if rows.private.note:
             made[f"{name}: {rows.private.note}"] = None
-    if "paper" in auxiliaries and "paper" in absent:
-        made[f"auxiliary paper does not apply: {absent['paper']}"] = None
+    without = [each.private for each in attributes if "paper" not in {part.auxiliary for part in each.findings}]
+    if "paper" in auxiliaries and without:
+        reason = absent.get("paper", "no training rows with these classes are at hand")
+        made[f"auxiliary paper does not apply to {', '.join(without)}: {reason}"] = None
     return list(made)

@@ -21,6 +21,9 @@ from leakaudit.stats import LEVEL, POWERED, balanced_rows
 Verdict = Literal["LEAK", "DETECTED", "INCONCLUSIVE", "WITHIN", "NOT_FOUND"]
 WORST_FIRST: tuple[Verdict, ...] = ("LEAK", "DETECTED", "INCONCLUSIVE", "WITHIN", "NOT_FOUND")
 
+HOPELESS = 100
+"""Times the rows there are, beyond which their number is not spelled out."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
@@ -108,7 +111,10 @@ def _detected(e: Evidence, tau: str, doubts: list[str]) -> Ruling:
         steps = POWERED * e.error / (e.excess - e.tolerance) if e.excess > e.tolerance else e.upper / e.tolerance
         more = max(ceil(e.rows * steps**2), e.rows + 1)
         words = f"a leak exists ({spell(e.p)}); whether it exceeds {tau} is open: E lies from {e.lower:.2f} to"
-        return Ruling("DETECTED", f"{words} {e.upper:.2f} (95 % each way); about {more:,} rows would decide", more)
+        enough = f"about {more:,} rows would decide"
+        if more > HOPELESS * e.rows:
+            enough = f"so close to the tolerance, more than {HOPELESS} times as many rows would decide"
+        return Ruling("DETECTED", f"{words} {e.upper:.2f} (95 % each way); {enough}", more)
     if doubts:
         words = f"a leak exists ({spell(e.p)}); that it stays within {tau} cannot be concluded"
         return Ruling("DETECTED", f"{words}: {'; '.join(doubts)}", None)

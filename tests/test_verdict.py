@@ -19,6 +19,7 @@ BRANCHES = [
     ("LEAK", LEAKY, "E is at least 0.45 (95 %), above the tolerance 0.10"),
     ("WITHIN", SMALL, "a leak exists; no attacker of suite v0 exceeds 0.10 (95 %)"),
     ("DETECTED", OPEN, "whether it exceeds 0.10 is open"),
+    ("DETECTED", replace(OPEN, excess=0.101), "more than 100 times as many rows would decide"),
     ("INCONCLUSIVE", replace(NULL, mde=0.21), "too few rows in which target and private attribute disagree"),
     ("INCONCLUSIVE", replace(LEAKY, mde=0.21), "too few rows in which target and private attribute disagree"),
     ("INCONCLUSIVE", replace(NULL, upper=0.11), "E up to 0.11 cannot be excluded"),
