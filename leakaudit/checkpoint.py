@@ -2,6 +2,7 @@
 A checkpoint: a folder with a trained network and everything that must be known to audit it.
 
     weights.safetensors   the tensors of the network
+    objective.safetensors what the method learned beside it, such as a private head; only where there is something
     rows.safetensors      `ids`: the identities of the images it was trained on
     history.jsonl         one line per epoch
     resume/               only while training

@@ -153,7 +153,7 @@ class Loop:
 
     def _draw(
         self, rows: int, weights: Float[Tensor, " rows"] | None, generator: torch.Generator
-    ) -> list[Int64[Tensor, " n"]]:
+    ) -> list[Int64[Tensor, " _"]]:
         """Rows of the epoch's batches; a row that would be alone in the last joins the one before (batch norm)."""
         if weights is None:
             order = torch.randperm(rows, generator=generator, device=self.device)
@@ -179,6 +179,6 @@ def derived(seed: int, *words: str | int) -> int:
 @contextlib.contextmanager
 def chance(seed: int, *words: str | int) -> Iterator[None]:
     """Torch's own generators, which weights and dropout draw from, seeded for one purpose and then as before."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []):
         torch.manual_seed(derived(seed, *words))
         yield

@@ -202,7 +202,7 @@ def _finish(plan: Plan, feeds: dict[str, Feed], folder: Path, seconds: float) ->
         bottleneck=plan.bottleneck,
         width=plan.sizes.width,
         table=tuple(map(tuple, plan.sizes.table.tolist())),
-        accuracy=stats.Interval(hits / len(y), *stats.clopper_pearson(hits / len(y), len(y), 0.025)),
+        accuracy=stats.Interval(hits / len(y), *stats.clopper_pearson(hits / len(y), float(len(y)), 0.025)),
         accuracy_split=split,
         provenance={
             "leakaudit": __version__,

@@ -55,7 +55,7 @@ def load(
     if group is not None and group not in frame:
         raise InputError(f"{file}: no group column {group!r}. {catalog.suggest(group, frame.columns)}")
     chosen = _chosen(frame, split, file)
-    names = [_inside(name, row, file) for name, row in zip(frame[column][chosen], chosen, strict=True)]
+    names = [_inside(name, int(row), file) for name, row in zip(frame[column][chosen], chosen, strict=True)]
     paths = [_absolute(name, root, Path(file).parent) for name in names]
     notes: tuple[str, ...] = ()
     if skip_unreadable:

@@ -5,7 +5,8 @@ Tartaglione, Barbano and Grangetto, "EnD: Entangling and Disentangling deep repr
 2021, section 3. `variant = "paper"` penalises the absolute cosine of every pair of rows that share the private class
 (equation 7) and uses every pair that shares the target alone. `variant = "released"` is the authors' code, from which
 their published figures come: there the absolute value is taken of the sum over each private class, and a pair counts
-only when the later of its two rows has the smaller private class.
+only when the later of its two rows has the smaller private class. Both terms are means over pairs on a scale of 0..1,
+as in the code.
 """
 
 from typing import Literal

@@ -39,7 +39,7 @@ class Feed:
         """Count of images."""
         return len(self.images)
 
-    def batches(self, parts: Iterable[Int64[Tensor, " n"]]) -> Iterator[Float[Tensor, "n c h w"]]:
+    def batches(self, parts: Iterable[Int64[Tensor, " _"]]) -> Iterator[Float[Tensor, "_ c h w"]]:
         """The images of each part, in order; a part that does not sit on the device is read while the last is used."""
         if self.held is not None:
             for part in parts:
@@ -54,7 +54,7 @@ class Feed:
                     waiting.append(pool.submit(self._send, part.cpu().numpy()))
                 yield self._normalise(ready)
 
-    def in_order(self, size: int) -> list[Int64[Tensor, " n"]]:
+    def in_order(self, size: int) -> list[Int64[Tensor, " _"]]:
         """All rows, in their own order, in parts of `size`."""
         return list(torch.arange(len(self), device=self.device).split(size))
 

@@ -16,14 +16,14 @@ SIZES = Sizes(3, 4, 6, 32, torch.full((3, 4), 3), (3, 8, 8), {})
 def network() -> nn.Sequential:
     """Encoder and classifier, small."""
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+    return nn.Sequential(nn.Flatten(), nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
 
 
 def example() -> Batch:
     """A random batch."""
     random = torch.Generator().manual_seed(1)
     y, v = (torch.randint(k, (32,), generator=random) for k in (3, 4))
-    return Batch(torch.randn(32, 5, generator=random), y, v, torch.arange(32))
+    return Batch(torch.randn(32, 5, 1, 1, generator=random), y, v, torch.arange(32))
 
 
 def soft_information(logits: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
@@ -51,14 +51,14 @@ def test_gradients_equal_those_of_the_two_pass_original() -> None:
     assert isinstance(objective, irene.Irene)
     one, two = network(), network()
 
-    z = one[:2](batch.x)
-    objective(batch, Out(z, one[2](z), {})).backward()
+    z = one[:3](batch.x)
+    objective(batch, Out(z, one[3](z), {})).backward()
     ours = [p.grad.clone() for p in (*one.parameters(), *objective.head.parameters()) if p.grad is not None]
 
     head = nn.Linear(6, 4)
     head.load_state_dict(objective.head.state_dict())
-    z = two[:2](batch.x)
-    task = functional.cross_entropy(two[2](z), batch.y)
+    z = two[:3](batch.x)
+    task = functional.cross_entropy(two[3](z), batch.y)
     (alpha * task + gamma * soft_information(head(z), batch.v)).backward()
     head.zero_grad()
     functional.cross_entropy(head(z.detach()), batch.v).backward()
@@ -104,7 +104,7 @@ def test_the_head_learns_what_the_network_forgets() -> None:
         z = (functional.one_hot(v, 6).float() + 0.1 * torch.randn(40, 6, generator=random)).requires_grad_()
         torch.manual_seed(0)
         objective = irene.objective(SIZES, alpha=0.0, gamma=gamma)
-        batch = Batch(torch.zeros(40, 1), torch.zeros(40, dtype=torch.int64), v, torch.arange(40))
+        batch = Batch(torch.zeros(40, 1, 1, 1), torch.zeros(40, dtype=torch.int64), v, torch.arange(40))
         mover = torch.optim.Adam([z, *objective.parameters()], lr=0.05)
         for _ in range(150):
             mover.zero_grad()

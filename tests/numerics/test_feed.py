@@ -13,7 +13,9 @@ from leakaudit.numerics.views import shifted
 def dataset(rows: int = 50) -> Dataset:
     """Random images with an unequal mean and deviation for each channel."""
     values = np.random.default_rng(0).integers(0, 256, (rows, 3, 4, 4), dtype=np.uint8)
-    return Dataset("toy", "train", Pixels(values), {}, np.arange(rows, dtype=np.uint64), (0.1, 0.2, 0.3), (0.5, 1, 2))
+    return Dataset(
+        "toy", "train", Pixels(values), {}, np.arange(rows, dtype=np.uint64), (0.1, 0.2, 0.3), (0.5, 1.0, 2.0)
+    )
 
 
 @pytest.mark.parametrize("resident", [0, 1 << 30])
