@@ -4,7 +4,8 @@ Checks on the audit itself: labels that nothing can tell, and leaks that must be
 `shuffled`: v permuted within target strata, five draws; two detections fail. `planted`: a made-up attribute with v's
 own table, redrawn within strata, of Bayes E = 2 tau, written into the leading components of a copy of z; three draws of
 each shape, two must be detected. The ladder then goes down from 2 tau for shapes that were found, and up for those
-that were not, until the smallest size found is known: the audit's sensitivity.
+that were not, until the smallest size found is known: the audit's sensitivity. A step of it takes two draws, and a
+third where they differ.
 """
 
 from collections.abc import Generator, Sequence
@@ -70,8 +71,10 @@ def sizes(tolerance: float) -> tuple[float, ...]:
 
 def steps(case: Case, known: Moments, attackers: Sequence[Entrant], tolerance: float) -> int:
     """The most words that `planted` yields."""
-    copies = len(_pack([shape for shape, why in applicable(case, known).items() if not why], plants.room(known)))
-    return len(sizes(tolerance)) * copies * len(case.arena.folds) * len(attackers)
+    shapes, space = [shape for shape, why in applicable(case, known).items() if not why], plants.room(known)
+    first, two, third = (len(_pack(shapes, space, draws)) for draws in (PLANTS, PLANTS_FOUND, PLANTS - PLANTS_FOUND))
+    copies = first + (len(sizes(tolerance)) - 1) * (two + third)
+    return copies * len(case.arena.folds) * len(attackers)
 
 
 def planted(
@@ -80,7 +83,8 @@ def planted(
     """Plant, attack, and climb the ladder as far as needed."""
     ladder, size = sizes(tolerance), min(2 * tolerance, LARGEST)
     reasons = applicable(case, known)
-    first = yield from _rung(case, known, attackers, [shape for shape in SHAPES if not reasons[shape]], size)
+    shapes = [shape for shape in SHAPES if not reasons[shape]]
+    first = yield from _rung(case, known, attackers, shapes, size, range(PLANTS))
     climbed = {rung.shape: [rung] for rung in first}
     for step in [*(s for s in reversed(ladder) if s < size), *(s for s in ladder if s > size)]:
         still = [
@@ -88,7 +92,7 @@ def planted(
             for shape, rungs in climbed.items()
             if (all(rung.found for rung in rungs) if step < size else not any(rung.found for rung in rungs))
         ]
-        for rung in (yield from _rung(case, known, attackers, still, step)):
+        for rung in (yield from _step(case, known, attackers, still, step)):
             climbed[rung.shape].append(rung)
     controls = tuple(
         _control(climbed[shape][0]) if shape in climbed else _absent(shape, size, reasons[shape]) for shape in SHAPES
@@ -113,19 +117,39 @@ def _sensitivity(shape: Shape, rungs: Sequence[Rung]) -> Sensitivity:
         if not rung.found:
             break
         found = rung.size
-    return Sensitivity(shape, found, tuple((rung.size, float(rung.detected), float(PLANTS)) for rung in ordered))
+    return Sensitivity(
+        shape, found, tuple((rung.size, float(rung.detected), float(len(rung.draws))) for rung in ordered)
+    )
+
+
+def _step(
+    case: Case, known: Moments, attackers: Sequence[Entrant], shapes: Sequence[Shape], size: float
+) -> Generator[str, None, list[Rung]]:
+    """A step of the ladder: two draws of each shape, and a third where they differ."""
+    rungs = yield from _rung(case, known, attackers, shapes, size, range(PLANTS_FOUND))
+    torn = [rung.shape for rung in rungs if 0 < rung.detected < PLANTS_FOUND]
+    more = yield from _rung(case, known, attackers, torn, size, range(PLANTS_FOUND, PLANTS))
+    third = {rung.shape: rung for rung in more}
+    return [
+        replace(rung, draws=rung.draws + last.draws, detected=rung.detected + last.detected)
+        if (last := third.get(rung.shape))
+        else rung
+        for rung in rungs
+    ]
 
 
 def _rung(
-    case: Case, known: Moments, attackers: Sequence[Entrant], shapes: Sequence[Shape], size: float
+    case: Case, known: Moments, attackers: Sequence[Entrant], shapes: Sequence[Shape], size: float, draws: range
 ) -> Generator[str, None, list[Rung]]:
-    """Three draws of each shape at one size, in as few copies of z as hold them."""
+    """These draws of each shape at one size, in as few copies of z as hold them."""
     trials: dict[Shape, list[tuple[Interval, bool]]] = {shape: [] for shape in shapes}
-    for number, copy in enumerate(_pack(shapes, plants.room(known))):
-        rng = case.chance(f"plants of {size:g}, copy {number}")
-        arena, labels = _sow(case, known, copy, size, number, rng.permutation(plants.room(known)))
-        asks = [Ask(each, case.classes, control=True) for each in labels]
+    for number, copy in enumerate(_pack(shapes, plants.room(known), len(draws))):
         words = f"planted leaks of {size:g}"
+        rng = case.chance(f"{words}, from {draws.start}, copy {number}")
+        arena, labels = _sow(
+            case, known, copy, size, f"{words}, from {draws.start}, {number}", rng.permutation(plants.room(known))
+        )
+        asks = [Ask(each, case.classes, control=True) for each in labels]
         answered = yield from saying(words, compete(arena, attackers, asks))
         for shape, each, answer in zip(copy, labels, answered, strict=True):
             trials[shape].append(case.trial(answer, each, f"{words} {shape} {len(trials[shape])} p"))
@@ -136,12 +160,12 @@ def _rung(
 
 
 def _sow(
-    case: Case, known: Moments, copy: Sequence[Shape], size: float, number: int, components: Codes
+    case: Case, known: Moments, copy: Sequence[Shape], size: float, words: str, components: Codes
 ) -> tuple[Arena, list[Codes]]:
     """A copy of z with these plants in it, each in components of its own, and their labels."""
     z, at, labels = case.arena.z, 0, []
     for i, shape in enumerate(copy):
-        purpose = f"plant {shape} {size:g} {number} {i}"
+        purpose = f"{words} {shape} {i}"
         made = case.redraw(purpose)
         rng = case.chance(f"{purpose} signal")
         table = case.answers(made).table
@@ -153,11 +177,11 @@ def _sow(
     return replace(case.arena, z=z), labels
 
 
-def _pack(shapes: Sequence[Shape], space: int) -> list[list[Shape]]:
-    """The draws of these shapes, divided over as few copies of z as have the components for them."""
+def _pack(shapes: Sequence[Shape], space: int, draws: int) -> list[list[Shape]]:
+    """So many draws of these shapes, divided over as few copies of z as have the components for them."""
     copies: list[list[Shape]] = []
     left = 0
-    for shape in sorted(list(shapes) * PLANTS, key=SHAPES.index):
+    for shape in sorted(list(shapes) * draws, key=SHAPES.index):
         if plants.WIDTH[shape] > left:
             copies.append([])
             left = space
