@@ -71,7 +71,9 @@ def short(names: Sequence[str]) -> list[str]:
 def strongest(part: Attribute, *, brief: bool = False) -> str:
     """The attacker that decides, with the number of folds it was chosen in where that changed."""
     count = Counter(part.winners)
-    if part.attacker.startswith("reconstruction") or len(count) < 2:  # noqa: PLR2004 (one name is no choice)
+    if part.attacker.startswith("reconstruction"):
+        return "reconstruction" if brief else part.attacker
+    if len(count) < 2:  # noqa: PLR2004 (one name is no choice)
         return part.attacker
     if brief:
         return ", ".join(f"{name} x{times}" for name, times in count.most_common())

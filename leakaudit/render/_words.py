@@ -75,7 +75,7 @@ def limits(entry: Entry) -> str:
     part, suite = entry.attribute, entry.audit.suite
     words = f"Only {part.private}, one checkpoint, suite v{suite}, {part.rows.scored} {things(entry)}. "
     words += "The figures are floors: another attacker may read more."
-    if part.rows.trained is None:
+    if part.rows.trained is None and "unknown" in str(entry.audit.threat.get("overlap", "unknown")):
         words += " Overlap with the training rows is unknown."
     if part.rows.would_decide and part.verdict in ("DETECTED", "INCONCLUSIVE"):
         words += f" About {part.rows.would_decide} rows of this mix would decide."

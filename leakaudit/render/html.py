@@ -68,11 +68,13 @@ def _environment() -> jinja2.Environment:
 
 
 def _fine(value: Any) -> Any:
-    """Words as they are set: a true minus, a narrow space before %, a typographer's apostrophe."""
+    """Words as they are set: a true minus, narrow spaces before % and in thousands, a typographer's apostrophe."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     value = re.sub(r"(?<![\w.:/-])-(?=\d)", "\N{MINUS SIGN}", value)
     value = re.sub(r"(?<=\d) %", "\N{NARROW NO-BREAK SPACE}%", value)
+    value = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "\N{NARROW NO-BREAK SPACE}", value)
+    value = re.sub(r"(?<![\w.,#/:-])\d{5,9}(?![\w.])", lambda found: f"{int(found[0]):,}".replace(",", "\u202f"), value)
     return re.sub(r"(?<=\w)'(?=\w|\s|$)", "\N{RIGHT SINGLE QUOTATION MARK}", value)
 
 

@@ -18,9 +18,10 @@ from leakaudit.finding import Figures
 from leakaudit.render import Comparison, Report, _entries, _figures, _tame, _words
 from leakaudit.render._entries import Entry
 
-BAR = 24
-"""Columns of a drawn E where the terminal has room."""
+NARROW, ROOMY = 72, 80
+"""The fewest columns that are written for, and those from which accuracy stands beside E."""
 WIDE = 100
+"""Columns from which E is drawn and each row says what it means."""
 FIGURES = {
     "private_accuracy": "{private} named right, %",
     "excess": "excess advantage E",
@@ -29,8 +30,8 @@ FIGURES = {
 
 
 def render(report: Report, *, width: int) -> str:
-    """The report as text of at most `width` columns, without escape codes."""
-    width = max(60, min(width, 120))
+    """The report as text of at most `width` columns (72 where that is less), without escape codes."""
+    width = max(NARROW, min(width, 120))
     tamed = _tame.tame(report)
     console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False, emoji=False, markup=False)
     found = _entries.entries(tamed)
@@ -70,23 +71,24 @@ def _alone(found: Sequence[Entry], width: int) -> Iterator[Text | Table | Paddin
 
 
 def _attackers(entry: Entry, width: int) -> Table:
-    wide = width >= WIDE
+    wide, size = width >= WIDE, min(24, width - 92)
     table = _table()
-    table.add_column("attacker", no_wrap=True, max_width=30 if wide else 18)
+    table.add_column("attacker", no_wrap=True, max_width=22 if wide else 18)
     table.add_column("labels", no_wrap=True, max_width=10)
-    table.add_column("acc. %", justify="right")
+    if width >= ROOMY:
+        table.add_column("acc. %", justify="right")
     table.add_column("E [95 %]", no_wrap=True)
     if wide:
-        table.add_column(_axis(entry.audit.tolerance), no_wrap=True)
+        table.add_column(_axis(entry.audit.tolerance, size), no_wrap=True)
         table.add_column("bits", justify="right")
     table.add_column("E vs τ", no_wrap=True)
     for row in _entries.rows(entry):
         figures = row.figures
         bits = _figures.figure(figures.bits.value, "bits") if figures.bits else ""
-        drawn = (_bar(figures.excess.value, entry.audit.tolerance), bits) if wide else ()
+        drawn = (_bar(figures.excess.value, entry.audit.tolerance, size), bits) if wide else ()
         chosen = _entries.strongest(entry.attribute, brief=True) if row.decides else row.attacker
-        accuracy = _figures.percent(figures.private_accuracy.value)
-        table.add_row(*_texts(chosen, row.auxiliary, accuracy, _e(figures), *drawn, row.against))
+        accuracy = (_figures.percent(figures.private_accuracy.value),) if width >= ROOMY else ()
+        table.add_row(*_texts(chosen, row.auxiliary, *accuracy, _e(figures), *drawn, row.against))
     return table
 
 
@@ -142,7 +144,7 @@ def _beside(group: Sequence[Entry]) -> Table:
 
 def _cannot(group: Sequence[Entry]) -> str:
     limits = sorted({_words.limits(entry).split(". ")[0] for entry in group})
-    return f"Cannot be told: whether the method or the training seed did it. Limits: {limits[0]}; figures are floors."
+    return f"Cannot be told: whether the method or the training seed did it. {limits[0]}; figures are floors."
 
 
 def _bars(group: Sequence[Entry], width: int) -> Table:
@@ -222,7 +224,7 @@ def _e(figures: Figures) -> str:
     return f"{_figures.three(figures.excess.value)} {_figures.bounds(figures.excess)}"
 
 
-def _bar(value: float, tolerance: float, size: int = BAR) -> str:
+def _bar(value: float, tolerance: float, size: int) -> str:
     """E from 0 to 1, with the tolerance where it lies."""
     end, mark = _place(value, size), _place(tolerance, size)
     cells = ["━" if i < end else " " for i in range(size)]
@@ -231,7 +233,7 @@ def _bar(value: float, tolerance: float, size: int = BAR) -> str:
     return "".join(cells)
 
 
-def _axis(tolerance: float, size: int = BAR) -> str:
+def _axis(tolerance: float, size: int) -> str:
     cells = [" "] * size
     cells[-1] = "1"
     cells[_place(tolerance, size)] = "τ"

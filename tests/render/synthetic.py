@@ -1,13 +1,10 @@
 """Made-up audits that hang together: every figure is counted from one table of guesses, so that intervals agree."""
 
-import base64
-import struct
-import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import stats as scipy_stats
+from made_up import interval, png
 
 from leakaudit.audit import Attribute, Audit, Curve, Outcomes, Pictures, Reconstruction, Separation, Utility, worst
 from leakaudit.finding import Baseline, Cell, Control, Coverage, Figures, Finding, Sensitivity, Verdict
@@ -38,14 +35,6 @@ class Plan:
     reconstruction: bool = False
     utility: bool = True
     model: str = "a"
-
-
-def interval(value: float, rows: float) -> Interval:
-    """Clopper-Pearson of `value * rows` hits."""
-    hits = value * rows
-    low = scipy_stats.beta.ppf(0.025, hits, rows - hits + 1) if hits > 0 else 0.0
-    high = scipy_stats.beta.ppf(0.975, hits + 1, rows - hits) if hits < rows else 1.0
-    return Interval(float(value), float(low), float(high))
 
 
 def guess(plan: Plan, strength: float, generator: np.random.Generator) -> np.ndarray:
@@ -214,19 +203,6 @@ def separations(plan: Plan) -> tuple[Separation, ...]:
             curves.append(Curve(name, 300, float(mean), 1.0, tuple(int(60 * part) for part in heights)))
         made.append(Separation(direction, far, 0.3 if direction == "pc1" else None, (-10.0, 10.0), tuple(curves)))
     return tuple(made)
-
-
-def png(width: int, height: int, generator: np.random.Generator) -> str:
-    """Base64 of a PNG of noise."""
-    pixels = generator.integers(0, 255, (height, width, 3), dtype=np.uint8)
-    raw = b"".join(b"\0" + row.tobytes() for row in pixels)
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
-    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + parts).decode()
 
 
 def reconstruction(plan: Plan, generator: np.random.Generator) -> Reconstruction:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import synthetic
 
-from leakaudit import audit, catalog, store
+from leakaudit import audit, catalog, gate, store
 from leakaudit.render import Report
 from leakaudit.report import report as make
 
@@ -162,7 +162,7 @@ def test_json_of_several_holds_whole_documents(pair: Report, tmp_path) -> None: 
     assert audit.load(path) == pair.audits[1]
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 120])
+@pytest.mark.parametrize("width", [72, 80, 100, 120])
 @pytest.mark.parametrize("name", ["one", "pair", "many"])
 def test_the_terminal_keeps_its_width(width: int, name: str, request: pytest.FixtureRequest) -> None:
     """No line is wider than the terminal, and the verdict comes in its first line's first words."""
@@ -192,3 +192,26 @@ def test_markdown_speaks_first_and_folds_the_rest(pair: Report) -> None:
     for line in shown.split("\n"):
         if line.startswith("|"):
             assert line.endswith("|")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_gates_are_shown_with_how_they_ended(form: str) -> None:
+    """Each gate stands in the report as it was typed, with its outcome and its reason."""
+    given = [synthetic.audit(synthetic.VANILLA), synthetic.audit(synthetic.END)]
+    report = make(given, (gate.parse("max-private-accuracy", "0.5"),))
+    shown = " ".join(words(form, report).replace('", "', " ").split())
+    assert "--max-private-accuracy 0.5" in shown
+    for part in report.gates:
+        assert part.outcome in shown
+        assert part.reason in shown or form == "terminal"
+    assert {part.outcome for part in report.gates} >= {"failed"}
+
+
+@pytest.mark.parametrize("form", READ)
+def test_the_papers_figure_stands_beside_the_audits(form: str, pair: Report) -> None:
+    """What the papers' protocol would have said is told with both models' figures, and never decides."""
+    found = [part for one in pair.audits for part in one.attributes[0].findings if part.auxiliary == "paper"]
+    said = [f"{100 * part.figures.private_accuracy.value:.1f} %" for part in found]
+    shown = " ".join(words(form, pair).replace("\u2019", "'").split())
+    assert f"The papers' protocol would have said {said[0]} for vanilla and {said[1]} for end" in shown
+    assert "never decides" in shown

@@ -12,8 +12,10 @@ from leakaudit.stats import Interval
 Group = Sequence[Entry]
 
 
-def attackers(report: Report) -> Section:
+def attackers(report: Report) -> Section | None:
     """Every attacker with every auxiliary."""
+    if not any(entry.attribute.findings for entry in _entries.entries(report)):
+        return None
     tables = []
     for private, group in _entries.questions(report):
         chance, tolerance = 1 / len(group[0].attribute.classes), group[0].audit.tolerance
@@ -32,7 +34,6 @@ def attackers(report: Report) -> Section:
         if entry.attribute.findings:
             words.setdefault(_curved(entry), []).append(entry.name)
     lede = " ".join(sentence.format(names=_figures.joined(list(dict.fromkeys(who)))) for sentence, who in words.items())
-    lede = lede or "No attacker of the suite was run on the bottleneck."
     auxiliaries = {finding.auxiliary for entry in found for finding in entry.attribute.findings}
     notes = {
         f"{finding.attacker}, {finding.auxiliary}": "; ".join(finding.notes)
@@ -109,11 +110,20 @@ def papers(report: Report) -> Section | None:
                 )  # fmt: skip
         if rows:
             axis = strips.scale([(chance, f"{100 * chance:.0f}"), (1, "100")], 96)
-            tables.append(
-                {"private": private, "target": group[0].attribute.target or "target", "rows": rows, "axis": axis}
-            )
+            target = group[0].attribute.target or "target"
+            learned = _learned(group, target)
+            tables.append({"private": private, "target": target, "rows": rows, "axis": axis, "learned": learned})
     said_all = _words.papers_said(_entries.entries(report))
     return Section("papers", "The papers' protocol", said_all, {"tables": tables}) if tables else None
+
+
+def _learned(group: Group, target: str) -> str:
+    """Where the papers' attacker mostly names what is usual for the target, it has learned the target."""
+    known = [(entry, said.figures.follows_target) for entry in group if (said := _entries.paper(entry.attribute))]
+    if not any(share > 0.5 for _, share in known):  # noqa: PLR2004 (most answers)
+        return ""
+    shares = _figures.joined([f"{_figures.percent(share)} % for {entry.name}" for entry, share in known])
+    return f"Here {shares} of its answers are what is usual for the {target}, right or wrong."
 
 
 def baselines(report: Report) -> Section | None:

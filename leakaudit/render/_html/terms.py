@@ -102,7 +102,8 @@ def _rows(entry: Entry) -> str:
     words += f", {rows.trained} because the model was trained on them" if rows.trained is not None else ""
     words += f"; {rows.groups} groups" if rows.groups is not None else "; every row stands for itself"
     cells = f"E covers {_figures.percent(rows.share)} % of the rows and {rows.cells} of {rows.cells_possible} cells"
-    left = f"; left out, having a single class: {', '.join(rows.left_out)}" if rows.left_out else ""
+    more = f" and {len(rows.left_out) - 12} more" if len(rows.left_out) > 12 else ""  # noqa: PLR2004 (a line of names)
+    left = f"; left out, having a single class: {', '.join(rows.left_out[:12])}{more}" if rows.left_out else ""
     return f"{words}. {cells}{left}."
 
 
