@@ -6,7 +6,7 @@ They travel as the source keeps them (uint8 mostly) and become normalised float3
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, islice
+from itertools import islice
 
 import numpy as np
 import torch
@@ -48,15 +48,14 @@ class Feed:
         rest = iter(parts)
         with ThreadPoolExecutor(1) as pool:
             waiting = [pool.submit(self._send, part.cpu().numpy()) for part in islice(rest, 2)]
-            for part in chain(rest, [None] * len(waiting)):
+            while waiting:
                 ready = waiting.pop(0).result()
-                if part is not None:
-                    waiting.append(pool.submit(self._send, part.cpu().numpy()))
+                waiting += [pool.submit(self._send, part.cpu().numpy()) for part in islice(rest, 1)]
                 yield self._normalise(ready)
 
     def in_order(self, size: int) -> list[Int64[Tensor, " _"]]:
         """All rows, in their own order, in parts of `size`."""
-        return list(torch.arange(len(self), device=self.device).split(size))
+        return list(torch.split(torch.arange(len(self), device=self.device), size))
 
     def _send(self, rows: Int64[np.ndarray, " n"]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(self.images.batch(rows))).to(self.device)
