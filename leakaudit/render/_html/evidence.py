@@ -122,8 +122,8 @@ def _learned(group: Group, target: str) -> str:
     known = [(entry, said.figures.follows_target) for entry in group if (said := _entries.paper(entry.attribute))]
     if not any(share > 0.5 for _, share in known):  # noqa: PLR2004 (most answers)
         return ""
-    shares = _figures.joined([f"{_figures.percent(share)} % for {entry.name}" for entry, share in known])
-    return f"Here {shares} of its answers are what is usual for the {target}, right or wrong."
+    shares = _figures.joined([f"{_figures.percent(share)} % of its answers for {entry.name}" for entry, share in known])
+    return f"Here {shares} are what is usual for the {target}, right or wrong."
 
 
 def baselines(report: Report) -> Section | None:
@@ -136,23 +136,31 @@ def baselines(report: Report) -> Section | None:
             continue
         rows = [_baseline(group, name) for name in order]
         rows.insert(min(_place("model-output") + 1, len(rows)), _bottleneck(group))
-        axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], 300, inset=6)
+        axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], _width(group), inset=6)
         tables.append(
             {"private": private, "models": [(e, strips.key(e.place)) for e in group], "rows": rows, "axis": axis}
         )
     if not tables:
         return None
     found = _entries.entries(report)
-    shares = [
-        f"{e.label} passes on {_figures.percent(s)} %" for e in found if (s := _entries.still(e.attribute)) is not None
+    known = [(entry, share) for entry in found if (share := _entries.still(entry.attribute)) is not None]
+    shares = [f"{_figures.percent(max(0.0, share))} % for {entry.label}" for entry, share in known]
+    lede = f"What still leaks, of what the raw input holds: {_figures.joined(shares)}."
+    if not shares:
+        lede = "What is reached from less than the bottleneck, and from more."
+    return Section("baselines", "Baselines", lede, {"tables": tables, "untrained": _untrained(found)})
+
+
+def _untrained(found: Group) -> str:
+    """Where an untrained encoder leaks too, training did not make the leak."""
+    known = [
+        (e, one.figures.excess) for e in found if (one := _entries.baseline(e.attribute, "random-init")) and one.figures
     ]
-    lede = "What is reached from less than the bottleneck, and from more."
-    return Section(
-        "baselines",
-        "Baselines",
-        f"Of what the raw input holds, {_figures.joined(shares)}." if shares else lede,
-        {"tables": tables},
-    )
+    over = [(entry, excess) for entry, excess in known if excess.low > entry.audit.tolerance]
+    if not over or len(over) < len(known):
+        return ""
+    least = _figures.three(min(excess.value for _, excess in over))
+    return f"An encoder that was never trained has E {least} or more here: the leak is where training starts."
 
 
 def _place(name: str) -> int:
@@ -171,9 +179,14 @@ def _baseline(group: Group, name: str) -> dict[str, Any]:
             cells.append(_cell(group, one.figures.excess))
             drawn.append((entry.place, one.figures.excess))
     label, more = _words.SEES.get(name, (name, ""))
-    strip = strips.lanes(drawn, group[0].audit.tolerance)
+    strip = strips.lanes(drawn, group[0].audit.tolerance, width=_width(group))
     note = "; ".join(dict.fromkeys(notes))
     return {"label": label, "more": f"{more}; {note}" if note else more, "cells": cells, "strip": strip, "own": False}
+
+
+def _width(group: Group) -> int:
+    """Pixels of a lane: narrower beside many columns of figures."""
+    return 300 if len(group) <= 3 else 200  # noqa: PLR2004 (what fits on the page)
 
 
 def _cell(group: Group, excess: Interval) -> tuple[str, str]:
@@ -183,7 +196,9 @@ def _cell(group: Group, excess: Interval) -> tuple[str, str]:
 
 def _bottleneck(group: Group) -> dict[str, Any]:
     cells = [_cell(group, entry.attribute.figures.excess) for entry in group]
-    strip = strips.lanes([(e.place, e.attribute.figures.excess) for e in group], group[0].audit.tolerance)
+    strip = strips.lanes(
+        [(e.place, e.attribute.figures.excess) for e in group], group[0].audit.tolerance, width=_width(group)
+    )
     return {"label": "the bottleneck", "more": "this audit", "cells": cells, "strip": strip, "own": True}
 
 
@@ -203,9 +218,14 @@ def classes(report: Report) -> Section | None:
             drawn = [(entry.place, cell.excess) for entry, cell in found if cell]
             count = next(cell.rows for _, cell in found if cell)
             rows.append(
-                {"name": name, "rows": count, "cells": cells, "strip": strips.lanes(drawn, group[0].audit.tolerance)}
+                {
+                    "name": name,
+                    "rows": count,
+                    "cells": cells,
+                    "strip": strips.lanes(drawn, group[0].audit.tolerance, width=_width(group)),
+                }
             )
-        axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], 300, inset=6)
+        axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], _width(group), inset=6)
         models = [(entry, strips.key(entry.place)) for entry in group]
         target = group[0].attribute.target or "stratum"
         tables.append({"private": private, "target": target, "models": models, "rows": rows, "axis": axis})
