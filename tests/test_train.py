@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from trying import TEXT, finish, plan, work
 
@@ -166,3 +167,20 @@ def test_real_mnist_teaches_a_plain_model_the_colour(data_root: Path, tmp_path: 
     assert np.trace(made.table) == sum(int(rows * 0.99) for rows in made.table.sum(axis=1))
     assert epochs[-1].accuracy > 0.8
     assert made.card.accuracy.value < 0.5
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+def test_mixed_precision_learns_on_cuda_and_goes_on_after_a_stop(tmp_path: Path) -> None:
+    """Forward passes in bfloat16, weights in float32; a stopped run is finished on the device."""
+    knobs = {"method__name": "vanilla", "dataset__rho": 0.1, "train__amp": True, "train__epochs": 8}
+    what = plan(backbone__width=8, train__scheduler={"name": "ConstantLR", "factor": 1.0}, **knobs)
+    first = train.train(what, store=tmp_path / "store", root=tmp_path, seed=0, device="cuda:0", resume=False)
+    next(first)
+    first.close()
+    rest = train.train(what, store=tmp_path / "store", root=tmp_path, seed=0, device="cuda:0", resume=True)
+    made, epochs = finish(rest)
+    assert [epoch.done for epoch in epochs] == list(range(2, 9))
+    assert {tensor.dtype.kind for tensor in made.weights.values()} == {"f", "i"}
+    assert made.weights["classifier.weight"].dtype == np.float32
+    assert made.card.accuracy.value > 0.5

@@ -7,8 +7,10 @@ resized, and images enter a network in -1..1. The test images are coloured with 
 and 0 are the papers' other two. There is no validation split.
 """
 
+import contextlib
 import gzip
 import math
+import sys
 import zlib
 from pathlib import Path
 
@@ -118,10 +120,11 @@ def _download(root: Path) -> None:
     from torchvision.datasets import MNIST
 
     try:
-        MNIST(str(root), download=True)
+        with contextlib.redirect_stdout(sys.stderr):
+            MNIST(str(root), download=True)
     except (OSError, RuntimeError) as error:
         raise InputError(
-            f"biased-mnist: MNIST could not be downloaded ({str(error).splitlines()[0]}); without a network, put "
+            f"biased-mnist: MNIST could not be downloaded ({str(error).splitlines()[0].rstrip(':')}); without a network, put "
             f"its four idx files into {root / 'mnist'}"
         ) from error
 
