@@ -25,6 +25,7 @@ app = typer.Typer(
 
 SUITES = {"standard": ("linear", "mlp", "gaussian-pca")}
 AUXILIARIES = ("balanced", "matched", "paper")
+INTERRUPTED = 130
 Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="Checkpoint, trained recipe, or file.")]
 
 
@@ -35,7 +36,7 @@ def main() -> NoReturn:
     except LeakauditError as error:
         _end(error.exit_status, str(error))
     except (KeyboardInterrupt, typer.Abort):
-        _end(130, "interrupted; what was finished is kept, and the next run goes on from there")
+        status = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
@@ -44,6 +45,8 @@ def main() -> NoReturn:
             _end(2, error.format_message())  # type: ignore[attr-defined]
         traceback.print_exc()
         _end(70, "a bug in leakaudit; please report it with the lines above")
+    if status == INTERRUPTED:
+        _end(status, "interrupted; what was finished is kept, and the next run goes on from there")
     sys.exit(status or 0)
 
 

@@ -11,6 +11,7 @@ from leakaudit.engines import Job, Note
 from leakaudit.errors import LeakauditError
 
 PATIENCE_SECONDS = 0.5
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def run(jobs: Sequence[Job], *, processes: int = 0) -> Generator[Note, None, dict[str, Any]]:
@@ -27,7 +28,7 @@ def run(jobs: Sequence[Job], *, processes: int = 0) -> Generator[Note, None, dic
             while waiting and len(running) < (processes or os.cpu_count() or 1):
                 job = waiting.pop(0)
                 running[job.name] = context.Process(target=_work, args=(job, notes), daemon=True)
-                _start(running[job.name])
+                _start(running[job.name], job.threads)
             try:
                 name, what = notes.get(timeout=PATIENCE_SECONDS)
             except queue.Empty:
@@ -48,13 +49,21 @@ def run(jobs: Sequence[Job], *, processes: int = 0) -> Generator[Note, None, dic
     return results
 
 
-def _start(process: Any) -> None:
-    """Start with Ctrl-C ignored, which the child inherits: it is this process that ends the others."""
+def _start(process: Any, threads: int) -> None:
+    """
+    Start with Ctrl-C ignored and the threads of every BLAS said, both of which the child inherits.
+
+    It is this process that Ctrl-C ends, and that ends the others.
+    """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    unset = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(unset, str(threads)))
     try:
         process.start()
     finally:
         signal.signal(signal.SIGINT, before)
+        for name in unset:
+            del os.environ[name]
 
 
 def _work(job: Job, notes: Any) -> None:
