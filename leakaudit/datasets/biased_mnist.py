@@ -123,9 +123,10 @@ def _download(root: Path) -> None:
         with contextlib.redirect_stdout(sys.stderr):
             MNIST(str(root), download=True)
     except (OSError, RuntimeError) as error:
+        why = str(error).splitlines()[0].rstrip(":")
         raise InputError(
-            f"biased-mnist: MNIST could not be downloaded ({str(error).splitlines()[0].rstrip(':')}); without a network, put "
-            f"its four idx files into {root / 'mnist'}"
+            f"biased-mnist: MNIST could not be downloaded ({why}); without a network, put its four idx files into "
+            f"{root / 'mnist'}"
         ) from error
 
 
