@@ -6,6 +6,7 @@ path beside the network, so that it is never worse than linear on held-out rows,
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from leakaudit.numerics import device as devices
 HELD_OUT = 0.15
 STRENGTHS = 13
 LEARNING_RATE = 1e-3
+LEAST = 8
+"""Channels that halving at each doubling of the size never goes under."""
 WORTHWHILE = 1e-3
 """Share by which the held-out error must fall for an epoch to count as an improvement."""
 INVISIBLE = 1e-6
@@ -35,14 +38,14 @@ def decode(
     seed: int,
     device: str,
     epochs: int = 80,
-    width: int = 32,
-    batch_size: int = 64,
+    width: int = 64,
+    batch_size: int = 128,
     patience: int = 8,
 ) -> Decoded:
     """
     Rebuild images by Adam on the squared error, stopped where held-out rows no longer improve.
 
-    `converged` is false where the last epoch still improved on held-out rows. `width` is the network's channels.
+    `converged` is false where held-out rows still improved at the last epoch. `width`: channels of the smallest map.
     """
     order = torch.randperm(len(seen), generator=devices.generator(seed)).to(device)
     held = max(1, round(HELD_OUT * len(seen)))
@@ -112,7 +115,7 @@ def _copy(network: nn.Module) -> dict[str, Tensor]:
 
 
 class Upsampler(nn.Module):
-    """A small map by one linear layer, doubled until it covers the image; it starts as zero."""
+    """A small map by one linear layer, doubled in size and halved in channels up to the image; at first zero."""
 
     def __init__(self, inputs: int, shape: tuple[int, ...], width: int) -> None:
         """For images of `shape` (c, h, w)."""
@@ -121,8 +124,9 @@ class Upsampler(nn.Module):
         doublings = max(1, math.ceil(math.log2(max(self.height, self.width) / 4)))
         self.small = (width, -(-self.height // 2**doublings), -(-self.width // 2**doublings))
         self.enter = nn.Linear(inputs, math.prod(self.small))
-        self.steps = nn.ModuleList(nn.ConvTranspose2d(width, width, 4, 2, 1) for _ in range(doublings))
-        self.leave = nn.Conv2d(width, channels, 3, padding=1)
+        widths = [max(width >> step, LEAST) for step in range(doublings + 1)]
+        self.steps = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
+        self.leave = nn.Conv2d(widths[-1], channels, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         assert self.leave.bias is not None
         nn.init.zeros_(self.leave.bias)
