@@ -21,7 +21,7 @@ HELD_OUT = 0.15
 STRENGTHS = 13
 LEARNING_RATE = 1e-3
 LEAST = 8
-"""Channels that halving at each doubling of the size never goes under."""
+"""Channels that halving never goes under, unless it starts there."""
 WORTHWHILE = 1e-3
 """Share by which the held-out error must fall for an epoch to count as an improvement."""
 INVISIBLE = 1e-6
@@ -124,7 +124,7 @@ class Upsampler(nn.Module):
         doublings = max(1, math.ceil(math.log2(max(self.height, self.width) / 4)))
         self.small = (width, -(-self.height // 2**doublings), -(-self.width // 2**doublings))
         self.enter = nn.Linear(inputs, math.prod(self.small))
-        widths = [max(width >> step, LEAST) for step in range(doublings + 1)]
+        widths = [max(width >> step, min(width, LEAST)) for step in range(doublings + 1)]
         self.steps = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
         self.leave = nn.Conv2d(widths[-1], channels, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
