@@ -1,4 +1,4 @@
-"""Names that others chose, made printable: control and direction marks spelt out, endless words cut in the middle."""
+"""Names that others chose, made printable: control and direction marks spelt out, endless ones cut in the middle."""
 
 import dataclasses
 import re
@@ -11,38 +11,72 @@ from leakaudit.stats import Interval
 
 LONGEST = 64
 """Letters of a name that are shown; of longer ones the middle is left out. A sha256 just fits."""
+LINES = 40
+"""Times that, of a sentence."""
+NAMES = (
+    "name",
+    "private",
+    "target",
+    "classes",
+    "target_classes",
+    "left_out",
+    "labels",
+    "worst_cell",
+    "first",
+    "second",
+)
+"""Fields that hold names: cut however many words they have."""
+
+Swaps = dict[str, str]
 
 
 def tame(report: Report) -> Report:
-    """The report with every text printable: control and direction marks spelt out, endless names cut in the middle."""
-    tamed: Report = _tame(report, "")
+    """The report with every text printable; a name is the same in all sentences that speak of it."""
+    names = {audit.name for audit in report.audits}
+    names |= {part.private for audit in report.audits for part in audit.attributes}
+    names |= {part.target for audit in report.audits for part in audit.attributes if part.target}
+    swaps = {name: _name(name) for name in sorted(names, key=len, reverse=True) if _name(name) != name}
+    tamed: Report = _tame(report, "", swaps)
     return tamed
 
 
-def _tame(value: Any, name: str) -> Any:
-    if isinstance(value, str) and name == "command":
-        return "\n".join(_printable(line, cut=False) for line in value.split("\n"))
+def _tame(value: Any, field: str, swaps: Swaps) -> Any:
     if isinstance(value, str):
-        return _printable(value, cut=name not in ("sentence", "reason"))
-    if isinstance(value, (Pictures, Interval)):
-        return dataclasses.replace(value, labels=_tame(value.labels, "")) if isinstance(value, Pictures) else value
+        return _text(value, field, swaps)
+    if isinstance(value, Interval):
+        return value
+    if isinstance(value, Pictures):
+        return dataclasses.replace(value, labels=_tame(value.labels, "labels", swaps))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return dataclasses.replace(value, **{key: _tame(part, key) for key, part in parts.items()})
+        parts = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
+        return dataclasses.replace(value, **{name: _tame(part, name, swaps) for name, part in parts.items()})
     if isinstance(value, dict):
-        return {_printable(str(key), cut=True): _tame(part, str(key)) for key, part in value.items()}
+        return {_name(str(key)): _tame(part, str(key), swaps) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_tame(part, name) for part in value)
+        return type(value)(_tame(part, field, swaps) for part in value)
     return value
 
 
-def _printable(text: str, *, cut: bool) -> str:
-    shown = "".join(
+def _text(text: str, field: str, swaps: Swaps) -> str:
+    if field in NAMES:
+        return swaps.get(text) or _name(text)
+    for long, short in swaps.items():
+        text = text.replace(long, short)
+    if field == "command":
+        return "\n".join(map(_printable, text.split("\n")))
+    return re.sub(rf"\S{{{2 * LONGEST + 1},}}", lambda found: _middle(found[0]), _printable(text))
+
+
+def _name(text: str) -> str:
+    return _middle(_printable(text))
+
+
+def _printable(text: str) -> str:
+    plain = " ".join(text[: LINES * LONGEST].split())
+    return "".join(
         f"\\u{ord(letter):04x}" if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") else letter
-        for letter in " ".join(text.split())[: 40 * LONGEST]
+        for letter in plain
     )
-    shown = re.sub(rf"\S{{{2 * LONGEST + 1},}}", lambda found: _middle(found[0]), shown)
-    return _middle(shown) if cut and len(shown) > LONGEST and " " not in shown else shown
 
 
 def _middle(text: str) -> str:

@@ -160,7 +160,7 @@ def _untrained(found: Group) -> str:
     if not over or len(over) < len(known):
         return ""
     least = _figures.three(min(excess.value for _, excess in over))
-    return f"An encoder that was never trained has E {least} or more here: the leak is where training starts."
+    return f"An encoder that was never trained has an E of at least {least} here: the leak is where training starts."
 
 
 def _place(name: str) -> int:
