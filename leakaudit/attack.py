@@ -23,11 +23,8 @@ from leakaudit.errors import InputError
 from leakaudit.inquiry import Inquiry, Paper, Plan, inquire
 from leakaudit.labels import Labelled, labelled, recoded
 from leakaudit.numerics.device import describe, resolve
-from leakaudit.protocol import AUXILIARIES, SUITE
+from leakaudit.protocol import AUXILIARIES, DECIDERS, SUITE
 from leakaudit.verdict import Evidence, rule
-
-READERS = ("linear", "mlp")
-"""Attackers of the baselines."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +67,8 @@ class Terms:
     device: str
     draws: int
     """Permutations behind a p-value that is one of permutation."""
+    left_out: tuple[str, ...]
+    """Attackers of the suite that were not asked for, or not with their default knobs."""
 
 
 def attack(
@@ -97,13 +96,16 @@ def attack(
     terms = Terms(
         target=target,
         attackers=lined,
-        readers=entrants([call for call in attackers if call.name in READERS] or [Call(name, {}) for name in READERS]),
+        readers=entrants(
+            [call for call in attackers if call.name in DECIDERS] or [Call(name, {}) for name in DECIDERS]
+        ),
         auxiliaries=auxiliaries,
         exhibits=exhibits,
         tolerance=tolerance,
         seed=seed,
         device=resolve(device),
         draws=max(999, 100 * len(private) - 1),
+        left_out=tuple(name for name in DECIDERS if Call(name, {}) not in attackers),
     )
     plans = {name: _plan(subject, chosen[name], name, terms) for name in private}
     sizes = {name: plan.steps() for name, plan in plans.items()}
@@ -120,12 +122,10 @@ def attack(
             yield Step(done, total, f"{name}: {words}")
         done = start + sizes[name]
     adjusted = dict(zip(private, stats.holm([inquiries[name].p for name in private]), strict=True))
-    attributes = tuple(
-        _attribute(subject, inquiries[name], chosen[name], target, exhibits, adjusted[name]) for name in private
-    )
+    attributes = tuple(_attribute(subject, inquiries[name], chosen[name], terms, adjusted[name]) for name in private)
     outcomes = {name: portrait.outcomes(subject, chosen[name], inquiries[name], target) for name in private}
     yield Step(total, total, "done")
-    return _audit(subject, attributes, plans[private[0]], chosen, target, attackers, auxiliaries, exhibits), outcomes
+    return _audit(subject, attributes, plans[private[0]], chosen, terms, attackers), outcomes
 
 
 def _entrants(
@@ -202,9 +202,7 @@ def _paper(rows: Labelled, name: str, target: str | None, exhibits: Exhibits) ->
     return Paper(seen, v[known], entrants([Call("linear-sgd", {})])[0])
 
 
-def _attribute(
-    subject: Embeddings, found: Inquiry, rows: Labelled, target: str | None, exhibits: Exhibits, p: float
-) -> Attribute:
+def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms, p: float) -> Attribute:
     answers, figures, case = found.answers, found.figures, found.plan.case
     part, stretch = answers.advantage(found.guess)
     off = len(answers) - int(answers.table.max(axis=1).sum())
@@ -213,13 +211,14 @@ def _attribute(
             tolerance=found.plan.tolerance, p=p, excess=figures.excess.value, error=stretch * part.variance**0.5,
             lower=figures.lower, upper=found.upper, mde=answers.mde(), rows=len(case.private), off_majority=off,
             classes=case.classes, doubled=answers.doubled, bounded=answers.bounded, failed=found.failed,
-            unconverged=found.unconverged, alarm=found.alarm,
+            unconverged=found.unconverged, alarm=found.alarm, left_out=terms.left_out,
         )
     )  # fmt: skip
-    trained = None if exhibits.trained is None else int(np.isin(subject.ids, exhibits.trained).sum())
+    trained = terms.exhibits.trained
+    overlap = None if trained is None else int(np.isin(subject.ids, trained).sum())
     return Attribute(
         private=case.name,
-        target=target,
+        target=terms.target,
         classes=rows.private.classes,
         target_classes=rows.target.classes,
         verdict=ruling.verdict,
@@ -232,7 +231,7 @@ def _attribute(
         upper=found.upper,
         mde=answers.mde(),
         entropy=stats.conditional_entropy(answers.table),
-        rows=portrait.coverage(rows, found, trained, ruling.would_decide),
+        rows=portrait.coverage(rows, found, overlap, ruling.would_decide),
         findings=found.findings,
         baselines=found.baselines,
         controls=found.controls,
@@ -244,15 +243,15 @@ def _attribute(
 
 def _audit(
     subject: Embeddings, attributes: tuple[Attribute, ...], plan: Plan, chosen: Mapping[str, Labelled],
-    target: str | None, attackers: tuple[Call, ...], auxiliaries: tuple[str, ...], exhibits: Exhibits,
+    terms: Terms, attackers: tuple[Call, ...],
 ) -> Audit:  # fmt: skip
-    origin, arena = subject.origin, plan.case.arena
+    origin, arena, exhibits = subject.origin, plan.case.arena, terms.exhibits
     decided = worst(attributes)
     return Audit(
         verdict=decided.verdict,
         reason=decided.reason if len(attributes) == 1 else f"{decided.private}: {decided.reason}",
         tolerance=plan.tolerance,
-        suite=SUITE,
+        suite=f"{SUITE} in part" if terms.left_out else SUITE,
         subject={
             "name": origin.name, "kind": origin.kind, "sha256": origin.sha256, "layer": origin.layer,
             "width": subject.z.shape[1],
@@ -261,13 +260,13 @@ def _audit(
             "name": origin.data or origin.name, "split": origin.split, "fingerprint": origin.fingerprint,
             "rows": len(subject), "group": subject.groups or None,
         },
-        threat=portrait.threat(target, attackers, auxiliaries, overlap_known=exhibits.trained is not None),
+        threat=portrait.threat(terms.target, attackers, terms.auxiliaries, overlap_known=exhibits.trained is not None),
         attributes=attributes,
-        utility=portrait.utility(subject, next(iter(chosen.values())), target),
+        utility=portrait.utility(subject, next(iter(chosen.values())), terms.target),
         provenance={
             "seed": arena.seed,
             "device": describe(arena.device),
             "inference": portrait.INFERENCE,
-            "notes": portrait.notes(subject, chosen, attributes, auxiliaries, exhibits.absent),
+            "notes": portrait.notes(subject, chosen, attributes, terms.auxiliaries, exhibits.absent),
         },
     )  # fmt: skip

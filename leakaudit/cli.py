@@ -76,7 +76,7 @@ def demo(
     from leakaudit import demo as story
 
     report = story.run(store.open_store(run.store), device=_device(run), seed=run.seed, manner=run.manner)
-    typer.echo(_render(report, "terminal"))
+    _print(_render(report, "terminal"), "terminal")
     store.write_bytes(output, _render(report, "html").encode())
     _say("the report, to open in a browser:")
     typer.echo(output.resolve())
@@ -239,11 +239,18 @@ def _finish(made: Any, output: options.Output, gates: options.Gates) -> None:
 
     text = _render(made, output.format)
     if output.output is None:
-        typer.echo(text, nl=not text.endswith("\n"))
+        _print(text, output.format)
     else:
         store.write_bytes(output.output, text.encode())
     status = gate.exit_status(made.gates, open_passes=gates.on_inconclusive == options.Policy.PASS)
     _end(status, gate.summarise(made.gates))
+
+
+def _print(text: str, form: str) -> None:
+    """On stdout; words before colour, and colour only where somebody looks."""
+    if form == "terminal" and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        text = catalog.thing("render", form).style(text)
+    typer.echo(text, nl=not text.endswith("\n"))
 
 
 def _render(made: Any, form: str) -> str:

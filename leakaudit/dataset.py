@@ -46,7 +46,8 @@ class Pixels:
 
     def batch(self, rows: Int64[np.ndarray, " b"]) -> Batch:
         """The images of these rows."""
-        return self.values[rows]
+        images: Batch = self.values[rows]
+        return images
 
 
 @dataclass(frozen=True)

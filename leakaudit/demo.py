@@ -6,6 +6,7 @@ usual, one by EnD. Both are attacked on rows that neither was trained or tuned o
 """
 
 from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def chain(name: str, store: Path, device: str, seed: int) -> Generator[Any, None
     from leakaudit.subject import Terms
 
     plan = recipe.load(name)
+    what = f"{name} --private {plan.private}"
     made = yield from train.train(plan, store=store, root=store / "data", seed=seed, device=device, resume=True)
     terms = Terms(
         store=store,
@@ -43,10 +45,11 @@ def chain(name: str, store: Path, device: str, seed: int) -> Generator[Any, None
         device=device,
         seed=seed,
         with_images=True,
-        command=f"leakaudit attack {name} --private {plan.private} --auxiliary {' --auxiliary '.join(AUXILIARIES)}",
+        command=f"leakaudit attack {what} --auxiliary {' --auxiliary '.join(AUXILIARIES)}",
     )
     subject = auditor.find(str(made.folder), terms)
     calls = tuple(Call(attacker, {}) for attacker in ATTACKERS)
     _, attacked = yield from auditor.attack(subject, terms, calls, AUXILIARIES)
-    _, rebuilt = yield from auditor.rebuild(subject, terms, Call("convolutional", {}))
+    rebuilding = replace(terms, command=f"leakaudit reconstruct {what} --with-images")
+    _, rebuilt = yield from auditor.rebuild(subject, rebuilding, Call("convolutional", {}))
     return attacked, rebuilt

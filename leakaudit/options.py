@@ -162,7 +162,7 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def spread_out(**given: Any) -> None:
         for name, group in groups.items():
-            given[name] = group(**{field.name: given.pop(field.name) for field in dataclasses.fields(group)})
+            given[name] = group(**{field.name: given.pop(field.name) for field in dataclasses.fields(group)})  # type: ignore[operator]
         command(**given)
 
     spread_out.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -17,6 +17,8 @@ from leakaudit.stats import Table, tabulate
 
 SUITE = "0"
 """Version of the attackers and rules that decide; a change of either is a new suite."""
+DECIDERS = ("linear", "mlp")
+"""The attackers of the suite, with their default knobs: absence is concluded only where all of them were run."""
 AUXILIARIES = ("balanced", "matched", "paper")
 DECIDING = "balanced"
 FOLDS = 5

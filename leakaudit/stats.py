@@ -15,6 +15,8 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 from scipy.special import betaincinv, ndtr, ndtri, stdtr, stdtrit
 
 LEVEL = 0.05
+TWO = 2
+"""Private classes that make a question."""
 POWERED = 2.49
 """Standard errors between nothing and an effect found in 80 % of audits by a one-sided 5 % test: 1.645 + 0.842."""
 
@@ -116,7 +118,8 @@ def tabulate(target: Labels, private: Labels, strata: int, classes: int) -> Tabl
 def covered(table: Table) -> Bool[np.ndarray, "strata classes"]:
     """Cells that E speaks of: those with a row, in target classes with at least two private classes."""
     present = table > 0
-    return present & (present.sum(axis=1, keepdims=True) >= 2)  # noqa: PLR2004 (two classes make a question)
+    cells: Bool[np.ndarray, "strata classes"] = present & (present.sum(axis=1, keepdims=True) >= TWO)
+    return cells
 
 
 def _frequencies(table: Table) -> tuple[Weights, Weights]:
@@ -149,7 +152,8 @@ def private_weights(table: Table) -> Weights:
     """Weights of the mean recall over private classes, the rows weighted so that v is independent of y."""
     weights = np.where(covered(table), _frequencies(table)[0], 0.0)
     recall = weights.sum(axis=0, keepdims=True)
-    return np.divide(weights, recall, out=np.zeros_like(weights), where=recall > 0) / max((recall > 0).sum(), 1)
+    within: Weights = np.divide(weights, recall, out=np.zeros_like(weights), where=recall > 0)
+    return within / max(int((recall > 0).sum()), 1)
 
 
 def stretched(part: Share, stretch: float) -> Interval:

@@ -57,6 +57,8 @@ class Evidence:
     """The shuffled control, where it failed: it found a leak in shuffled labels."""
     unconverged: tuple[str, ...] = ()
     """Attackers that did not converge."""
+    left_out: tuple[str, ...] = ()
+    """Attackers of the suite that were not run, or not with their default knobs."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,11 @@ def rule(e: Evidence) -> Ruling:
             f"E is {e.mde:.2f}); about {mix:,} rows of this mix, or {even:,} balanced within target, would decide",
             mix,
         )
-    doubts = [*e.failed, *([f"not converged: {', '.join(e.unconverged)}"] if e.unconverged else [])]
+    doubts = [
+        *e.failed,
+        *([f"not converged: {', '.join(e.unconverged)}"] if e.unconverged else []),
+        *([f"suite v{SUITE} was run without {', '.join(e.left_out)}"] if e.left_out else []),
+    ]
     if detected and e.bounded and e.lower > e.tolerance:
         but = f"; beware: {e.alarm}" if e.alarm else ""
         return Ruling("LEAK", f"E is at least {e.lower:.2f} (95 %), above the tolerance {tau}{but}", None)

@@ -11,7 +11,7 @@ from leakaudit.catalog import Call
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings
 
-BOTH = (Call("linear", {}), Call("mlp", {"width": 16, "epochs": 5}))
+SUITE = (Call("linear", {}), Call("mlp", {}))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_a_leak_is_found_and_nothing_is_not(
 def test_absence_is_concluded_where_all_plants_are_found(embed: Any, attacked: Any) -> None:
     """NOT_FOUND: nothing detected, every plant of 2 tau found by linear and mlp together."""
     made = replace(embed(300, width=4, privates=4), logits=None)
-    found = attacked(made, attackers=BOTH, tolerance=0.4).only
+    found = attacked(made, attackers=SUITE, tolerance=0.4).only
     assert found.verdict == "NOT_FOUND", found.reason
     assert found.upper <= 0.4
     assert all(control.passed for control in found.controls)
@@ -37,10 +37,22 @@ def test_absence_is_concluded_where_all_plants_are_found(embed: Any, attacked: A
     )
 
 
+def test_part_of_the_suite_concludes_no_absence(embed: Any, attacked: Any) -> None:
+    """Without the mlp, or with a weakened one, nothing is NOT_FOUND: the reason names who is missing."""
+    made = replace(embed(600, width=2, seed=1), logits=None)
+    made = replace(made, z=made.z[:, 1:])
+    for some in (SUITE[:1], (SUITE[0], Call("mlp", {"epochs": 1}))):
+        found = attacked(made, attackers=some, target=None, tolerance=0.45)
+        assert found.audit.verdict == "INCONCLUSIVE"
+        assert found.audit.suite == "0 in part"
+        assert "suite v0 was run without mlp" in found.audit.reason
+    assert attacked(made, attackers=SUITE, target=None, tolerance=0.45).audit.verdict == "NOT_FOUND"
+
+
 def test_a_small_leak_is_within_a_large_tolerance(embed: Any, attacked: Any) -> None:
     """WITHIN: detected, but bounded. With one component and no target only the linear plant applies."""
     made = embed(600, width=2, leak=0.5)
-    found = attacked(replace(made, z=made.z[:, 1:]), target=None, tolerance=0.45).only
+    found = attacked(replace(made, z=made.z[:, 1:]), target=None, attackers=SUITE, tolerance=0.45).only
     assert found.verdict == "WITHIN", found.reason
     assert {c.control: c.passed for c in found.controls} == {
         "shuffled": True, "planted-linear": True, "planted-class-dependent": None, "planted-xor": None,
