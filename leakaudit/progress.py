@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Generator
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 Result = TypeVar("Result")
 Manner = Literal["quiet", "bar", "lines"]
 
 
+@runtime_checkable
 class Record(Protocol):
     """What long work yields."""
 

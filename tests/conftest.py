@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")  # before torch is loaded: the tests' own workers share the cores
+
 REPOSITORY = Path(__file__).parent.parent
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -11,7 +11,7 @@ once, in the verb.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -74,6 +74,7 @@ class Guesses:
     """For a reader: the knobs chosen, why it did not converge; printed, never compared."""
 
 
+@runtime_checkable
 class Attack(Protocol):
     """The contract of `attack`."""
 

@@ -7,11 +7,12 @@ Backbones. One file is one network, with one constant and one function:
 `shape` is (c, h, w). Initialisation draws from torch's current generator, which the caller seeds.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
 
+@runtime_checkable
 class Build(Protocol):
     """The contract of `build`."""
 

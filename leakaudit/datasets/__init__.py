@@ -14,11 +14,12 @@ Raises `InputError`, with what to put where, when the data are not there.
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from leakaudit.dataset import Dataset
 
 
+@runtime_checkable
 class Load(Protocol):
     """The contract of `load`."""
 

@@ -9,7 +9,7 @@ One loop trains all of them. An objective may declare `views`, `taps`, `inner` a
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -99,6 +99,7 @@ class Objective(nn.Module):
         """Called after each epoch."""
 
 
+@runtime_checkable
 class Make(Protocol):
     """The contract of `objective`."""
 

@@ -8,7 +8,7 @@ receives.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
@@ -24,6 +24,7 @@ class Decoded:
     notes: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class Decode(Protocol):
     """The contract of `decode`."""
 

@@ -8,7 +8,7 @@ inside it. What a user can cause in one job ends all of them, as it would end th
 """
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 Work = Callable[[], Generator[Any, None, Any]]
 
@@ -30,6 +30,7 @@ class Note(NamedTuple):
     total: int
 
 
+@runtime_checkable
 class Run(Protocol):
     """The contract of `run`."""
 

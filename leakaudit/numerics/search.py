@@ -7,7 +7,7 @@ one batched solve per basis, and the winner is solved once more on all rows, to 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -50,6 +50,7 @@ class Answer:
     notes: tuple[str, ...]
 
 
+@runtime_checkable
 class Asked(Protocol):
     """A question: `attackers.Question` is one."""
 

@@ -8,7 +8,7 @@ A report is a pure function of audit documents: the same bytes twice, no GPU, no
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from leakaudit.audit import Audit, Gate
 from leakaudit.finding import Verdict
@@ -57,6 +57,7 @@ class Report:
     """The worst."""
 
 
+@runtime_checkable
 class Render(Protocol):
     """The contract of `render`."""
 

@@ -8,11 +8,12 @@ Raises `RefusedError` for a file that is truncated, foreign or unsafe.
 """
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 
+@runtime_checkable
 class Read(Protocol):
     """The contract of `read`."""
 
