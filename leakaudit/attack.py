@@ -23,7 +23,7 @@ from leakaudit.errors import InputError
 from leakaudit.inquiry import Inquiry, Paper, Plan, inquire
 from leakaudit.labels import Labelled, labelled, recoded
 from leakaudit.numerics.device import describe, resolve
-from leakaudit.protocol import AUXILIARIES, DECIDERS, SUITE
+from leakaudit.protocol import AUXILIARIES, DECIDERS, IN_PART, SUITE
 from leakaudit.verdict import Evidence, rule
 
 
@@ -48,7 +48,7 @@ class Exhibits:
     """Training rows under the papers' colouring."""
     random_init: Embeddings | None = None
     """The subject's rows through a fresh encoder."""
-    raw: Float32[np.ndarray, "n p"] | None = None
+    raw: Float32[np.ndarray, "n ..."] | None = None
     """The subject's rows as pixels, at most 32x32."""
     absent: Mapping[str, str] = field(default_factory=dict)
 
@@ -152,6 +152,14 @@ def _plan(subject: Embeddings, rows: Labelled, name: str, terms: Terms) -> Plan:
     group = np.arange(len(part)) if part.group is None else part.group
     fingerprint = subject.origin.fingerprint
     folds = protocol.folds(y, v, group, protocol.chance(fingerprint, terms.seed, f"{name}: folds"))
+    scored = np.concatenate([fold.test for fold in folds])
+    if not stats.covered(
+        stats.tabulate(y[scored], v[scored], len(rows.target.classes), len(rows.private.classes))
+    ).any():
+        raise InputError(
+            f"{subject.origin.name}: {name!r} is a function of {terms.target!r} in the {len(scored)} scored rows of "
+            f"{len(y)}: too few rows in which they disagree"
+        )
     arena = Arena(part.z, y, len(rows.target.classes), group, folds, terms.seed, terms.device)
     shape = len(rows.target.classes), len(rows.private.classes)
     exhibits = terms.exhibits
@@ -205,13 +213,13 @@ def _paper(rows: Labelled, name: str, target: str | None, exhibits: Exhibits) ->
 def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms, p: float) -> Attribute:
     answers, figures, case = found.answers, found.figures, found.plan.case
     part, stretch = answers.advantage(found.guess)
-    off = len(answers) - int(answers.table.max(axis=1).sum())
+    off, mde = len(answers) - int(answers.table.max(axis=1).sum()), answers.mde(found.guess)
     ruling = rule(
         Evidence(
             tolerance=found.plan.tolerance, p=p, excess=figures.excess.value, error=stretch * part.variance**0.5,
-            lower=figures.lower, upper=found.upper, mde=answers.mde(), rows=len(case.private), off_majority=off,
-            classes=case.classes, doubled=answers.doubled, bounded=answers.bounded, failed=found.failed,
-            unconverged=found.unconverged, alarm=found.alarm, left_out=terms.left_out,
+            lower=figures.lower, upper=found.upper, mde=mde, cells=answers.mde(), rows=len(case.private),
+            off_majority=off, classes=case.classes, doubled=answers.doubled, bounded=answers.bounded,
+            failed=found.failed, unconverged=found.unconverged, alarm=found.alarm, left_out=terms.left_out,
         )
     )  # fmt: skip
     trained = terms.exhibits.trained
@@ -229,7 +237,7 @@ def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms
         winners=found.winners,
         figures=figures,
         upper=found.upper,
-        mde=answers.mde(),
+        mde=mde,
         entropy=stats.conditional_entropy(answers.table),
         rows=portrait.coverage(rows, found, overlap, ruling.would_decide),
         findings=found.findings,
@@ -251,7 +259,7 @@ def _audit(
         verdict=decided.verdict,
         reason=decided.reason if len(attributes) == 1 else f"{decided.private}: {decided.reason}",
         tolerance=plan.tolerance,
-        suite=f"{SUITE} in part" if terms.left_out else SUITE,
+        suite=f"{SUITE}{IN_PART}" if terms.left_out else SUITE,
         subject={
             "name": origin.name, "kind": origin.kind, "sha256": origin.sha256, "layer": origin.layer,
             "width": subject.z.shape[1],

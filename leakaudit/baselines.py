@@ -25,7 +25,12 @@ def constants(case: Case) -> tuple[Baseline, Baseline]:
     own = answers.table.argmax(axis=1)[answers.target]
     return (
         Baseline("majority", None, answers.figures(one), "always the commonest private class"),
-        Baseline("target-only", None, answers.figures(own), "the commonest private class of the row's target class"),
+        Baseline(
+            "target-only",
+            None,
+            answers.figures(own),
+            "the commonest private class of the row's target class, among the scored rows",
+        ),
     )
 
 

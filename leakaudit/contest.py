@@ -141,6 +141,8 @@ class Case:
     def trial(self, answered: "dict[str, Answer]", labels: Codes, purpose: str) -> tuple[Interval, bool]:
         """E of the nested winner on made-up labels, and whether it is detected at 5 %."""
         answers = self.answers(labels)
+        if not answers.scored.any():
+            return Interval(0.0, -1.0, 1.0), False
         guess = answers.guess(nested(answered, self.arena.folds).chances[self.scored])
         found = answers.p(guess, self.chance(purpose), min(self.draws, 199)) <= LEVEL
         return stats.stretched(*answers.advantage(guess)), found

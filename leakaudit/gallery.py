@@ -15,6 +15,7 @@ from leakaudit.attackers import Attack, Guesses, Question, Rows
 from leakaudit.audit import Pictures
 from leakaudit.decoders import Decoded
 from leakaudit.embeddings import Embeddings
+from leakaudit.errors import InputError
 from leakaudit.finding import Figures
 from leakaudit.labels import Labelled
 from leakaudit.numerics import pixels
@@ -170,6 +171,9 @@ def read(subject: Embeddings, shown: Gallery, labels: Labelled, *, seed: int, de
         doubled=shown.folds > 1,
         seed=seed,
     )
+    if not answers.scored.any():
+        where = f"{subject.origin.name}: among the {len(answers)} rows that were read"
+        raise InputError(f"{where} the private label is a function of the target: there is nothing to read beyond it")
     said = dict(zip(SOURCES, chances[:, scored], strict=True))
     guesses = {name: answers.guess(part) for name, part in said.items()}
     figures = {name: answers.figures(guesses[name], part) for name, part in said.items()}

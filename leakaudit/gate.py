@@ -7,12 +7,15 @@ otherwise. Gating on the point or on the lower bound would reward small test set
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
 from typing import Literal, NamedTuple
 
 from leakaudit import catalog
 from leakaudit.audit import Attribute, Audit, Gate
 from leakaudit.errors import InputError
 from leakaudit.finding import Figures
+from leakaudit.protocol import IN_PART
+from leakaudit.verdict import HOPELESS
 
 Kind = Literal["max-private-accuracy", "max-excess"]
 
@@ -70,10 +73,15 @@ def judge(asks: Sequence[Ask], audits: Iterable[Audit]) -> tuple[Gate, ...]:
     Raises:
         InputError: a gate speaks of no attribute, or its limit is at or under guessing.
     """
+    audits = list(audits)
     attributes = [attribute for audit in audits for attribute in audit.attributes]
     check(asks, {attribute.private: len(attribute.classes) for attribute in attributes})
     return tuple(
-        _judge(ask, attribute) for ask in asks for attribute in attributes if ask.private in (None, attribute.private)
+        _judge(ask, attribute, audit.suite)
+        for ask in asks
+        for audit in audits
+        for attribute in audit.attributes
+        if ask.private in (None, attribute.private)
     )
 
 
@@ -94,21 +102,22 @@ def summarise(gates: Sequence[Gate]) -> str:
     return "measured; no gate asked"
 
 
-def _judge(ask: Ask, attribute: Attribute) -> Gate:
+def _judge(ask: Ask, attribute: Attribute, suite: str) -> Gate:
     accuracy = ask.kind == "max-private-accuracy"
     lower, upper = _bounds(attribute, accuracy=accuracy)
+    more = None
     if lower > ask.limit:
         outcome, reason = "failed", f"{attribute.private} is read at {_show(lower, accuracy)} or more (95 %)"
-    elif upper <= ask.limit and not (doubts := _doubts(attribute)):
+    elif upper <= ask.limit and not (doubts := _doubts(attribute, suite)):
         outcome, reason = "passed", f"{attribute.private} is read at {_show(upper, accuracy)} at most (95 %)"
     elif upper <= ask.limit:
         outcome, reason = "open", f"{attribute.private}: no absence can be concluded, because {doubts}"
     else:
-        outcome = "open"
+        outcome, more = "open", _more(attribute, ask.limit, lower, upper, accuracy=accuracy)
         reason = f"{attribute.private} is read at {_show(lower, accuracy)} to {_show(upper, accuracy)} (95 %)"
     reason += f", the limit is {_show(ask.limit, accuracy)}"
-    if outcome == "open" and attribute.rows.would_decide:
-        reason += f"; about {attribute.rows.would_decide} rows would decide"
+    if more:
+        reason += f"; about {more:,} rows would decide"
     return Gate(str(ask), attribute.private, ask.limit, outcome, reason)
 
 
@@ -129,13 +138,31 @@ def _bounds(attribute: Attribute, *, accuracy: bool) -> tuple[float, float]:
     return max(map(low, winners)), upper if accuracy else max(upper, attribute.upper)
 
 
-def _doubts(attribute: Attribute) -> str:
+def _more(attribute: Attribute, limit: float, lower: float, upper: float, *, accuracy: bool) -> int | None:
+    """Rows at which the bound on the limit's side would have shrunk to it; None where that is out of reach."""
+    value = (attribute.figures.private_accuracy if accuracy else attribute.figures.excess).value
+    reach = max(value - lower, 0.0) if value > limit else max(upper - value, 0.0)
+    steps = reach / max(abs(value - limit), 1e-9)
+    return ceil(attribute.rows.rows * steps**2) if 1 <= steps**2 <= HOPELESS else None
+
+
+def _doubts(attribute: Attribute, suite: str) -> str:
+    """Why a low bound is no absence; the papers' attacker, which stops where its schedule ends, raises no doubt."""
     failed = [control.control for control in attribute.controls if control.passed is False]
-    loose = [f"{finding.attacker}/{finding.auxiliary}" for finding in attribute.findings if not finding.converged]
+    planted = any(control.passed for control in attribute.controls if control.control.startswith("planted"))
+    loose = [
+        f"{finding.attacker}/{finding.auxiliary}"
+        for finding in attribute.findings
+        if not finding.converged and finding.auxiliary != "paper"
+    ]
     if not attribute.findings:
         return "no attacker of the suite was run"
+    if suite.endswith(IN_PART):
+        return f"suite v{suite.removesuffix(IN_PART)} was run only in part"
     if failed:
         return f"the control {', '.join(failed)} failed"
+    if not planted:
+        return "no leak could be planted"
     return f"{', '.join(loose)} did not converge" if loose else ""
 
 

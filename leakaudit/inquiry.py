@@ -179,7 +179,8 @@ def _findings(
             guesses[f"{each.name}/{name}"] = guess
             decides = each.decides and name == DECIDING
             notes = (*as_came, *answer[each.name].notes)
-            figures = answers.figures(guess, chances)
+            # Bits bring guesses back from rows weighted evenly inside a target class; others carry a prior already.
+            figures = answers.figures(guess, chances if name == DECIDING else None)
             findings.append(Finding(each.name, name, decides, answer[each.name].converged, figures, notes))
     return findings, guesses
 

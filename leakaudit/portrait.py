@@ -24,7 +24,8 @@ INFERENCE = (
     "E and accuracies: Clopper-Pearson on the number of rows the estimate is worth, its variance doubled where guesses "
     "are cross-fitted, by group where there are groups. Detection: the nested winner at 5 %, one-sided (cross-fit: z "
     "with the standard error times sqrt 2; split, or few groups: permutation of the scored labels within target "
-    "classes), Holm over attributes. The permutation test that refits on permuted labels (H) is not part of suite 0."
+    "classes), Holm over attributes. Not part of suite 0: the permutation test that refits on permuted labels (H), the "
+    "attacker nearest, the baseline of LEACE-erased embeddings, AUC, TPR at 1 % FPR, and the count of labels needed."
 )
 SMALL = 5
 """The worst cell is looked for among cells of at least this many rows, where there are such."""

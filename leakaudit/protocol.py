@@ -19,6 +19,8 @@ SUITE = "0"
 """Version of the attackers and rules that decide; a change of either is a new suite."""
 DECIDERS = ("linear", "mlp")
 """The attackers of the suite, with their default knobs: absence is concluded only where all of them were run."""
+IN_PART = " in part"
+"""What follows the version where attackers of the suite were left out."""
 AUXILIARIES = ("balanced", "matched", "paper")
 DECIDING = "balanced"
 FOLDS = 5

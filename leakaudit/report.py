@@ -109,6 +109,10 @@ def _with_decoder(part: Attribute, other: Attribute, tolerance: float) -> Attrib
         verdict = "LEAK"
     elif read.upper > tolerance and part.verdict in ("WITHIN", "NOT_FOUND"):
         verdict = "DETECTED" if seen else "INCONCLUSIVE"
+    elif other.verdict in ("LEAK", "DETECTED") and part.verdict == "INCONCLUSIVE":
+        verdict = "DETECTED"
+    elif other.verdict in ("LEAK", "DETECTED") and part.verdict == "NOT_FOUND":
+        verdict = "WITHIN"
     reason = part.reason
     if verdict != part.verdict:
         reason = (
@@ -200,7 +204,7 @@ def _comparison(first: Side, later: Side) -> Comparison:
         paired=rows is not None,
         rows=count,
         differences=differences,
-        sentence=_sentence(first.audit.name, later.audit.name, excess, count),
+        sentence=_sentence(first.audit.name, later.audit.name, excess, count, bounded=_bounded(first, later)),
     )
 
 
@@ -216,9 +220,18 @@ def _difference(name: str, first: Interval, second: Interval, spread: Float[np.n
     return Difference(name, first.value, second.value, bounds)
 
 
-def _sentence(first: str, second: str, excess: Difference, rows: int) -> str:
+def _bounded(*sides: Side) -> bool:
+    """Whether both had groups enough for bounds; where they had not, their bounds are all there is between 0 and 1."""
+    figures = [side.attribute.figures for side in sides]
+    return not any((part.private_lower, part.private_upper) == (0, 1) for part in figures)
+
+
+def _sentence(first: str, second: str, excess: Difference, rows: int, *, bounded: bool) -> str:
     value, low, high = excess.difference
     on = f"on the same {rows} rows" if rows else "unpaired, because the scored rows are not known to be the same"
+    if not bounded:
+        few = "there are too few groups for bounds, and what is printed of the spread is too narrow"
+        return f"Whether {first} or {second} leaks less, the data cannot tell: E differs by {value:+.3f}, but {few}."
     if low > 0 or high < 0:
         less, more = (second, first) if value < 0 else (first, second)
         size = sorted(map(abs, (low, high)))

@@ -4,7 +4,7 @@ The right answers of the scored rows, and the figures of guesses about them.
 Scoring lives here once, for attackers, baselines, controls and reconstructions alike.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -128,7 +128,8 @@ class Answers:
         private = self.share(guess, stats.private_weights(self.table))
         rows = self.scored
         group = None if self.group is None else self.group[rows]
-        plain = stats.share((guess == self.private)[rows], np.zeros(rows.sum(), np.int64), np.ones(1), group)
+        hits, one = (guess == self.private)[rows], np.zeros(rows.sum(), np.int64)
+        plain = stats.share(hits, one, np.ones(1), group, doubled=self.doubled)
         low, high = (1 - stretch * (1 - bound) for bound in excess.bounds(LEVEL))
         if not self.bounded:
             low, high = 1 - stretch, 1.0
@@ -146,6 +147,11 @@ class Answers:
             follows_target=float((guess == self.majority[self.target])[rows].mean()),
         )
 
-    def mde(self) -> float:
-        """Smallest detectable E of the actual cells."""
-        return stats.detectable(self.table, doubled=self.doubled)
+    def mde(self, guess: Codes | None = None) -> float:
+        """Smallest detectable E of the actual cells; wider by how much the hits of `guess` are alike inside groups."""
+        rows = stats.detectable(self.table, doubled=self.doubled)
+        if self.group is None or guess is None:
+            return rows
+        grouped, _ = self.advantage(guess)
+        alone, _ = replace(self, group=None).advantage(guess)
+        return float(min(rows * np.sqrt(grouped.variance / alone.variance), 1.0))

@@ -22,6 +22,7 @@ POWERED = 2.49
 
 Table = Int64[np.ndarray, "strata classes"]
 Weights = Float64[np.ndarray, "strata classes"]
+Column = Float64[np.ndarray, "strata 1"]
 Labels = Int64[np.ndarray, " n"]
 
 
@@ -122,7 +123,7 @@ def covered(table: Table) -> Bool[np.ndarray, "strata classes"]:
     return cells
 
 
-def _frequencies(table: Table) -> tuple[Weights, Weights]:
+def _frequencies(table: Table) -> tuple[Column, Column]:
     """pi_y over the target classes covered, and C_y, each as a column; C_y is 2 where a target class is left out."""
     cells = covered(table)
     rows = np.where(cells, table, 0).sum(axis=1, keepdims=True)
@@ -195,14 +196,28 @@ def redraw(target: Labels, private: Labels, group: Labels | None, rng: np.random
     """
     The private labels permuted within target strata.
 
-    Where every group has one private class, whole groups trade labels, among groups of the same commonest target.
+    Whole groups trade labels, among groups of the same commonest target: rows get labels, in random order, of the other
+    group's rows of the same target, over again where those are fewer, and of any group's where there are none.
     """
     if group is not None:
         _, first, index = np.unique(group, return_index=True, return_inverse=True)
+        strata = int(target.max(initial=0)) + 1
+        commonest = np.bincount(index * strata + target, minlength=len(first) * strata).reshape(-1, strata)
+        giver = redraw(commonest.argmax(axis=1), np.arange(len(first)), None, rng)
         if (private == private[first][index]).all():
-            commonest = np.zeros((len(first), int(target.max(initial=0)) + 1), np.int64)
-            np.add.at(commonest, (index, target), 1)
-            return redraw(commonest.argmax(axis=1), private[first], None, rng)[index]
+            whole: Labels = private[first][giver][index]
+            return whole
+        own, others = index * strata + target, giver[index] * strata + target
+        rows = commonest.ravel()
+        start = np.cumsum(rows) - rows
+        order = np.lexsort((rng.random(len(private)), own))
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        given = private[order][
+            np.minimum(start[others] + (place - start[own]) % np.maximum(rows[others], 1), len(own) - 1)
+        ]
+        traded: Labels = np.where(rows[others] > 0, given, redraw(target, private, None, rng))
+        return traded
     drawn = np.empty_like(private)
     order = np.lexsort((rng.random(len(private)), target))
     drawn[np.argsort(target, kind="stable")] = private[order]

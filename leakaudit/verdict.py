@@ -42,6 +42,7 @@ class Evidence:
     upper: float
     """UCB*."""
     mde: float
+    """With groups, of as many rows as the groups are worth."""
     rows: int
     """Attack rows."""
     off_majority: int
@@ -49,6 +50,8 @@ class Evidence:
     classes: int
     doubled: bool
     """Cross-fitted."""
+    cells: float | None = None
+    """MDE of the cells' rows, each counted as a group of its own; None: the same."""
     bounded: bool = True
     """Groups enough for bounds, or no groups."""
     failed: tuple[str, ...] = ()
@@ -75,13 +78,14 @@ def rule(e: Evidence) -> Ruling:
     """The verdict on one attribute."""
     tau = f"{e.tolerance:.2f}"
     detected = e.p <= LEVEL
-    if e.mde > LARGEST_MDE:
-        mix = ceil(e.rows * (e.mde / min(e.tolerance, LARGEST_MDE)) ** 2)
+    cells = e.mde if e.cells is None else e.cells
+    if cells > LARGEST_MDE:
+        mix = ceil(e.rows * (cells / min(e.tolerance, LARGEST_MDE)) ** 2)
         even = balanced_rows(min(e.tolerance, LARGEST_MDE), e.classes, doubled=e.doubled)
         return Ruling(
             "INCONCLUSIVE",
             f"too few rows in which target and private attribute disagree ({e.off_majority}; the smallest detectable "
-            f"E is {e.mde:.2f}); about {mix:,} rows of this mix, or {even:,} balanced within target, would decide",
+            f"E is {cells:.2f}); about {mix:,} rows of this mix, or {even:,} balanced within target, would decide",
             mix,
         )
     doubts = [
@@ -111,8 +115,9 @@ def rule(e: Evidence) -> Ruling:
 
 
 def _detected(e: Evidence, tau: str, doubts: list[str]) -> Ruling:
+    but = f"; beware: {e.alarm}" if e.alarm else ""
     if not e.bounded:
-        return Ruling("DETECTED", f"a leak exists ({spell(e.p)}); its size is open: {_FEW_GROUPS}", None)
+        return Ruling("DETECTED", f"a leak exists ({spell(e.p)}); its size is open: {_FEW_GROUPS}{but}", None)
     if e.upper > e.tolerance:
         steps = POWERED * e.error / (e.excess - e.tolerance) if e.excess > e.tolerance else e.upper / e.tolerance
         more = max(ceil(e.rows * steps**2), e.rows + 1)
@@ -120,7 +125,7 @@ def _detected(e: Evidence, tau: str, doubts: list[str]) -> Ruling:
         enough = f"about {more:,} rows would decide"
         if more > HOPELESS * e.rows:
             enough = f"so close to the tolerance, more than {HOPELESS} times as many rows would decide"
-        return Ruling("DETECTED", f"{words} {e.upper:.2f} (95 % each way); {enough}", more)
+        return Ruling("DETECTED", f"{words} {e.upper:.2f} (95 % each way); {enough}{but}", more)
     if doubts:
         words = f"a leak exists ({spell(e.p)}); that it stays within {tau} cannot be concluded"
         return Ruling("DETECTED", f"{words}: {'; '.join(doubts)}", None)

@@ -80,6 +80,37 @@ def test_nothing_passes_in_doubt(make_audit, doubt):
     assert gate.judge([ask], [make_audit(0.3, 0.4, **doubt)])[0].outcome == "failed"
 
 
+def test_nothing_passes_that_was_asked_in_part_or_without_a_plant(make_audit):
+    """A low bound of part of the suite, or of one that found no planted leak, is no absence."""
+    ask, quiet = gate.parse("max-excess", "0.2"), make_audit(0.1, 0.15)
+    assert gate.judge([ask], [quiet])[0].outcome == "passed"
+    part = gate.judge([ask], [replace(quiet, suite="0 in part")])[0]
+    assert (part.outcome, "only in part" in part.reason) == ("open", True)
+    for controls in ((), (Control("planted-xor", None, 0.2, (), 0),)):
+        bare = replace(quiet, attributes=(replace(quiet.attributes[0], controls=controls),))
+        assert gate.judge([ask], [bare])[0].outcome == "open"
+
+
+def test_the_papers_attacker_raises_no_doubt_but_its_bound_counts(make_audit):
+    """It stops where its schedule ends; what it reads is a reading all the same."""
+    ask, quiet = gate.parse("max-private-accuracy", "0.2"), make_audit(0.1, 0.15)
+    (part,) = quiet.attributes
+    for high, outcome in ((0.12, "passed"), (0.4, "open")):
+        paper = Finding("linear-sgd", "paper", decides=False, converged=False, figures=figures(0.1, high))
+        both = replace(quiet, attributes=(replace(part, findings=(*part.findings, paper)),))
+        assert gate.judge([ask], [both])[0].outcome == outcome
+
+
+def test_rows_that_would_decide_are_those_of_the_limit(make_audit):
+    """The bound of the side the point lies on has to shrink to the limit; the verdict's own count is another's."""
+    (near,) = gate.judge([gate.parse("max-excess", "0.19")], [make_audit(0.1, 0.2)])
+    assert "about 1,407 rows would decide" in near.reason  # 900 x (0.05 / 0.04) squared
+    (over,) = gate.judge([gate.parse("max-excess", "0.14")], [make_audit(0.1, 0.2)])
+    assert "about 22,500 rows would decide" in over.reason  # 900 x (0.05 / 0.01) squared
+    (level,) = gate.judge([gate.parse("max-excess", "0.15")], [make_audit(0.1, 0.2)])
+    assert "would decide" not in level.reason
+
+
 def test_a_decoder_that_reads_more_fails_the_gate(make_audit):
     """What is read from reconstructions counts as an attack."""
     from leakaudit.audit import Reconstruction

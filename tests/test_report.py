@@ -162,6 +162,26 @@ def test_a_decoder_that_reads_more_decides() -> None:
     assert "NOT_FOUND" in part.reason
 
 
+@pytest.mark.parametrize(("before", "after"), [("INCONCLUSIVE", "DETECTED"), ("NOT_FOUND", "WITHIN")])
+def test_what_a_decoder_detects_is_detected(before: str, after: str) -> None:
+    """A leak read from reconstructions exists, also where the attackers on the bottleneck found nothing."""
+    (one, rows), (other, _) = synthetic.audit(replace(QUIET, tolerance=0.9)), rebuilt(QUIET, 0.5)
+    one = replace(one, attributes=(replace(one.attributes[0], verdict=before),), verdict=before)
+    (merged,) = report([(one, rows), (other, None)], ()).audits
+    assert merged.verdict == merged.attributes[0].verdict == after
+    assert "read from the reconstructions" in merged.attributes[0].reason
+
+
+def test_too_few_groups_for_bounds_tell_nothing() -> None:
+    """Where an audit has no bounds, no difference to it is called one that the data can tell."""
+    first, (second, rows) = synthetic.audit(PLAIN), synthetic.audit(synthetic.END)
+    (part,) = second.attributes
+    few = replace(part, figures=replace(part.figures, private_lower=0.0, private_upper=1.0))
+    (comparison,) = report([first, (replace(second, attributes=(few,)), rows)], ()).comparisons
+    assert "cannot tell" in comparison.sentence
+    assert "too few groups" in comparison.sentence
+
+
 def test_a_decoder_that_reads_less_changes_nothing_but_stands_beside() -> None:
     """A weaker reconstruction never betters a verdict."""
     (merged,) = report([synthetic.audit(PLAIN), rebuilt(PLAIN, 0.1)], ()).audits

@@ -168,6 +168,32 @@ def test_redraw_keeps_the_table_and_the_groups() -> None:
     assert all(len(set(whole[group == g])) == 1 for g in range(60))
 
 
+def test_redraw_trades_whole_groups_where_labels_are_mixed_inside_them() -> None:
+    """One odd row does not make rows of their own of all groups: most groups keep one label, the table stays near."""
+    rng = np.random.default_rng(0)
+    group, target = np.repeat(np.arange(60), 20), np.repeat(np.arange(60) % 2, 20)
+    private = np.repeat(rng.integers(0, 2, 60), 20)
+    private[0] = 1 - private[0]
+    drawn = stats.redraw(target, private, group, rng)
+    assert sum(len(set(drawn[group == g])) == 1 for g in range(60)) == 59
+    assert (stats.tabulate(target, drawn, 2, 2) == stats.tabulate(target, private, 2, 2)).all()
+    mixed = rng.integers(0, 3, 1200)
+    assert set(stats.redraw(rng.integers(0, 5, 1200), mixed, rng.integers(0, 90, 1200), rng)) == {0, 1, 2}
+
+
+def test_permutation_p_holds_where_groups_are_alike_but_for_a_few_rows() -> None:
+    """Guesses and labels that each follow the group are no leak, and one odd row in a hundred changes nothing."""
+    rng, rejected = np.random.default_rng(3), 0
+    group = np.repeat(np.arange(60), 20)
+    for _ in range(100):
+        target, private, guess = (np.repeat(rng.integers(0, 2, 60), 20) for _ in range(3))
+        private = np.where(rng.random(1200) < 0.01, 1 - private, private)
+        rejected += stats.permutation_p(guess, target, private, group, rng=rng, draws=39, doubled=False) <= 0.05
+    assert rejected / 100 <= 0.05 + 3 * 0.022
+    half = np.tile([0, 1], 600)
+    assert stats.permutation_p(half, target, half, group, rng=rng, draws=39, doubled=False) == 1 / 40
+
+
 @pytest.mark.parametrize("grouped", [False, True])
 def test_permutation_p_is_uniform_on_nothing_and_small_on_something(*, grouped: bool) -> None:
     """Guesses blind to the label are rejected in about 5 %; guesses that are right are rejected always."""

@@ -35,6 +35,9 @@ BRANCHES = [
     ("DETECTED", replace(LEAKY, bounded=False), "bounds need 200 groups"),
     ("LEAK", replace(LEAKY, failed=("control planted-xor failed",), unconverged=("mlp",)), "E is at least"),
     ("LEAK", replace(LEAKY, alarm="control shuffled failed"), "beware: control shuffled failed"),
+    ("DETECTED", replace(OPEN, alarm="control shuffled failed"), "beware: control shuffled failed"),
+    ("LEAK", replace(LEAKY, mde=0.21, cells=0.05), "E is at least"),
+    ("INCONCLUSIVE", replace(NULL, mde=0.21, cells=0.05), "the smallest detectable E is 0.21, above the tolerance"),
 ]
 
 

@@ -60,11 +60,17 @@ class Plant:
 
 
 def plant(shape: Shape, size: float, table: Table, rng: np.random.Generator) -> Plant:
-    """A plant of this Bayes E for an attribute with this (target, private) table; classes take random places."""
+    """
+    A plant of this Bayes E for an attribute with this (target, private) table; classes take random places.
+
+    Where no target class has two private classes there is nothing to tell, and nothing is planted.
+    """
     strata, classes = table.shape
     place = rng.permutation(classes)
     mirrored = np.empty(strata, np.int64)
     mirrored[rng.permutation(strata)] = np.where(np.arange(strata) % 2, -1, 1)
+    if not covered(table).any():
+        return Plant(shape, 0.0, place, mirrored)
     high = 1.0
     while bayes(shape, high, place, table) < size:
         high *= 2

@@ -177,5 +177,8 @@ def test_the_audit_says_who_attacks_and_how_it_was_inferred(rich: Any) -> None:
     threat = rich.audit.threat
     assert threat["attackers"]["linear"]
     assert threat["not_tested"] == ["membership", "extraction", "singling out"]
-    assert "is not part of suite 0" in rich.audit.provenance["inference"]
+    assert (
+        "Not part of suite 0: the permutation test that refits on permuted labels (H)"
+        in rich.audit.provenance["inference"]
+    )
     assert "auxiliary paper does not apply to colour: not asked" in rich.audit.provenance["notes"]

@@ -1,0 +1,48 @@
+"""Attacks on labels of which a class is all but absent, and bits of guesses that carry a prior."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from leakaudit import protocol
+from leakaudit.contest import Arena, Case
+from leakaudit.dataset import Labels
+from leakaudit.errors import InputError
+from leakaudit.numerics import plants
+from leakaudit.protocol import Fold
+
+
+def test_a_split_that_scores_no_row_of_the_rare_class_is_refused(embed, attacked):
+    """One row in 20,000 is attacked on, and never scored: that is said instead of a figure over nothing."""
+    subject = embed(20_000, width=2, seed=3)
+    target = subject.columns["digit"].values
+    for row in range(40):
+        codes = np.zeros(20_000, np.int64)
+        codes[row] = 1
+        chance = protocol.chance(subject.origin.fingerprint, 0, "colour: folds")
+        (fold,) = protocol.folds(target, codes, np.arange(20_000), chance)
+        if row not in fold.test:
+            break
+    rare = replace(subject, columns={**subject.columns, "colour": Labels(codes, ("c0", "c1"))})
+    with pytest.raises(InputError, match="function of 'digit' in the 6000 scored rows of 20000"):
+        attacked(rare)
+
+
+def test_a_control_whose_scored_rows_have_one_class_is_not_detected():
+    """Shuffled labels may leave the scored rows with one class: nothing is found, and nothing breaks."""
+    labels = np.array([1, 1, 0, 0, 0, 0])
+    rows = np.arange(6)
+    arena = Arena(
+        np.zeros((6, 1), np.float32), np.zeros(6, np.int64), 1, rows, (Fold(rows[:2], rows[2:3], rows[3:]),), 0, "cpu"
+    )
+    case = Case("v", arena, labels, 2, grouped=False, usual=None, fingerprint="", draws=99)
+    assert case.trial({}, labels, "p")[1] is False
+    table = case.answers().table
+    assert plants.plant("linear", 0.2, table, np.random.default_rng(0)).amplitude == 0
+
+
+def test_bits_are_those_of_guesses_without_a_prior(embed, attacked):
+    """What learns from rows as they came carries the prior already: no bits are printed of it."""
+    found = attacked(embed(300, agree=0.7, leak=1.0), auxiliaries=("balanced", "matched")).only.findings
+    assert {each.auxiliary: each.figures.bits is None for each in found} == {"balanced": False, "matched": True}

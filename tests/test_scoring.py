@@ -1,0 +1,38 @@
+"""Scoring: what is printed of guesses agrees with how alike rows of one group are, and with cross-fitting."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from leakaudit import stats
+from leakaudit.scoring import Answers
+
+
+def answers(rng: np.random.Generator, *, groups: int, size: int) -> tuple[Answers, np.ndarray]:
+    """Two strata, two classes, one label per group; guesses blind to it, alike inside a group."""
+    unit = np.repeat(np.arange(groups), size)
+    target, private, guess = (rng.integers(0, 2, groups)[unit] for _ in range(3))
+    return Answers(target, private, 2, 2, unit, doubled=True, seed=0), guess
+
+
+def test_the_mde_counts_groups_where_their_rows_are_guessed_alike() -> None:
+    """400 groups of ten equal rows detect what 400 rows do, not what 4,000 do."""
+    held, guess = answers(np.random.default_rng(0), groups=400, size=10)
+    alone, same = answers(np.random.default_rng(0), groups=400, size=1)
+    assert held.mde() == pytest.approx(alone.mde() / np.sqrt(10))
+    assert held.mde(guess) == pytest.approx(alone.mde(), rel=0.1)
+    assert replace(held, group=None).mde(guess) == held.mde()
+    assert alone.mde(same) == pytest.approx(alone.mde(), rel=0.05)
+
+
+def test_plain_accuracy_is_widened_where_guesses_are_cross_fitted() -> None:
+    """Its interval is that of half the rows, as the other figures' are."""
+    held, guess = answers(np.random.default_rng(1), groups=600, size=1)
+    held = replace(held, group=None)
+    found = held.figures(guess).accuracy
+    hits = float((guess == held.private).mean())
+    assert found[1:] == pytest.approx(stats.clopper_pearson(hits, 300, 0.025))
+    assert replace(held, doubled=False).figures(guess).accuracy[1:] == pytest.approx(
+        stats.clopper_pearson(hits, 600, 0.025)
+    )
