@@ -164,7 +164,7 @@ def _plan(subject: Embeddings, rows: Labelled, name: str, terms: Terms) -> Plan:
     shape = len(rows.target.classes), len(rows.private.classes)
     exhibits = terms.exhibits
     table = exhibits.table if exhibits.table is not None and exhibits.table.shape == shape else None
-    paper = _paper(rows, name, terms.target, exhibits) if "paper" in terms.auxiliaries else None
+    paper = _paper(rows, part.ids, name, terms.target, exhibits) if "paper" in terms.auxiliaries else None
     usual = None if table is None else table.argmax(axis=1)
     if usual is None and paper is not None:
         usual = stats.tabulate(paper.rows.target, paper.labels, *shape).argmax(axis=1)
@@ -197,13 +197,16 @@ def _aligned(x: Float32[np.ndarray, "n p"], subject: Embeddings, rows: Labelled)
     return part
 
 
-def _paper(rows: Labelled, name: str, target: str | None, exhibits: Exhibits) -> Paper | None:
+def _paper(
+    rows: Labelled, attacked: UInt64[np.ndarray, " m"], name: str, target: str | None, exhibits: Exhibits
+) -> Paper | None:
+    """Training rows of known classes, without the images that are attacked."""
     if exhibits.paper is None:
         return None
     z = exhibits.paper.z
     v = recoded(exhibits.paper.column(name), rows.private)
     y = np.zeros(len(z), np.int64) if target is None else recoded(exhibits.paper.column(target), rows.target)
-    known = (v >= 0) & (y >= 0)
+    known = (v >= 0) & (y >= 0) & ~np.isin(exhibits.paper.ids, attacked)
     if not known.any():
         return None
     seen = Rows(z[known], y[known], len(rows.target.classes), np.arange(int(known.sum())))

@@ -7,7 +7,6 @@ otherwise. Gating on the point or on the lower bound would reward small test set
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import ceil
 from typing import Literal, NamedTuple
 
 from leakaudit import catalog
@@ -15,7 +14,7 @@ from leakaudit.audit import Attribute, Audit, Gate
 from leakaudit.errors import InputError
 from leakaudit.finding import Figures
 from leakaudit.protocol import IN_PART
-from leakaudit.verdict import HOPELESS
+from leakaudit.verdict import HOPELESS, needed
 
 Kind = Literal["max-private-accuracy", "max-excess"]
 
@@ -106,7 +105,10 @@ def _judge(ask: Ask, attribute: Attribute, suite: str) -> Gate:
     accuracy = ask.kind == "max-private-accuracy"
     lower, upper = _bounds(attribute, accuracy=accuracy)
     more = None
-    if lower > ask.limit:
+    known = _known(attribute) if accuracy else 0.0
+    if lower > ask.limit and known > ask.limit:
+        outcome, reason = "open", f"{attribute.private}: the target alone names {_show(known, accuracy)} on these rows"
+    elif lower > ask.limit:
         outcome, reason = "failed", f"{attribute.private} is read at {_show(lower, accuracy)} or more (95 %)"
     elif upper <= ask.limit and not (doubts := _doubts(attribute, suite)):
         outcome, reason = "passed", f"{attribute.private} is read at {_show(upper, accuracy)} at most (95 %)"
@@ -138,12 +140,19 @@ def _bounds(attribute: Attribute, *, accuracy: bool) -> tuple[float, float]:
     return max(map(low, winners)), upper if accuracy else max(upper, attribute.upper)
 
 
+def _known(attribute: Attribute) -> float:
+    """Private-class accuracy of knowing the target alone: above guessing where (target, private) cells are empty."""
+    figures = [each.figures for each in attribute.baselines if each.baseline == "target-only"]
+    return max((each.private_accuracy.value for each in figures if each is not None), default=0.0)
+
+
 def _more(attribute: Attribute, limit: float, lower: float, upper: float, *, accuracy: bool) -> int | None:
     """Rows at which the bound on the limit's side would have shrunk to it; None where that is out of reach."""
     value = (attribute.figures.private_accuracy if accuracy else attribute.figures.excess).value
     reach = max(value - lower, 0.0) if value > limit else max(upper - value, 0.0)
     steps = reach / max(abs(value - limit), 1e-9)
-    return ceil(attribute.rows.rows * steps**2) if 1 <= steps**2 <= HOPELESS else None
+    doubled = attribute.rows.scheme.startswith("cross-fit")
+    return needed(attribute.rows.rows, steps, doubled=doubled) if 1 <= steps**2 <= HOPELESS else None
 
 
 def _doubts(attribute: Attribute, suite: str) -> str:

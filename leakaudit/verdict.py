@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from leakaudit.protocol import GROUPS, GROUPS_PER_CELL, LARGEST_MDE, SUITE
+from leakaudit.protocol import GROUPS, GROUPS_PER_CELL, LARGEST_MDE, SPLIT_FROM, SUITE
 from leakaudit.stats import LEVEL, POWERED, balanced_rows
 
 Verdict = Literal["LEAK", "DETECTED", "INCONCLUSIVE", "WITHIN", "NOT_FOUND"]
@@ -80,8 +80,9 @@ def rule(e: Evidence) -> Ruling:
     detected = e.p <= LEVEL
     cells = e.mde if e.cells is None else e.cells
     if cells > LARGEST_MDE:
-        mix = ceil(e.rows * (cells / min(e.tolerance, LARGEST_MDE)) ** 2)
-        even = balanced_rows(min(e.tolerance, LARGEST_MDE), e.classes, doubled=e.doubled)
+        least = min(e.tolerance, LARGEST_MDE)
+        mix = needed(e.rows, cells / least, doubled=e.doubled)
+        even = needed(balanced_rows(least, e.classes, doubled=True), 1.0, doubled=True)
         return Ruling(
             "INCONCLUSIVE",
             f"too few rows in which target and private attribute disagree ({e.off_majority}; the smallest detectable "
@@ -101,11 +102,11 @@ def rule(e: Evidence) -> Ruling:
     if not e.bounded:
         return Ruling("INCONCLUSIVE", f"nothing was detected ({spell(e.p)}), but {_FEW_GROUPS}", None)
     if e.upper > e.tolerance:
-        more = ceil(e.rows * (e.upper / e.tolerance) ** 2)
+        more = needed(e.rows, e.upper / e.tolerance, doubled=e.doubled)
         words = f"nothing was detected ({spell(e.p)}), but E up to {e.upper:.2f} cannot be excluded (95 %)"
         return Ruling("INCONCLUSIVE", f"{words}, above the tolerance {tau}; about {more:,} rows would decide", more)
     if e.mde > e.tolerance:
-        more = ceil(e.rows * (e.mde / e.tolerance) ** 2)
+        more = needed(e.rows, e.mde / e.tolerance, doubled=e.doubled)
         words = f"nothing was detected, but the smallest detectable E is {e.mde:.2f}, above the tolerance {tau}"
         return Ruling("INCONCLUSIVE", f"{words}; about {more:,} rows would decide", more)
     if doubts:
@@ -120,7 +121,7 @@ def _detected(e: Evidence, tau: str, doubts: list[str]) -> Ruling:
         return Ruling("DETECTED", f"a leak exists ({spell(e.p)}); its size is open: {_FEW_GROUPS}{but}", None)
     if e.upper > e.tolerance:
         steps = POWERED * e.error / (e.excess - e.tolerance) if e.excess > e.tolerance else e.upper / e.tolerance
-        more = max(ceil(e.rows * steps**2), e.rows + 1)
+        more = max(needed(e.rows, steps, doubled=e.doubled), e.rows + 1)
         words = f"a leak exists ({spell(e.p)}); whether it exceeds {tau} is open: E lies from {e.lower:.2f} to"
         enough = f"about {more:,} rows would decide"
         if more > HOPELESS * e.rows:
@@ -130,6 +131,16 @@ def _detected(e: Evidence, tau: str, doubts: list[str]) -> Ruling:
         words = f"a leak exists ({spell(e.p)}); that it stays within {tau} cannot be concluded"
         return Ruling("DETECTED", f"{words}: {'; '.join(doubts)}", None)
     return Ruling("WITHIN", f"a leak exists; no attacker of suite v{SUITE} exceeds {tau} (95 %)", None)
+
+
+def needed(rows: int, times: float, *, doubled: bool) -> int:
+    """
+    Attack rows with errors so many times smaller than `rows` have.
+
+    Cross-fitted rows are worth half of them; from 20,000 on three tenths are scored, and worth as many.
+    """
+    count = rows * times**2
+    return ceil(count * 0.5 / 0.3) if doubled and count >= SPLIT_FROM else ceil(count)
 
 
 _FEW_GROUPS = f"bounds need {GROUPS} groups, and {GROUPS_PER_CELL} in each (target, private) cell"

@@ -7,7 +7,7 @@ import pytest
 from leakaudit import gate
 from leakaudit.audit import Attribute, Audit
 from leakaudit.errors import InputError
-from leakaudit.finding import Control, Coverage, Figures, Finding
+from leakaudit.finding import Baseline, Control, Coverage, Figures, Finding
 from leakaudit.stats import Interval
 
 
@@ -106,9 +106,21 @@ def test_rows_that_would_decide_are_those_of_the_limit(make_audit):
     (near,) = gate.judge([gate.parse("max-excess", "0.19")], [make_audit(0.1, 0.2)])
     assert "about 1,407 rows would decide" in near.reason  # 900 x (0.05 / 0.04) squared
     (over,) = gate.judge([gate.parse("max-excess", "0.14")], [make_audit(0.1, 0.2)])
-    assert "about 22,500 rows would decide" in over.reason  # 900 x (0.05 / 0.01) squared
+    assert "about 37,500 rows would decide" in over.reason  # 900 x (0.05 / 0.01) squared, in a split
     (level,) = gate.judge([gate.parse("max-excess", "0.15")], [make_audit(0.1, 0.2)])
     assert "would decide" not in level.reason
+
+
+def test_what_the_target_alone_names_fails_no_gate(make_audit):
+    """Where cells are empty the target gives classes away: a limit under that is open, one above it fails as ever."""
+    leaky = make_audit(0.5, 0.7)
+    known = Baseline("target-only", None, figures(0.35, 0.45))
+    audit = replace(leaky, attributes=(replace(leaky.attributes[0], baselines=(known,)),))
+    for limit, outcome in (("0.3", "open"), ("0.45", "failed")):
+        (found,) = gate.judge([gate.parse("max-private-accuracy", limit)], [audit])
+        assert found.outcome == outcome
+        assert ("the target alone names 40.0 %" in found.reason) == (outcome == "open")
+    assert gate.judge([gate.parse("max-excess", "0.3")], [audit])[0].outcome == "failed"
 
 
 def test_a_decoder_that_reads_more_fails_the_gate(make_audit):

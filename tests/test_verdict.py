@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from leakaudit.verdict import WORST_FIRST, Evidence, rule
+from leakaudit.verdict import WORST_FIRST, Evidence, needed, rule
 
 NULL = Evidence(
     tolerance=0.1, p=0.4, excess=0.01, error=0.03, lower=-0.04, upper=0.08, mde=0.07, rows=2000, off_majority=1000,
@@ -65,9 +65,9 @@ def test_rows_that_would_decide_follow_the_protocol() -> None:
     """N (UCB*/tau)^2; for DETECTED with E above tau N (2.49 SE / (E - tau))^2; for the MDE both mixes."""
     assert rule(replace(NULL, upper=0.2)).would_decide == 8000
     assert rule(replace(OPEN, error=0.04)).would_decide == pytest.approx(2000 * (2.49 * 0.04 / 0.04) ** 2, abs=1)
-    ruling = rule(replace(NULL, mde=0.4))
-    assert ruling.would_decide == 32_000
-    assert "about 32,000 rows of this mix, or 1,241 balanced within target" in ruling.reason
+    ruling = rule(replace(NULL, mde=0.3))
+    assert ruling.would_decide == 18_000
+    assert "about 18,000 rows of this mix, or 1,241 balanced within target" in ruling.reason
     assert rule(NULL).would_decide is None
 
 
@@ -75,3 +75,17 @@ def test_a_tolerance_looser_than_the_bound_always_turns_inconclusive() -> None:
     """UCB* is the smallest tolerance that a sound null audit passes."""
     assert rule(replace(NULL, tolerance=NULL.upper)).verdict == "NOT_FOUND"
     assert rule(replace(NULL, tolerance=NULL.upper - 1e-9)).verdict == "INCONCLUSIVE"
+
+
+def test_rows_needed_know_that_large_audits_are_split():
+    """Half the error needs four times the rows; from 20,000 on three tenths count instead of half."""
+    assert needed(2_000, 2.0, doubled=True) == 8_000
+    assert needed(10_000, 2.0, doubled=True) == pytest.approx(40_000 * 0.5 / 0.3, abs=1)
+    assert needed(21_000, 2.0, doubled=False) == 84_000
+
+
+def test_balanced_rows_are_those_of_the_audit_that_would_be_made():
+    """A split audit that lacks rows names as many balanced ones as a cross-fitted one: so few are cross-fitted."""
+    words = [rule(replace(NULL, mde=0.3, doubled=doubled)).reason.split(" or ")[1] for doubled in (True, False)]
+    assert words[0] == words[1]
+    assert words[0].startswith("1,241 balanced")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from leakaudit import protocol
+from leakaudit.attack import Exhibits
 from leakaudit.contest import Arena, Case
 from leakaudit.dataset import Labels
 from leakaudit.errors import InputError
@@ -46,3 +47,14 @@ def test_bits_are_those_of_guesses_without_a_prior(embed, attacked):
     """What learns from rows as they came carries the prior already: no bits are printed of it."""
     found = attacked(embed(300, agree=0.7, leak=1.0), auxiliaries=("balanced", "matched")).only.findings
     assert {each.auxiliary: each.figures.bits is None for each in found} == {"balanced": False, "matched": True}
+
+
+def test_the_papers_attacker_is_not_trained_on_images_that_are_attacked(embed, attacked):
+    """Training rows of the images under attack are left out; where no other is left, it does not apply."""
+    subject, training = embed(300, seed=1), embed(500, seed=2)
+    found = attacked(subject, auxiliaries=("balanced", "paper"), exhibits=Exhibits(paper=training)).only.findings
+    assert [each.notes[0] for each in found if each.auxiliary == "paper"] == [
+        "trained on 200 training rows, scored on all attack rows"
+    ]
+    same = attacked(subject, auxiliaries=("balanced", "paper"), exhibits=Exhibits(paper=embed(300, seed=2)))
+    assert {each.auxiliary for each in same.only.findings} == {"balanced"}
