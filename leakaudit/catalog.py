@@ -8,6 +8,7 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import math
 import tomllib
 import types
 import typing
@@ -164,6 +165,8 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
             return float(value)
         if type(value) is not hint:
             raise InputError(f"{where} = {value!r}: {_spell(hint)} expected")
+        if hint is float and not math.isfinite(value):
+            raise InputError(f"{where} = {value}: a finite number expected")
         return value
     if origin in (tuple, list):
         if not isinstance(value, (list, tuple)):

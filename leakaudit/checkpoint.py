@@ -51,6 +51,8 @@ class Card:
     """Target accuracy on the rows of `accuracy_split`, with its 95 % Clopper-Pearson interval."""
     accuracy_split: str
     provenance: dict[str, Any]
+    trained: str = ""
+    """Sha256 of the identities of the images it was trained on; empty where an older version did not say."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,9 @@ def load(folder: Path) -> Checkpoint:
         raise InputError(f"{folder}: {what}")
     data = store.read_json(folder / "checkpoint.json")
     card = record.from_json(Card, data, str(folder / "checkpoint.json"))
+    for name in ("weights.safetensors", "rows.safetensors"):
+        if not (folder / name).is_file():
+            raise RefusedError(f"{folder / name}: missing beside checkpoint.json")
     weights, _ = store.read_tensors(folder / "weights.safetensors")
     identity = store.digest_tensors(weights)
     if identity != card.tensors:
@@ -104,8 +109,14 @@ def load(folder: Path) -> Checkpoint:
             f"{folder}: weights have sha256 {identity[:12]}, checkpoint.json promises {card.tensors[:12]}"
         )
     rows, _ = store.read_tensors(folder / "rows.safetensors")
-    recipe = recipes.read(card.text, card.recipe, str(folder / "checkpoint.json"), card.overrides)
-    return Checkpoint(folder, card, recipe, weights, rows["ids"])
+    ids = rows.get("ids", np.empty(0))
+    if ids.dtype != np.uint64 or card.trained not in ("", store.digest_tensors({"ids": ids})):
+        raise RefusedError(f"{folder / 'rows.safetensors'}: not the rows that checkpoint.json says it was trained on")
+    try:
+        recipe = recipes.read(card.text, card.recipe, str(folder / "checkpoint.json"), card.overrides)
+    except InputError as error:
+        raise RefusedError(f"{folder}: its recipe is damaged: {error}") from error
+    return Checkpoint(folder, card, recipe, weights, ids)
 
 
 def stored(root: Path, name: str) -> list[Path]:

@@ -42,7 +42,8 @@ def main() -> NoReturn:
         sys.exit(141)
     except Exception as error:  # noqa: BLE001 (whatever is left is a bug, and must not look like a failed gate)
         if callable(getattr(error, "format_message", None)):
-            _end(2, error.format_message())  # type: ignore[attr-defined]
+            said = str(error.format_message()).replace("Value error, ", "")  # type: ignore[attr-defined]
+            _end(2, said or "a command expected")
         traceback.print_exc()
         _end(70, "a bug in leakaudit; please report it with the lines above")
     if status == INTERRUPTED:
@@ -59,20 +60,20 @@ def roof(
         typer.echo(f"leakaudit {__version__}")
         raise typer.Exit
     commands = getattr(context.command, "commands", {})
-    flags = {part.name for command in commands.values() for part in command.params if part.name}
-    context.default_map = dict.fromkeys(commands, options.configured(flags))
+    context.default_map = dict.fromkeys(commands, options.configured(commands.values()))
 
 
 @app.command()
 @options.spread
 def demo(
     *,
-    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="Where the HTML report goes.")] = Path(
+    output: Annotated[Path, options.flag("Where the HTML report goes.", "--output", metavar="FILE")] = Path(
         "leakaudit-demo.html"
     ),
     run: options.Run,
 ) -> None:
     """Train, attack and compare a vanilla and a debiased digit reader, offline, on real digits."""
+    store.check_place(output)
     from leakaudit import demo as story
 
     report = story.run(store.open_store(run.store), device=_device(run), seed=run.seed, manner=run.manner)
@@ -88,14 +89,12 @@ def train(
     recipes: Annotated[list[str], typer.Argument(metavar="RECIPE...", help="Recipe names or files.")],
     *,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="T.K=V", help="Override one knob; may be repeated.")
+        list[str] | None, options.flag("Override one knob; may be repeated.", "--set", metavar="T.K=V")
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", metavar="N", help="Same as --set train.epochs=N.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run was interrupted.")] = False,
-    check_promise: Annotated[bool, typer.Option("--check-promise", help="Exit 1 where a promise is broken.")] = False,
-    root: Annotated[Path, typer.Option("--root", metavar="DIR", envvar="LEAKAUDIT_DATA", show_envvar=False)] = Path(
-        ".leakaudit/data"
-    ),
+    epochs: Annotated[int | None, options.flag("Same as --set train.epochs=N.", "--epochs", metavar="N")] = None,
+    resume: Annotated[bool, options.flag("Go on where a run was interrupted.", "--resume")] = False,
+    check_promise: Annotated[bool, options.flag("Exit 1 where a promise is broken.", "--check-promise")] = False,
+    root: options.Root = Path(".leakaudit/data"),
     run: options.Run,
 ) -> None:
     """Train recipes; print the line to type next."""
@@ -132,12 +131,14 @@ def attack(
     model: options.Model,
     attacker: Annotated[
         list[str] | None,
-        typer.Option("--attacker", metavar="NAME[:KNOBS]", help="Attack with this instead of the suite."),
+        options.flag("Attack with this instead of the suite.", "--attacker", metavar="NAME[:KNOBS]"),
     ] = None,
     auxiliary: Annotated[
-        list[str] | None, typer.Option("--auxiliary", metavar="D", help="balanced (decides), matched, paper.")
+        list[str] | None, options.flag("balanced (decides), matched, paper.", "--auxiliary", metavar="D")
     ] = None,
-    suite: Annotated[str, typer.Option("--suite", help="Declared suite of attackers: standard.")] = "standard",
+    suite: Annotated[
+        str, options.flag("Declared suite of attackers: standard.", "--suite", metavar="NAME")
+    ] = "standard",
     rows: options.Rows,
     run: options.Run,
     output: options.Output,
@@ -160,8 +161,8 @@ def reconstruct(
     subject: Subject,
     *,
     model: options.Model,
-    decoder: Annotated[str, typer.Option("--decoder", metavar="NAME[:KNOBS]", help="Decoder.")] = "convolutional",
-    with_images: Annotated[bool, typer.Option("--with-images", help="Keep thumbnails in the audit.")] = False,
+    decoder: Annotated[str, options.flag("Decoder.", "--decoder", metavar="NAME[:KNOBS]")] = "convolutional",
+    with_images: Annotated[bool, options.flag("Keep thumbnails in the audit.", "--with-images")] = False,
     rows: options.Rows,
     run: options.Run,
     output: options.Output,
@@ -193,7 +194,8 @@ def report(
 @app.command("list")
 def list_(room: Annotated[str | None, typer.Argument(metavar="[ROOM]", help="One room, or recipes.")] = None) -> None:
     """List the things there are: data sets, backbones, methods, attackers, decoders, formats, recipes."""
-    for name in (room,) if room else (*catalog.ROOMS, "recipes"):
+    rooms = (*catalog.ROOMS, "recipes")
+    for name in (_pick("room", room, rooms),) if room else rooms:
         things = {} if name == "recipes" else {thing: catalog.summary(name, thing) for thing in catalog.names(name)}
         things |= dict.fromkeys(recipe.available(), "") if name == "recipes" else {}
         typer.echo("\n".join([f"{name}:", *(f"  {thing:<22} {words}".rstrip() for thing, words in things.items())]))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 import tomllib
 import typing
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from leakaudit import catalog
+from leakaudit import catalog, store
 from leakaudit.errors import InputError
 from leakaudit.progress import Manner
 
@@ -36,12 +37,34 @@ class Policy(StrEnum):
     PASS = "pass"  # noqa: S105 (no password)
 
 
-def _flag(words: str, *names: str, panel: str, metavar: str | None = None, variable: str | None = None) -> Any:
+LARGEST = 2**31 - 1
+"""The largest seed that every generator takes."""
+
+
+def flag(
+    words: str,
+    *names: str,
+    panel: str | None = None,
+    metavar: str | None = None,
+    variable: str | None = None,
+) -> Any:
     """One option; its environment variable is LEAKAUDIT_ and its name, unless `variable` says another (or none)."""
     long = next(name for name in names if name.startswith("--"))
     usual = f"LEAKAUDIT_{long.strip('-').replace('-', '_').upper()}"
     envvar = (usual if variable is None else variable) or None
-    return typer.Option(*names, help=words, rich_help_panel=panel, metavar=metavar, envvar=envvar, show_envvar=False)
+    return typer.Option(
+        *names,
+        help=words,
+        rich_help_panel=panel,
+        metavar=metavar,
+        envvar=envvar,
+        show_envvar=False,
+    )
+
+
+def _within(name: str, value: int, least: int, most: float = math.inf) -> None:
+    if not least <= value <= most:
+        raise InputError(f"{name} {value}: at {f'least {least}' if value < least else f'most {most}'} expected")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,11 +73,11 @@ class Model:
 
     private: Annotated[
         list[str] | None,
-        _flag("Attribute to read; may be repeated.", "--private", panel="Subject", metavar="NAME"),
+        flag("Attribute to read; may be repeated.", "--private", panel="Subject", metavar="NAME"),
     ] = None
     target: Annotated[
         str | None,
-        _flag("What the model is for; what that tells is no leak.", "--target", panel="Subject", metavar="NAME"),
+        flag("What the model is for; what that tells is no leak.", "--target", panel="Subject", metavar="NAME"),
     ] = None
 
     @property
@@ -65,41 +88,53 @@ class Model:
         return tuple(dict.fromkeys(self.private))
 
 
+Root = Annotated[
+    Path, flag("Where named data sets lie.", "--root", panel="Data", metavar="DIR", variable="LEAKAUDIT_DATA")
+]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rows:
     """What it is audited on."""
 
     data: Annotated[
         str | None,
-        _flag("Data set, or CSV or parquet table of images.", "--data", panel="Data", metavar="DATA", variable=""),
+        flag("Data set, or CSV or parquet table of images.", "--data", panel="Data", metavar="DATA", variable=""),
     ] = None
-    root: Annotated[
-        Path,
-        _flag("Where named data sets lie.", "--root", panel="Data", metavar="DIR", variable="LEAKAUDIT_DATA"),
-    ] = Path(".leakaudit/data")
-    split: Annotated[str | None, _flag("Split to audit.", "--split", panel="Data", metavar="S")] = None
-    rows: Annotated[int | None, _flag("At most this many rows.", "--rows", panel="Data", metavar="N")] = None
+    root: Root = Path(".leakaudit/data")
+    split: Annotated[str | None, flag("Split to audit.", "--split", panel="Data", metavar="S")] = None
+    rows: Annotated[int | None, flag("At most this many rows.", "--rows", panel="Data", metavar="N")] = None
     group: Annotated[
-        str | None, _flag("Column that says whose row it is.", "--group", panel="Data", metavar="COLUMN")
+        str | None, flag("Column that says whose row it is.", "--group", panel="Data", metavar="COLUMN")
     ] = None
     backbone: Annotated[
         str | None,
-        _flag("The network that a weights file fills.", "--backbone", panel="Subject", metavar="NAME[:KNOBS]"),
+        flag("The network that a weights file fills.", "--backbone", panel="Subject", metavar="NAME[:KNOBS]"),
     ] = None
+
+    def __post_init__(self) -> None:
+        """Refuse no rows."""
+        if self.rows is not None:
+            _within("--rows", self.rows, 1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
     """Where and how it runs."""
 
-    device: Annotated[str, _flag("auto, cpu, cuda or cuda:N.", "--device", panel="Run", metavar="D")] = "auto"
-    batch_size: Annotated[int, _flag("Images in one forward pass.", "--batch-size", panel="Run", metavar="N")] = 512
-    seed: Annotated[int, _flag("Seed of all chance.", "--seed", panel="Run", metavar="N")] = 0
+    device: Annotated[str, flag("auto, cpu, cuda or cuda:N.", "--device", panel="Run", metavar="D")] = "auto"
+    batch_size: Annotated[int, flag("Images in one forward pass.", "--batch-size", panel="Run", metavar="N")] = 512
+    seed: Annotated[int, flag("Seed of all chance.", "--seed", panel="Run", metavar="N")] = 0
     store: Annotated[
-        Path, _flag("Where checkpoints, embeddings and audits lie.", "--store", panel="Run", metavar="DIR")
+        Path, flag("Where checkpoints, embeddings and audits lie.", "--store", panel="Run", metavar="DIR")
     ] = Path(".leakaudit")
-    quiet: Annotated[bool, _flag("No progress.", "-q", "--quiet", panel="Run", variable="")] = False
-    verbose: Annotated[bool, _flag("One line per step.", "-v", "--verbose", panel="Run", variable="")] = False
+    quiet: Annotated[bool, flag("No progress.", "-q", "--quiet", panel="Run")] = False
+    verbose: Annotated[bool, flag("One line per step.", "-v", "--verbose", panel="Run")] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no run can be."""
+        _within("--batch-size", self.batch_size, 1)
+        _within("--seed", self.seed, 0, LARGEST)
 
     @property
     def manner(self) -> Manner:
@@ -111,10 +146,15 @@ class Run:
 class Output:
     """What the report looks like and where it goes."""
 
-    format: Annotated[Form, _flag("Form of the report.", "--format", panel="Output")] = Form.TERMINAL
+    format: Annotated[Form, flag("Form of the report.", "--format", panel="Output")] = Form.TERMINAL
     output: Annotated[
-        Path | None, _flag("Write the report there, not to stdout.", "--output", panel="Output", metavar="FILE")
+        Path | None, flag("Write the report there, not to stdout.", "--output", panel="Output", metavar="FILE")
     ] = None
+
+    def __post_init__(self) -> None:
+        """Refuse a place that cannot be written before anything is computed."""
+        if self.output is not None:
+            store.check_place(self.output)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,12 +163,12 @@ class Gates:
 
     max_private_accuracy: Annotated[
         list[str] | None,
-        _flag("Fail where more is read than T.", "--max-private-accuracy", panel="Gates", metavar="[NAME=]T"),
+        flag("Fail where more is read than T.", "--max-private-accuracy", panel="Gates", metavar="[NAME=]T"),
     ] = None
     max_excess: Annotated[
-        list[str] | None, _flag("Fail where E is above this.", "--max-excess", panel="Gates", metavar="[NAME=]E")
+        list[str] | None, flag("Fail where E is above this.", "--max-excess", panel="Gates", metavar="[NAME=]E")
     ] = None
-    on_inconclusive: Annotated[Policy, _flag("What an open gate does.", "--on-inconclusive", panel="Gates")] = (
+    on_inconclusive: Annotated[Policy, flag("What an open gate does.", "--on-inconclusive", panel="Gates")] = (
         Policy.FAIL
     )
 
@@ -141,7 +181,7 @@ class Gates:
         return (*accuracy, *(gate.parse("max-excess", text) for text in self.max_excess or []))
 
 
-Tolerance = Annotated[float, _flag("Excess advantage that is tolerated.", "--tolerance", panel="Gates", metavar="E")]
+Tolerance = Annotated[float, flag("Excess advantage that is tolerated.", "--tolerance", panel="Gates", metavar="E")]
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:
@@ -170,21 +210,27 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     return spread_out
 
 
-def configured(flags: Iterable[str]) -> dict[str, Any]:
+def configured(commands: Iterable[Any]) -> dict[str, Any]:
     """
     What `leakaudit.toml`, or `[tool.leakaudit]` in `pyproject.toml`, says in the working directory; keys are flags.
+
+    One value does where a flag may be repeated.
 
     Raises:
         InputError: the file is not TOML, or a key is no flag of any command.
     """
     table, where = _settings()
-    known = {flag.replace("-", "_") for flag in flags} - {"data", "root"}
+    options = [part for command in commands for part in command.params if part.param_type_name == "option"]
+    known = {name.strip("-").replace("-", "_"): part for part in options for name in part.opts if name[:2] == "--"}
+    known = {name: part for name, part in known.items() if name not in ("data", "root")}
     settings = {}
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in known:
             raise InputError(f"{where}: no setting {key!r}. {catalog.suggest(name, known)}")
-        settings[name] = [f"{part}={limit}" for part, limit in value.items()] if isinstance(value, dict) else value
+        listed = [f"{part}={limit}" for part, limit in value.items()] if isinstance(value, dict) else value
+        alone = known[name].multiple and not isinstance(listed, list)
+        settings[known[name].name] = [str(listed)] if alone else listed
     return settings
 
 
@@ -198,6 +244,8 @@ def _settings() -> tuple[dict[str, Any], str]:
             raise InputError(f"{file}: not TOML: {error}") from error
         for key in keys:
             table = table.get(key, {})
+            if not isinstance(table, dict):
+                raise InputError(f"{file}: a table [{'.'.join(keys)}] expected, {key} = {table!r} found")
         if table:
             return table, f"{file} [{'.'.join(keys)}]" if keys else file
     return {}, ""

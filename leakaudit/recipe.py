@@ -8,6 +8,7 @@ A recipe: what to train, as a TOML file whose tables are each the keyword argume
     [promise]  figure = {value, tolerance, source}
 """
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,34 +82,35 @@ def load(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
         InputError: there is no such recipe, or it is not one; the message names file, table and key.
     """
     path, name = find(name)
-    return read(path.read_text(encoding="utf-8"), name, str(path), overrides or {})
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not text that can be read ({error})") from error
+    return read(text, name, str(path), overrides or {})
 
 
 def read(text: str, name: str, where: str, overrides: Mapping[str, Any]) -> Recipe:
     """The recipe written in `text`; `where` names it in messages."""
     try:
         tables: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{where}: not TOML: {error}") from error
-    for key, value in overrides.items():
-        _override(tables, key, value)
     for table, content in tables.items():
         if table not in TABLES:
             raise InputError(f"{where}: no table [{table}] in a recipe. {catalog.suggest(table, TABLES)}")
         if not isinstance(content, dict):
             raise InputError(f"{where}: [{table}] expected, {table} = {content!r} found")
+    for key, value in overrides.items():
+        _override(tables, key, value)
+    for table, content in tables.items():
+        _plain(content, f"{where} [{table}]")
     dataset = _call(tables, "dataset", where)
     labels = {key: dataset.knobs.pop(key, None) for key in ("target", "private")}
     for key, value in labels.items():
         if not isinstance(value, str) or not value:
             raise InputError(f"{where} [dataset]: {key} = the name of a label expected")
     settings = catalog.check(Training, tables.get("train", {}), f"{where} [train]")
-    for key in ("optimizer", "scheduler"):
-        if settings.get(key) is not None and not isinstance(settings[key].get("name"), str):
-            raise InputError(f"{where} [train]: {key} = {{ name = ..., ... }} expected")
-    for key in ("epochs", "batch_size"):
-        if settings.get(key, 1) < 1:
-            raise InputError(f"{where} [train]: {key} = {settings[key]}: at least 1 expected")
+    _check_training(settings, f"{where} [train]")
     return Recipe(
         name=name,
         dataset=dataset,
@@ -177,7 +179,44 @@ def _call(tables: Mapping[str, Any], table: str, where: str) -> Call:
     return Call(name, knobs)
 
 
+def _check_training(settings: Mapping[str, Any], where: str) -> None:
+    """
+    Refuse training that cannot be.
+
+    Raises:
+        InputError: an optimiser without a name, no epoch, no row in a batch, or gradients clipped to nothing.
+    """
+    for key in ("optimizer", "scheduler"):
+        if settings.get(key) is not None and not isinstance(settings[key].get("name"), str):
+            raise InputError(f"{where}: {key} = {{ name = ..., ... }} expected")
+    for key in ("epochs", "batch_size"):
+        if settings.get(key, 1) < 1:
+            raise InputError(f"{where}: {key} = {settings[key]}: at least 1 expected")
+    if settings.get("clip") is not None and settings["clip"] <= 0:
+        raise InputError(f"{where}: clip = {settings['clip']}: more than 0 expected")
+
+
 def _promise(value: Any, where: str) -> Promise:
     if not isinstance(value, dict) or set(value) != {"value", "tolerance", "source"}:
         raise InputError(f"{where}: {{ value, tolerance, source }} expected")
+    for figure in ("value", "tolerance"):
+        if type(value[figure]) not in (int, float):
+            raise InputError(f"{where}: {figure} = {value[figure]!r}: a number expected")
     return Promise(float(value["value"]), float(value["tolerance"]), str(value["source"]))
+
+
+def _plain(value: Any, where: str) -> None:
+    """
+    Refuse what TOML can say and no knob can be.
+
+    Raises:
+        InputError: a date, a time, NaN or infinity.
+    """
+    if isinstance(value, dict):
+        for key, part in value.items():
+            _plain(part, f"{where} {key}")
+    elif isinstance(value, list):
+        for part in value:
+            _plain(part, where)
+    elif not isinstance(value, (str, int, float)) or (isinstance(value, float) and not math.isfinite(value)):
+        raise InputError(f"{where} = {value}: a finite number, a text, a list or a table expected")

@@ -18,6 +18,8 @@ import numpy as np
 from leakaudit.errors import InputError, RefusedError
 
 Tensors = Mapping[str, np.ndarray]
+PREFIX = 60
+"""Letters of a file's name that its temporary name repeats: names have room for 255 bytes."""
 
 
 def open_store(folder: Path) -> Path:
@@ -38,9 +40,32 @@ def writing(path: Path) -> Iterator[None]:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def check_place(path: Path) -> None:
+    """
+    Look whether a file can be written there, before hours are spent on what is to be in it; nothing is written.
+
+    Raises:
+        InputError: there is a folder of that name, or the folder that it would lie in cannot be written.
+    """
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; the name of a file expected")
+    home = next(folder for folder in path.absolute().parents if folder.exists())
+    if not home.is_dir():
+        raise InputError(f"cannot write {path}: {home} is not a folder")
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write {path}: no permission to write in {home}")
+
+
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` whole or not at all, durable once this returns."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """
+    Write `data` whole or not at all, durable once this returns.
+
+    Raises:
+        InputError: the disk is full, the folder cannot be written, or there is a folder of that name.
+    """
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; the name of a file expected")
+    temporary = path.with_name(f".{path.name[:PREFIX]}.{os.getpid()}.part")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -70,6 +70,9 @@ def find(name: str, terms: Terms) -> Subject:
         InputError: nothing has that name; the message says what there is.
     """
     path = Path(name)
+    if path.is_dir() and (path / "manifest.json").is_file():
+        made = embeddings.read(path).origin
+        raise InputError(f"{name}: embeddings of {made.name}, in the store already; name that subject, or its file")
     if path.is_dir():
         return _of_checkpoint(checkpoint.load(path), terms)
     if path.is_file():
@@ -87,6 +90,8 @@ def find(name: str, terms: Terms) -> Subject:
 
 
 def _of_checkpoint(card: Checkpoint, terms: Terms) -> Subject:
+    if terms.backbone is not None:
+        raise InputError(f"{card.folder}: a checkpoint has its own backbone; --backbone is for weights files")
     source = encoder.of(card)
     call = catalog.parse(terms.data, "--data") if terms.data else card.recipe.dataset
     return Subject(encoder=source, dataset=_dataset(call, terms, source), checkpoint=card)
@@ -95,6 +100,11 @@ def _of_checkpoint(card: Checkpoint, terms: Terms) -> Subject:
 def _of_file(path: Path, terms: Terms) -> Subject:
     if terms.backbone is None:
         found = embeddings.read(path)
+        for flag, value in (("data", terms.data), ("split", terms.split)):
+            if value is not None:
+                raise InputError(
+                    f"{path}: embeddings have their own labels and rows; --{flag} {value} says nothing here"
+                )
         if terms.rows is not None and terms.rows < len(found):
             drawn = np.random.default_rng(terms.seed).permutation(len(found))[: terms.rows]
             found = found.take(np.sort(drawn))

@@ -216,6 +216,7 @@ def _finish(plan: Plan, feeds: dict[str, Feed], folder: Path, seconds: float) ->
             "fingerprint": plan.fingerprint,
             "threads": torch.get_num_threads(),
         },
+        trained=files.digest_tensors({"ids": train.ids}),
     )
     return checkpoint.save(folder, card, weights, train.ids)
 

@@ -103,7 +103,27 @@ def test_a_truncated_file_is_refused(saved: Checkpoint, name: str) -> None:
 def test_a_missing_file_is_told(saved: Checkpoint, name: str) -> None:
     """A card without its tensors is no checkpoint."""
     (saved.folder / name).unlink()
-    with pytest.raises((InputError, RefusedError), match=name):
+    with pytest.raises(RefusedError, match=name):
+        checkpoint.load(saved.folder)
+
+
+def test_other_rows_than_it_was_trained_on_are_refused(saved: Checkpoint) -> None:
+    """Which rows are unseen hangs on them; the positive twin is the same file with the same rows."""
+    promise = store.digest_tensors({"ids": IDS})
+    path = saved.folder / "checkpoint.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"trained": promise}))
+    assert np.array_equal(checkpoint.load(saved.folder).trained, IDS)
+    for damaged in ({"ids": IDS[:-1]}, {"ids": IDS.astype(np.float64)}, {"other": IDS}):
+        store.write_tensors(saved.folder / "rows.safetensors", damaged)
+        with pytest.raises(RefusedError, match=r"rows\.safetensors: not the rows"):
+            checkpoint.load(saved.folder)
+
+
+def test_a_damaged_recipe_in_a_card_is_refused(saved: Checkpoint) -> None:
+    """The user did not write that file, so it is no input to correct."""
+    path = saved.folder / "checkpoint.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"text": "[dataset"}))
+    with pytest.raises(RefusedError, match="its recipe is damaged"):
         checkpoint.load(saved.folder)
 
 

@@ -132,3 +132,33 @@ def test_every_shipped_recipe_fits_what_it_calls(name: str) -> None:
     schedule(mover, found.train.scheduler, name)
     assert found.text.startswith("# ")
     assert name.startswith(f"{found.dataset.name}/{found.method.name}")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("method.alpha", float("nan"), r"\[method\] alpha = nan: a finite number"),
+        ("train.optimizer.lr", float("inf"), r"\[train\] optimizer lr = inf: a finite number"),
+        ("train.clip", 0.0, "clip = 0.0: more than 0"),
+        ("promise.accuracy.value", "high", "value = 'high': a number expected"),
+    ],
+)
+def test_what_no_run_can_be_is_refused(key: str, value: Any, words: str) -> None:
+    """NaN, infinity and dates are TOML and no knobs; gradients clipped at nothing or below would climb."""
+    with pytest.raises(InputError, match=words):
+        recipe.read(TEXT, "try/end", "end.toml", {key: value})
+
+
+def test_a_date_is_no_knob_and_a_table_is_no_number() -> None:
+    """Whatever `--set` would make of it."""
+    with pytest.raises(InputError, match="finite number"):
+        recipe.read(TEXT.replace("alpha = 2", "alpha = 1979-05-27"), "try/end", "end.toml", {})
+    with pytest.raises(InputError, match=r"\[method\] expected, method = 3 found"):
+        recipe.read("method = 3" + TEXT.replace('[method]\nname = "end"\nalpha = 2\n', ""), "a", "b", {"method.x": 1})
+
+
+def test_a_recipe_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """One line and not a stack of decoders."""
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="not text that can be read"):
+        recipe.load(str(tmp_path / "bytes.toml"))

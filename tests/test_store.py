@@ -128,3 +128,22 @@ def test_a_files_digest_is_that_of_its_bytes(tmp_path: Path) -> None:
     """The sha256 of three letters is known."""
     (tmp_path / "f").write_bytes(b"abc")
     assert store.digest_file(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_place_is_looked_at_before_the_work(tmp_path: Path) -> None:
+    """A folder, or a file in the way, is refused; a new file in a new folder is fine, and nothing is made."""
+    (tmp_path / "file").write_bytes(b"")
+    for path, words in ((tmp_path, "it is a folder"), (tmp_path / "file" / "x", "is not a folder")):
+        with pytest.raises(InputError, match=words):
+            store.check_place(path)
+    store.check_place(tmp_path / "new" / "report.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_is_not_overwritten_and_a_long_name_has_room(tmp_path: Path) -> None:
+    """The temporary name is no longer than the file system takes."""
+    with pytest.raises(InputError, match="it is a folder"):
+        store.write_bytes(tmp_path, b"x")
+    long = tmp_path / ("n" * 255)
+    store.write_bytes(long, b"x")
+    assert long.read_bytes() == b"x"

@@ -55,6 +55,8 @@ def load(
         raise InputError(f"biased-mnist: no split {split!r}. {catalog.suggest(split, SPLITS)}")
     colours.check_rho(rho, "biased-mnist: rho")
     colours.check_rho(test_rho, "biased-mnist: test_rho")
+    if seed < 0:
+        raise InputError(f"biased-mnist: seed = {seed}: at least 0 expected")
     if rows is not None and rows < len(colours.COLOURS):
         raise InputError(f"biased-mnist: rows = {rows}: at least {len(colours.COLOURS)} expected")
     images, labels = _find(root, split, download=download)

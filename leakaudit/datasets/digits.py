@@ -35,6 +35,8 @@ def load(split: str, root: Path, *, rho: float = 0.8, test_rho: float = 0.1, see
         raise InputError(f"digits: no split {split!r}. {catalog.suggest(split, SPLITS)}")
     colours.check_rho(rho, "digits: rho")
     colours.check_rho(test_rho, "digits: test_rho")
+    if seed < 0:
+        raise InputError(f"digits: seed = {seed}: at least 0 expected")
     from sklearn.datasets import load_digits
 
     bundle = load_digits()

@@ -53,6 +53,16 @@ WRONG = [
     ("attack z.npz --private sex --device gpu", 2, "auto, cpu, cuda or cuda:N expected"),
     ("attack z.npz --private sex --format pdf", 2, "pdf"),
     ("attack z.npz --private sex --nonsense", 2, "No such option"),
+    ("attack z.npz --private sex --rows 0", 2, "--rows 0: at least 1 expected"),
+    ("attack z.npz --private sex --rows -1", 2, "--rows -1: at least 1 expected"),
+    ("attack z.npz --private sex --batch-size 0", 2, "--batch-size 0: at least 1 expected"),
+    ("attack z.npz --private sex --seed -1", 2, "--seed -1: at least 0 expected"),
+    ("attack z.npz --private sex --seed 99999999999999999999", 2, "at most 2147483647 expected"),
+    ("attack z.npz --private sex --output .", 2, "cannot write .: it is a folder"),
+    ("attack z.npz --private sex --output z.npz/report.html", 2, "z.npz is not a folder"),
+    ("demo --output .", 2, "cannot write .: it is a folder"),
+    ("attack z.npz --private sex --data digits", 2, "embeddings have their own labels and rows; --data digits"),
+    ("attack z.npz --private sex --split train", 2, "embeddings have their own labels and rows; --split train"),
     ("attack nan.npz --private sex", 2, "z is not finite (NaN or infinity) in 1 of 120 rows, first in row 7"),
     ("attack empty.npz --private sex", 2, "empty.npz"),
     ("attack noz.npz --private sex", 2, "noz.npz"),
@@ -73,9 +83,14 @@ WRONG = [
     ("train digits/end --set nothing", 2, "TABLE.KNOB=VALUE expected"),
     ("train digits/end --epochs 0", 2, "at least 1 expected"),
     ("train digits/end --set train.optimizer.name=Adm", 2, "Adam"),
+    ("train digits/end --set method.alpha=nan", 2, "[method] alpha = nan: a finite number"),
+    ("train digits/end --set train.optimizer.lr=inf", 2, "[train] optimizer lr = inf: a finite number"),
+    ("train digits/end --set train.clip=-1", 2, "clip = -1.0: more than 0 expected"),
+    ("train digits/end --set dataset.seed=-1", 2, "digits: seed = -1: at least 0 expected"),
+    ("train digits/end --seed -1", 2, "--seed -1: at least 0 expected"),
     ("report nothing.json", 2, "nothing.json"),
     ("report bad.toml", 4, "bad.toml"),
-    ("list rooms", 2, "no room 'rooms'"),
+    ("list recipe", 2, "no room 'recipe'. Did you mean 'recipes'?"),
     ("schema audits", 2, "no schema 'audits'"),
     ("atack z.npz", 2, "No such command"),
 ]
@@ -125,6 +140,26 @@ def test_settings_come_from_flag_then_environment_then_file(leakaudit, tmp_path)
     done = leakaudit("list")
     assert done.returncode == 2
     assert "Did you mean 'tolerance'?" in done.stderr
+
+
+def test_a_setting_has_the_name_of_its_flag_and_one_value_does_for_a_list(leakaudit, tmp_path, embeddings):
+    """`set` is `--set`; arguments are no settings; a table of settings that is none is refused."""
+    settings = tmp_path / "leakaudit.toml"
+    settings.write_text('private = "sexe"\n')
+    assert "no label 'sexe'" in leakaudit("attack", "z.npz", cwd=embeddings).stderr
+    settings.write_text('set = "method.gama=1"\n')
+    assert "no knob 'gama'" in leakaudit("train", "digits/end").stderr
+    settings.write_text('subject = "z.npz"\n')
+    assert "no setting 'subject'" in leakaudit("list").stderr
+    settings.unlink()
+    assert "epochs = 0" in leakaudit("train", "digits/end", LEAKAUDIT_EPOCHS="0").stderr
+    assert (
+        "no attacker 'lineal'" in leakaudit("attack", "z.npz", "--private", "sex", LEAKAUDIT_ATTACKER="lineal").stderr
+    )
+    (tmp_path / "pyproject.toml").write_text("[tool]\nleakaudit = 3\n")
+    done = leakaudit("list")
+    assert done.returncode == 2
+    assert done.stderr == "leakaudit: exit 2: pyproject.toml: a table [tool.leakaudit] expected, leakaudit = 3 found\n"
 
 
 def test_pyproject_settings_may_name_an_attribute(leakaudit, tmp_path, embeddings):
