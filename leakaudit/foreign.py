@@ -218,7 +218,9 @@ def _table(path: Path, *, head: bool = False) -> Any:
         raise InputError(f"{path}: no such file")
     options = csv.ConvertOptions(null_values=NULLS, strings_can_be_null=True, true_values=[], false_values=[])
     try:
-        return (csv.open_csv if head else csv.read_csv)(path, convert_options=options)
+        table = (csv.open_csv if head else csv.read_csv)(path, convert_options=options)
+        "".join(table.schema.names)  # decoded only now, and perhaps not UTF-8
+        return table
     except (pa.ArrowException, UnicodeDecodeError) as error:
         what = " ".join(str(error).split())[:120]
         raise RefusedError(f"{path}: truncated, or not a CSV table ({what})") from error

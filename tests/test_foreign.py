@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyarrow import csv, parquet
 
@@ -121,6 +121,7 @@ def test_any_text_comes_back(tmp_path: Path, words: list[str], suffix: str) -> N
 
 
 @given(data=st.binary(max_size=200), suffix=st.sampled_from(SUFFIXES))
+@example(data=b"\x80\n", suffix=".csv")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_one_clear_line(tmp_path: Path, data: bytes, suffix: str) -> None:
     """Whatever lies in a file of that name, reading it says so in one line that names the file."""
