@@ -133,10 +133,25 @@ class Case:
             usual=self.usual,
         )
 
-    def redraw(self, purpose: str) -> Codes:
-        """The private labels permuted within target strata."""
+    @cached_property
+    def purity(self) -> float:
+        """Share of rows that have their group's commonest target; 1 without groups."""
+        if not self.grouped:
+            return 1.0
+        _, index = np.unique(self.arena.group, return_inverse=True)
+        table = stats.tabulate(index, self.arena.target, int(index.max()) + 1, self.arena.strata)
+        return float(table.max(axis=1).sum() / len(index))
+
+    def redraw(self, purpose: str, purity: float) -> Codes:
+        """
+        The private labels permuted within target strata; among all groups where their rows' targets are less pure.
+
+        Groups that trade labels among those of one commonest target keep what that tells of their label, and in groups
+        of several targets a row's own target does not tell it: labels permuted so would still be readable.
+        """
         group = self.arena.group if self.grouped else None
-        return stats.redraw(self.arena.target, self.private, group, self.chance(purpose))
+        target = self.arena.target if self.purity >= purity else np.zeros_like(self.arena.target)
+        return stats.redraw(target, self.private, group, self.chance(purpose))
 
     def trial(self, answered: "dict[str, Answer]", labels: Codes, purpose: str) -> tuple[Interval, bool]:
         """E of the nested winner on made-up labels, and whether it is detected at 5 %."""

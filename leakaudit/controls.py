@@ -3,7 +3,7 @@ Checks on the audit itself: labels that nothing can tell, and leaks that must be
 
 `shuffled`: v permuted within target strata, five draws; two detections fail. `planted`: a made-up attribute with v's
 own table, redrawn within strata, of Bayes E = 2 tau, written into the leading components of a copy of z; three draws of
-each shape, two must be detected. The ladder then goes down from 2 tau for shapes that were found, and up for those
+each shape, two must be detected. Groups in which targets differ trade labels among all groups. The ladder then goes down from 2 tau for shapes that were found, and up for those
 that were not, until the smallest size found is known: the audit's sensitivity. A step of it takes two draws, and a
 third where they differ.
 """
@@ -19,13 +19,15 @@ from leakaudit.numerics.plants import SHAPES, Shape
 from leakaudit.protocol import LADDER, PLANTS, PLANTS_FOUND, SHUFFLES, SHUFFLES_FAIL
 from leakaudit.stats import Interval
 
+PURE = 0.95
+"""Share of rows of their group's commonest target from which plants keep v's own table."""
 LARGEST = 0.95
 """A plant of Bayes E 1 would need an infinite gap."""
 
 
 def shuffles(case: Case) -> tuple[Ask, ...]:
     """The private labels, shuffled five times."""
-    drawn = (case.redraw(f"shuffle {number}") for number in range(SHUFFLES))
+    drawn = (case.redraw(f"shuffle {number}", 1.0) for number in range(SHUFFLES))
     return tuple(Ask(labels, case.classes, control=True) for labels in drawn)
 
 
@@ -166,7 +168,7 @@ def _sow(
     z, at, labels = case.arena.z, 0, []
     for i, shape in enumerate(copy):
         purpose = f"{words} {shape} {i}"
-        made = case.redraw(purpose)
+        made = case.redraw(purpose, PURE)
         rng = case.chance(f"{purpose} signal")
         table = case.answers(made).table
         plant = plants.plant(shape, size, table, rng)

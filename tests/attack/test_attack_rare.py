@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from leakaudit import protocol
+from leakaudit import protocol, stats
 from leakaudit.attack import Exhibits
 from leakaudit.contest import Arena, Case
 from leakaudit.dataset import Labels
@@ -58,3 +58,21 @@ def test_the_papers_attacker_is_not_trained_on_images_that_are_attacked(embed, a
     ]
     same = attacked(subject, auxiliaries=("balanced", "paper"), exhibits=Exhibits(paper=embed(300, seed=2)))
     assert {each.auxiliary for each in same.only.findings} == {"balanced"}
+
+
+def test_shuffled_labels_of_groups_with_several_targets_tell_nothing():
+    """A group's commonest target may tell its label; shuffled among such groups, labels stay readable."""
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(300), 10)
+    target = (rng.random(3000) < rng.random(300)[group]).astype(np.int64)
+    common = (np.bincount(group, target) > 5).astype(np.int64)
+    private = np.where(rng.random(300) < 0.85, common, 1 - common)[group]
+    arena = Arena(np.zeros((3000, 1), np.float32), target, 2, group, (), 0, "cpu")
+    case = Case("v", arena, private, 2, grouped=True, usual=None, fingerprint="", draws=99)
+    free, tied = (stats.excess(common[group], target, case.redraw("", least), 2, 2) for least in (1.0, 0.0))
+    assert abs(free) < 0.2
+    assert tied > 0.4
+    pure = replace(case, arena=replace(arena, target=common[group]))
+    assert pure.purity == 1 > case.purity
+    made = pure.redraw("", 1.0)
+    assert (stats.tabulate(common[group], made, 2, 2) == stats.tabulate(common[group], private, 2, 2)).all()
