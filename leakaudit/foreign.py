@@ -220,10 +220,10 @@ def _table(path: Path, *, head: bool = False) -> Any:
     try:
         table = (csv.open_csv if head else csv.read_csv)(path, convert_options=options)
         "".join(table.schema.names)  # decoded only now, and perhaps not UTF-8
-        return table
     except (pa.ArrowException, UnicodeDecodeError) as error:
         what = " ".join(str(error).split())[:120]
         raise RefusedError(f"{path}: truncated, or not a CSV table ({what})") from error
+    return table
 
 
 def _parquet(path: Path, *, head: bool = False) -> Any:
