@@ -3,9 +3,9 @@ Checks on the audit itself: labels that nothing can tell, and leaks that must be
 
 `shuffled`: v permuted within target strata, five draws; two detections fail. `planted`: a made-up attribute with v's
 own table, redrawn within strata, of Bayes E = 2 tau, written into the leading components of a copy of z; three draws of
-each shape, two must be detected. Groups in which targets differ trade labels among all groups. The ladder then goes down from 2 tau for shapes that were found, and up for those
-that were not, until the smallest size found is known: the audit's sensitivity. A step of it takes two draws, and a
-third where they differ.
+each shape, two must be detected. Groups in which targets differ trade labels among all groups. The ladder then goes
+down from 2 tau for shapes that were found, and up for those that were not, until the smallest size found is known: the
+audit's sensitivity. A step of it takes two draws, and a third where they differ.
 """
 
 from collections.abc import Generator, Sequence
