@@ -1,11 +1,12 @@
 """The archive: where audits lie in the store, and how one is found by path or by name."""
 
 from pathlib import Path
+from typing import Any
 
 from leakaudit import audit as audits
 from leakaudit import catalog, store
 from leakaudit.audit import Audit, Outcomes
-from leakaudit.errors import InputError
+from leakaudit.errors import InputError, RefusedError
 
 
 def place(root: Path, name: str, kind: str, key: str) -> Path:
@@ -35,9 +36,7 @@ def find(name: str, root: Path) -> list[Path]:
     found = [file for file in sorted(home.glob("*.json")) if _speaks_of(file, name)]
     kinds = [("reconstruct" if "-reconstruct-" in file.name else "attack") for file in found]
     if not found:
-        known = sorted(
-            {str(store.read_json(file).get("subject", {}).get("recipe", "")) for file in home.glob("*.json")}
-        )
+        known = {str(_subject(file).get("recipe") or _subject(file).get("name") or "") for file in home.glob("*.json")}
         raise InputError(f"no audit {name!r}. {catalog.suggest(name, filter(None, known))}")
     if kinds.count("attack") > 1 or kinds.count("reconstruct") > 1:
         raise InputError(f"{name}: {len(found)} audits; name them: {', '.join(file.stem for file in found)}")
@@ -45,5 +44,12 @@ def find(name: str, root: Path) -> list[Path]:
 
 
 def _speaks_of(file: Path, name: str) -> bool:
-    subject = store.read_json(file).get("subject", {})
+    subject = _subject(file)
     return name in (subject.get("recipe"), subject.get("name"))
+
+
+def _subject(file: Path) -> dict[str, Any]:
+    subject = store.read_json(file).get("subject")
+    if not isinstance(subject, dict):
+        raise RefusedError(f"{file}: not an audit: it has no table subject")
+    return subject

@@ -47,7 +47,9 @@ def main() -> NoReturn:
         traceback.print_exc()
         _end(70, "a bug in leakaudit; please report it with the lines above")
     if status == INTERRUPTED:
-        _end(status, "interrupted; what was finished is kept, and the next run goes on from there")
+        _end(
+            status, "interrupted; what was finished is kept, and the next run (train: with --resume) goes on from there"
+        )
     sys.exit(status or 0)
 
 

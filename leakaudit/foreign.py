@@ -56,7 +56,9 @@ def read(path: Path) -> Foreign:
     if "z" not in arrays:
         held = ", ".join(sorted(arrays)[:12]) or "nothing"
         wanted = "z0, z1, ..." if path.suffix in (".parquet", ".csv") else "an array z (n, d)"
-        raise InputError(f"{path}: no embeddings: {wanted} expected, {held} found")
+        other = "; for weights name --backbone and --data" if path.suffix == ".safetensors" else ""
+        other = "; a table of images is --data of a model" if "path" in arrays else other
+        raise InputError(f"{path}: no embeddings: {wanted} expected, {held} found{other}")
     z = _matrix(arrays.pop("z"), f"{path}: z")
     logits = _matrix(arrays.pop("logits"), f"{path}: logits") if "logits" in arrays else None
     if logits is not None and len(logits) != len(z):

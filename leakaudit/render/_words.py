@@ -78,7 +78,7 @@ def limits(entry: Entry) -> str:
     if part.rows.trained is None and "unknown" in str(entry.audit.threat.get("overlap", "unknown")):
         words += " Overlap with the training rows is unknown."
     if part.rows.would_decide and part.verdict in ("DETECTED", "INCONCLUSIVE"):
-        words += f" About {part.rows.would_decide} rows of this mix would decide."
+        words += f" About {part.rows.would_decide:,} rows of this mix would decide."
     return words
 
 

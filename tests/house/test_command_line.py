@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 
 @pytest.fixture
@@ -29,6 +30,8 @@ def embeddings(tmp_path):
     (tmp_path / "cut.npz").write_bytes((tmp_path / "z.npz").read_bytes()[:500])
     (tmp_path / "not.safetensors").write_bytes(b"no tensors here")
     (tmp_path / "bad.toml").write_text("[dataset\n")
+    (tmp_path / "faces.csv").write_text("path,sex\na.png,f\n")
+    save_file({"w": z}, tmp_path / "weights.safetensors")
     return tmp_path
 
 
@@ -90,6 +93,8 @@ WRONG = [
     ("train digits/end --seed -1", 2, "--seed -1: at least 0 expected"),
     ("report nothing.json", 2, "nothing.json"),
     ("report bad.toml", 4, "bad.toml"),
+    ("attack weights.safetensors --private sex", 2, "w found; for weights name --backbone and --data"),
+    ("attack faces.csv --private sex", 2, "path, sex found; a table of images is --data of a model"),
     ("list recipe", 2, "no room 'recipe'. Did you mean 'recipes'?"),
     ("schema audits", 2, "no schema 'audits'"),
     ("atack z.npz", 2, "No such command"),

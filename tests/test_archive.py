@@ -1,0 +1,50 @@
+"""The archive finds an audit by what a person calls it, and says which file stands in the way."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from leakaudit import archive
+from leakaudit.errors import InputError, RefusedError
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A store with the audits of two subjects, one of them a file without a recipe."""
+    audits = tmp_path / "audits"
+    audits.mkdir()
+    for stem, subject in (
+        ("end-attack-1", {"name": "end@1", "recipe": "digits/end"}),
+        ("z-attack-2", {"name": "z.npz"}),
+    ):
+        (audits / f"{stem}.json").write_text(json.dumps({"format": 1, "subject": subject}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("digits/end", "end-attack-1"),
+        ("end@1", "end-attack-1"),
+        ("end-attack-1", "end-attack-1"),
+        ("z.npz", "z-attack-2"),
+    ],
+)
+def test_an_audit_has_several_names(home: Path, name: str, stem: str) -> None:
+    """Its recipe's, its subject's and its document's."""
+    assert [path.stem for path in archive.find(name, home)] == [stem]
+
+
+def test_what_there_is_has_a_name_also_without_a_recipe(home: Path) -> None:
+    """A stranger's embeddings are told by their file's name."""
+    with pytest.raises(InputError, match=r"There are: digits/end, z\.npz\."):
+        archive.find("nothing", home)
+
+
+@pytest.mark.parametrize("subject", [3, None, "digits/end"])
+def test_a_document_that_is_no_audit_is_refused(home: Path, subject: object) -> None:
+    """The message names the file, which the user did not."""
+    (home / "audits" / "odd.json").write_text(json.dumps({"format": 1, "subject": subject}))
+    with pytest.raises(RefusedError, match=r"odd\.json: not an audit"):
+        archive.find("digits/end", home)
