@@ -1,5 +1,6 @@
 """The command line: options in, one call, one renderer."""
 
+import errno
 import os
 import shlex
 import shutil
@@ -26,6 +27,8 @@ app = typer.Typer(
 SUITES = {"standard": ("linear", "mlp", "gaussian-pca")}
 AUXILIARIES = ("balanced", "matched", "paper")
 INTERRUPTED = 130
+SURROUNDINGS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP)
+"""What the operating system says of the user's own files."""
 Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="Checkpoint, trained recipe, or file.")]
 
 
@@ -41,6 +44,8 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:  # noqa: BLE001 (whatever is left is a bug, and must not look like a failed gate)
+        if isinstance(error, OSError) and error.errno in SURROUNDINGS:
+            _end(2, f"{str(error.filename)[:120]}: {error.strerror}")
         if callable(getattr(error, "format_message", None)):
             said = str(error.format_message()).replace("Value error, ", "")  # type: ignore[attr-defined]
             _end(2, said or "a command expected")

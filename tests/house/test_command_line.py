@@ -93,6 +93,9 @@ WRONG = [
     ("train digits/end --seed -1", 2, "--seed -1: at least 0 expected"),
     ("report nothing.json", 2, "nothing.json"),
     ("report bad.toml", 4, "bad.toml"),
+    (f"report {'n' * 300}", 2, "nnn: File name too long"),
+    (f"attack {'n' * 300} --private sex", 2, "nnn: File name too long"),
+    (f"train {'n' * 300}", 2, "nnn: File name too long"),
     ("attack weights.safetensors --private sex", 2, "w found; for weights name --backbone and --data"),
     ("attack faces.csv --private sex", 2, "path, sex found; a table of images is --data of a model"),
     ("list recipe", 2, "no room 'recipe'. Did you mean 'recipes'?"),
@@ -101,7 +104,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("line", "status", "words"), WRONG, ids=[line for line, _, _ in WRONG])
+@pytest.mark.parametrize(("line", "status", "words"), WRONG, ids=[line[:80] for line, _, _ in WRONG])
 def test_wrong_input_is_one_line(leakaudit, embeddings, line, status, words):
     """One line on stderr, nothing on stdout, no traceback, nothing half-written."""
     done = leakaudit(*line.split(), cwd=embeddings)
