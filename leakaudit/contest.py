@@ -63,7 +63,7 @@ class Ask:
     control: bool = False
     """Asked of deciding attackers only."""
 
-    def of(self, part: Codes, target: Codes) -> Question:
+    def of(self, part: Int64[np.ndarray, " part"], target: Codes) -> Question:
         """The question with the labels and weights of some rows."""
         labels = self.labels[part]
         return Question(labels, protocol.weights(self.auxiliary, target[part], labels, self.table), self.classes)
@@ -216,7 +216,7 @@ def saying(
             return answered
 
 
-def judge(chances: Chances, ask: Ask, arena: Arena, part: Codes) -> tuple[float, bool]:
+def judge(chances: Chances, ask: Ask, arena: Arena, part: Int64[np.ndarray, " part"]) -> tuple[float, bool]:
     """E of the guesses on a validation part, and whether their sign is to be turned there."""
     target, private = arena.target[part], ask.labels[part]
     table = stats.tabulate(target, private, arena.strata, ask.classes)

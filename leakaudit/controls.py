@@ -11,6 +11,9 @@ audit's sensitivity. A step of it takes two draws, and a third where they differ
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from jaxtyping import Int64
+
 from leakaudit.contest import Answer, Arena, Ask, Case, Codes, Entrant, compete, saying
 from leakaudit.finding import Control, Sensitivity
 from leakaudit.numerics import plants
@@ -162,7 +165,12 @@ def _rung(
 
 
 def _sow(
-    case: Case, known: Moments, copy: Sequence[Shape], size: float, words: str, components: Codes
+    case: Case,
+    known: Moments,
+    copy: Sequence[Shape],
+    size: float,
+    words: str,
+    components: Int64[np.ndarray, " components"],
 ) -> tuple[Arena, list[Codes]]:
     """A copy of z with these plants in it, each in components of its own, and their labels."""
     z, at, labels = case.arena.z, 0, []

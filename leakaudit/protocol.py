@@ -42,10 +42,10 @@ Codes = Int64[np.ndarray, " n"]
 class Fold:
     """Row numbers of the three parts of one fold, each in ascending order."""
 
-    train: Codes
-    validation: Codes
+    train: Int64[np.ndarray, " train"]
+    validation: Int64[np.ndarray, " validation"]
     """Chooses the winner among attackers, and the sign of anti-correlated guesses."""
-    test: Codes
+    test: Int64[np.ndarray, " test"]
     """Scored once."""
 
     @property

@@ -42,7 +42,7 @@ class Tapped(nn.Module):
         for name in taps:
             _layer(network, name).register_forward_hook(self._keeper(name))
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Out:
+    def forward(self, x: Float[Tensor, "n ..."]) -> Out:
         """One pass."""
         self._seen.clear()
         logits = self.network(x)
