@@ -1,5 +1,6 @@
 """The archive: where audits lie in the store, and how one is found by path or by name."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,20 @@ def place(root: Path, name: str, kind: str, key: str) -> Path:
 def read(path: Path) -> tuple[Audit, dict[str, Outcomes] | None]:
     """An audit, and its per-row outcomes where they lie beside it."""
     return audits.load(path), audits.load_outcomes(path)
+
+
+def gather(names: Sequence[str], root: Path) -> list[Path]:
+    """
+    The documents of all these names.
+
+    Raises:
+        InputError: as `find`; or one document is named twice.
+    """
+    found = [path for name in names for path in find(name, root)]
+    for number, path in enumerate(found):
+        if path.resolve() in [other.resolve() for other in found[:number]]:
+            raise InputError(f"{path}: named twice; an audit beside itself says nothing")
+    return found
 
 
 def find(name: str, root: Path) -> list[Path]:

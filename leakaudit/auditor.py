@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from leakaudit import archive, catalog, extract, gate, reconstruct, store
+from leakaudit import __version__, archive, catalog, extract, gate, reconstruct, store
 from leakaudit import attack as attacking
 from leakaudit import audit as audits
 from leakaudit.audit import Audit, Outcomes
@@ -170,12 +170,12 @@ def _about(subject: Subject) -> dict[str, Any]:
 
 
 def _provenance(terms: Terms) -> dict[str, Any]:
-    packages = ("leakaudit", "torch", "numpy", "scipy", "scikit-learn")
+    packages = ("torch", "numpy", "scipy", "scikit-learn")
     versions = {name: metadata.version(name) for name in packages if _installed(name)}
     return {
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "command": terms.command,
-        "versions": {"python": platform.python_version(), **versions},
+        "versions": {"leakaudit": __version__, "python": platform.python_version(), **versions},
     }
 
 

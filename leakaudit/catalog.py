@@ -113,6 +113,22 @@ def call(room: str, text: str, where: str) -> Call:
     return parsed
 
 
+def check_counts(function: Callable[..., Any], table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """
+    The table as keyword arguments of `function`, all of whose numbers are counts or rates.
+
+    Raises:
+        InputError: as `check`; or a number is below zero, or a count is zero where that does not mean "by rows".
+    """
+    checked = check(function, table, where)
+    for name, value in checked.items():
+        for number in value if isinstance(value, tuple) else (value,):
+            count = isinstance(number, int) and knobs(function)[name].default != 0
+            if isinstance(number, (int, float)) and not (number > 0 or (number == 0 and not count)):
+                raise InputError(f"{where}: {name} = {number}: a number above 0 expected")
+    return checked
+
+
 def parse(text: str, where: str) -> Call:
     """
     `NAME` or `NAME:knob=value,knob=value` as a call; values are TOML, or plain words.

@@ -7,13 +7,13 @@ import shutil
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from leakaudit import __version__, catalog, options, progress, recipe, store
-from leakaudit.catalog import Call
 from leakaudit.errors import InputError, LeakauditError
 
 app = typer.Typer(
@@ -52,9 +52,7 @@ def main() -> NoReturn:
         traceback.print_exc()
         _end(70, "a bug in leakaudit; please report it with the lines above")
     if status == INTERRUPTED:
-        _end(
-            status, "interrupted; what was finished is kept, and the next run (train: with --resume) goes on from there"
-        )
+        _end(status, "interrupted; what was finished is kept, and the next run (train: --resume) goes on from there")
     sys.exit(status or 0)
 
 
@@ -86,7 +84,7 @@ def demo(
     report = story.run(store.open_store(run.store), device=_device(run), seed=run.seed, manner=run.manner)
     _print(_render(report, "terminal"), "terminal")
     store.write_bytes(output, _render(report, "html").encode())
-    _say("the report, to open in a browser:")
+    _say("exit 0: the report, to open in a browser:")
     typer.echo(output.resolve())
 
 
@@ -124,10 +122,11 @@ def train(
 @options.spread
 def extract(subject: Subject, *, rows: options.Rows, run: options.Run) -> None:
     """Cache the bottleneck and the logits of every row; print the folder."""
-    auditor, terms = _terms(rows, run)
-    made = progress.watch(auditor.rows(auditor.find(subject, terms), terms), f"extract {subject}", run.manner)
-    typer.echo(auditor.folder(made, terms))
-    _say(f"exit 0: {len(made)} rows of {made.z.shape[1]} numbers")
+    for split in (rows.split or "").split(","):
+        auditor, terms = _terms(replace(rows, split=split.strip() or None), run)
+        made = progress.watch(auditor.rows(auditor.find(subject, terms), terms), f"extract {subject}", run.manner)
+        typer.echo(auditor.folder(made, terms))
+    _say("exit 0: extracted")
 
 
 @app.command()
@@ -153,7 +152,8 @@ def attack(
     gates: options.Gates,
 ) -> None:
     """Try to read the private attribute; the verdict says what is there."""
-    calls = _calls(attacker or _pick("suite", suite, SUITES))
+    names = attacker or _pick("suite", suite, SUITES)
+    calls = tuple(catalog.call("attackers", name, "--attacker") for name in names)
     distributions = tuple(_pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
     auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, gates=gates)
     work = auditor.attack(auditor.find(subject, terms), terms, calls, distributions)
@@ -188,14 +188,14 @@ def reconstruct(
 def report(
     audits: Annotated[list[str], typer.Argument(metavar="AUDIT...", help="Audit documents, or names in the store.")],
     *,
-    run: options.Run,
+    place: options.Place,
     output: options.Output,
     gates: options.Gates,
 ) -> None:
     """Put audits side by side, with paired differences."""
     from leakaudit import archive
 
-    _finish(_report([path for name in audits for path in archive.find(name, run.store)], gates.asks), output, gates)
+    _finish(_report(archive.gather(audits, place.store), gates.asks), output, gates)
 
 
 @app.command("list")
@@ -278,10 +278,6 @@ def _change(text: str) -> tuple[str, Any]:
     if not equals:
         raise InputError(f"--set {text}: TABLE.KNOB=VALUE expected")
     return key.strip(), catalog.parse_value(value.strip())
-
-
-def _calls(texts: Sequence[str]) -> tuple[Call, ...]:
-    return tuple(catalog.call("attackers", text, "--attacker") for text in texts)
 
 
 def _pick(what: str, name: str, known: Any) -> Any:

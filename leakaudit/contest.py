@@ -173,7 +173,7 @@ def entrants(calls: Sequence[Call]) -> tuple[Entrant, ...]:
     made = []
     for call in calls:
         module = catalog.thing("attackers", call.name, "--attacker")
-        knobs = catalog.check(module.attack, call.knobs, f"--attacker {call.name}")
+        knobs = catalog.check_counts(module.attack, call.knobs, f"--attacker {call.name}")
         alone = sum(other.name == call.name for other in calls) == 1
         attack: Callable[..., list[Guesses]] = partial(module.attack, **knobs) if knobs else module.attack
         made.append(Entrant(call.name if alone else str(call), attack, bool(module.DECIDES)))

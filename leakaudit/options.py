@@ -102,7 +102,9 @@ class Rows:
         flag("Data set, or CSV or parquet table of images.", "--data", panel="Data", metavar="DATA", variable=""),
     ] = None
     root: Root = Path(".leakaudit/data")
-    split: Annotated[str | None, flag("Split to audit.", "--split", panel="Data", metavar="S")] = None
+    split: Annotated[
+        str | None, flag("Split to audit; extract takes several: train,test.", "--split", panel="Data", metavar="S")
+    ] = None
     rows: Annotated[int | None, flag("At most this many rows.", "--rows", panel="Data", metavar="N")] = None
     group: Annotated[
         str | None, flag("Column that says whose row it is.", "--group", panel="Data", metavar="COLUMN")
@@ -119,15 +121,21 @@ class Rows:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
+class Place:
+    """Where it all lies."""
+
+    store: Annotated[
+        Path, flag("Where checkpoints, embeddings and audits lie.", "--store", panel="Run", metavar="DIR")
+    ] = Path(".leakaudit")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run(Place):
     """Where and how it runs."""
 
     device: Annotated[str, flag("auto, cpu, cuda or cuda:N.", "--device", panel="Run", metavar="D")] = "auto"
     batch_size: Annotated[int, flag("Images in one forward pass.", "--batch-size", panel="Run", metavar="N")] = 512
     seed: Annotated[int, flag("Seed of all chance.", "--seed", panel="Run", metavar="N")] = 0
-    store: Annotated[
-        Path, flag("Where checkpoints, embeddings and audits lie.", "--store", panel="Run", metavar="DIR")
-    ] = Path(".leakaudit")
     quiet: Annotated[bool, flag("No progress.", "-q", "--quiet", panel="Run")] = False
     verbose: Annotated[bool, flag("One line per step.", "-v", "--verbose", panel="Run")] = False
 

@@ -141,7 +141,10 @@ def threat(
     for call in attackers:
         signature = catalog.knobs(catalog.thing("attackers", call.name).attack)
         table = {**{name: knob.default for name, knob in signature.items()}, **call.knobs}
-        knobs[str(call)] = {name: list(value) if isinstance(value, tuple) else value for name, value in table.items()}
+        knobs[call.name if [other.name for other in attackers].count(call.name) == 1 else str(call)] = {
+            name: "by rows" if value == 0 else list(value) if isinstance(value, tuple) else value
+            for name, value in table.items()
+        }
     knows = "the bottleneck of unseen rows, and of labelled rows like them"
     return {
         "knows": knows if target is None else f"{knows}; the {target} of every row",

@@ -59,7 +59,7 @@ def reconstruct(
     device = resolve(device)
     chosen = {name: labelled(subject, np.ones(len(subject), dtype=bool), name, target) for name in private}
     module = catalog.thing("decoders", decoder.name, "--decoder")
-    decode = partial(module.decode, **catalog.check(module.decode, decoder.knobs, f"--decoder {decoder.name}"))
+    decode = partial(module.decode, **catalog.check_counts(module.decode, decoder.knobs, f"--decoder {decoder.name}"))
     total = gallery.count(len(subject)) + len(private)
     shown = yield from gallery.rebuild(
         subject,

@@ -47,6 +47,8 @@ WRONG = [
     ("attack z.npz --private sex --target sex", 2, "sex"),
     ("attack z.npz --private sex --attacker linearr", 2, "no attacker 'linearr'. Did you mean 'linear'?"),
     ("attack z.npz --private sex --attacker linear:strenths=3", 2, "no knob 'strenths'"),
+    ("attack z.npz --private sex --attacker mlp:width=-1", 2, "width = -1: a number above 0 expected"),
+    ("attack z.npz --private sex --attacker linear:penalties=0", 2, "penalties = 0: a number above 0 expected"),
     ("attack z.npz --private sex --auxiliary balancd", 2, "Did you mean 'balanced'?"),
     ("attack z.npz --private sex --suite strong", 2, "no suite 'strong'"),
     ("attack z.npz --private sex --tolerance 0", 2, "--tolerance"),

@@ -66,11 +66,12 @@ def test_training_twice_does_no_work_twice(studio):
 
 def test_extract_prints_the_folder_and_keeps_it(studio):
     """The folder of each split holds shards, labels and a manifest; a second run writes nothing."""
-    first = studio("extract", "digits/vanilla", "--split", "train")
-    folder = studio.folder / first.stdout.strip()
+    first = studio("extract", "digits/vanilla", "--split", "train,test")
+    folder, other = (studio.folder / line for line in first.stdout.splitlines())
+    assert (other / "manifest.json").is_file()
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert {"manifest.json", "labels.parquet", "shard-00000.safetensors"} <= set(before)
-    assert studio("extract", "digits/vanilla", "--split", "train").stdout == first.stdout
+    assert studio("extract", "digits/vanilla", "--split", "train,test").stdout == first.stdout
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
@@ -90,6 +91,14 @@ def test_a_barely_trained_model_leaks(audited):
     assert {baseline["baseline"] for baseline in colour["baselines"]} == {
         "majority", "target-only", "model-output", "random-init", "raw-input",
     }  # fmt: skip
+
+
+def test_an_audit_is_not_compared_with_itself(studio, audited):
+    """The same document twice is refused: side by side with itself it says nothing."""
+    assert audited
+    done = studio("report", "digits/end", "digits/end")
+    assert done.returncode == 2
+    assert "named twice" in done.stderr
 
 
 @pytest.mark.parametrize("form", ["terminal", "html", "markdown", "json"])
