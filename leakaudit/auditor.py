@@ -20,6 +20,7 @@ from leakaudit.dataset import Dataset
 from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
+from leakaudit.numerics import device as devices
 from leakaudit.subject import Subject, Terms, find
 
 BINS = 5
@@ -34,17 +35,18 @@ def attack(
     """Extract what is missing, attack, and leave the audit document in the store."""
     found = yield from rows(subject, terms)
     exhibits = yield from _exhibits(subject, terms, auxiliaries)
-    audit, outcomes = yield from attacking.attack(
-        found,
-        private=terms.private,
-        target=terms.target or subject.target,
-        attackers=attackers,
-        auxiliaries=auxiliaries,
-        exhibits=exhibits,
-        tolerance=terms.tolerance,
-        seed=terms.seed,
-        device=terms.device,
-    )
+    with devices.threads(found.z.size):
+        audit, outcomes = yield from attacking.attack(
+            found,
+            private=terms.private,
+            target=terms.target or subject.target,
+            attackers=attackers,
+            auxiliaries=auxiliaries,
+            exhibits=exhibits,
+            tolerance=terms.tolerance,
+            seed=terms.seed,
+            device=terms.device,
+        )
     what = [[str(call) for call in attackers], auxiliaries]
     return _leave(audit, outcomes, subject, terms, ["attack", what])
 

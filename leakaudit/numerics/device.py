@@ -1,8 +1,14 @@
 """Which device arithmetic runs on, and how chance is seeded there."""
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 
 from leakaudit.errors import InputError
+
+SMALL = 1 << 22
+"""Numbers in an array up to which one thread is quicker than several, which would mostly wait for each other."""
 
 
 def resolve(name: str) -> str:
@@ -30,6 +36,23 @@ def resolve(name: str) -> str:
 def generator(seed: int, device: str = "cpu") -> torch.Generator:
     """A generator of its own; nothing in leakaudit draws from the global one."""
     return torch.Generator(device=device).manual_seed(seed)
+
+
+@contextlib.contextmanager
+def threads(numbers: int) -> Iterator[None]:
+    """One thread while arrays of this many numbers are worked on, where they are small; else as it was."""
+    if numbers > SMALL:
+        yield
+        return
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def describe(device: str) -> str:
