@@ -92,7 +92,14 @@ def rows(subject: Subject, terms: Terms) -> Generator[Any, None, Embeddings]:
 
 
 def folder(made: Embeddings, terms: Terms) -> Path:
-    """Where extracted embeddings lie."""
+    """
+    Where extracted embeddings lie.
+
+    Raises:
+        InputError: they are a stranger's file, of which nothing was extracted.
+    """
+    if not made.origin.key:
+        raise InputError(f"{made.origin.name}: these are embeddings already; leakaudit attack reads them as they are")
     return terms.store / "embeddings" / made.origin.key / made.origin.split
 
 

@@ -93,6 +93,7 @@ WRONG = [
     ("train digits/end --set train.clip=-1", 2, "clip = -1.0: more than 0 expected"),
     ("train digits/end --set dataset.seed=-1", 2, "digits: seed = -1: at least 0 expected"),
     ("train digits/end --seed -1", 2, "--seed -1: at least 0 expected"),
+    ("extract z.npz", 2, "these are embeddings already"),
     ("report nothing.json", 2, "nothing.json"),
     ("report bad.toml", 4, "bad.toml"),
     (f"report {'n' * 300}", 2, "nnn: File name too long"),
