@@ -11,6 +11,9 @@ BLOCK = 8192
 ROUNDING = 32 * float(np.finfo(np.float32).eps)
 """A deviation below this share of a column's size is rounding of float32, not data."""
 
+WILD = 1e4
+"""Deviations of columns further apart than this are taken for different units."""
+
 
 @dataclass(frozen=True)
 class Whitening:
@@ -48,6 +51,19 @@ class Moments:
         """Eigenvalues of the covariance, largest first, none below zero, and the eigenvectors as columns."""
         values, vectors = np.linalg.eigh(self.covariance)
         return np.maximum(values[::-1], 0.0), np.ascontiguousarray(vectors[:, ::-1])
+
+    @cached_property
+    def basis(self) -> Whitening:
+        """
+        All eigenvectors of the covariance that rise above rounding, scaled to unit variance, largest variance first.
+
+        Where the columns' deviations lie more than `WILD` apart they count in other units: then of the correlations.
+        """
+        varying = np.sqrt(np.diag(self.covariance))
+        varying = varying[varying > 0]
+        if len(varying) and varying.max() > WILD * varying.min():
+            return self.whitening
+        return self.leading(len(self.scale))
 
     def leading(self, count: int) -> Whitening:
         """At most `count` leading eigenvectors of the covariance that rise above rounding, scaled to unit variance."""
