@@ -12,7 +12,19 @@ import numpy as np
 
 from leakaudit import record, store
 from leakaudit.errors import RefusedError
-from leakaudit.finding import WORST_FIRST, Baseline, Cell, Control, Coverage, Figures, Finding, Sensitivity, Verdict
+from leakaudit.finding import (
+    WORST_FIRST,
+    Baseline,
+    Cell,
+    Control,
+    Coverage,
+    Figures,
+    Finding,
+    Learned,
+    Regression,
+    Sensitivity,
+    Verdict,
+)
 from leakaudit.stats import Interval
 
 
@@ -110,6 +122,30 @@ class Attribute:
     cells: tuple[Cell, ...] = ()
     separation: tuple[Separation, ...] = ()
     reconstruction: Reconstruction | None = None
+    p_h: float | None = None
+    """p of the permutation test over all rows (H); None where it was not run."""
+    p_i: float | None = None
+    """p of the nested winner (I); `p` joins both and corrects for the number of attributes."""
+    h_family: str = ""
+    """The statistic of H that stood out most."""
+    h_draws: int = 0
+    """Permutations of H."""
+    learning: tuple[Learned, ...] = ()
+    """The learning curve, fewest labelled rows first."""
+    labels_needed: int | None = None
+    """The fewest labelled rows of the curve from which every lower bound of E lies above 0; None: not even all."""
+    learning_note: str = ""
+    """Which attacker learned, or why there is no curve."""
+    share_of_raw: Interval | None = None
+    """E / E(raw input), paired by row; None with the reason in its note."""
+    share_of_raw_note: str = ""
+    above_random: Interval | None = None
+    """E less that of a random-init encoder, paired by row; None with the reason in its note."""
+    above_random_note: str = ""
+    regression: tuple[Regression, ...] = ()
+    """For a continuous private attribute."""
+    worst: Cell | None = None
+    """The target class with the largest lower bound of E, of those with rows enough to say."""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,29 @@ balanced accuracy among the C_y private classes present in y: zero exactly when 
 when everything is read.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from leakaudit.ranking import Operating
 from leakaudit.stats import Interval
 from leakaudit.verdict import WORST_FIRST, Verdict
 
-__all__ = ["WORST_FIRST", "Baseline", "Cell", "Control", "Coverage", "Figures", "Finding", "Sensitivity", "Verdict"]
+__all__ = [
+    "WORST_FIRST",
+    "Baseline",
+    "Cell",
+    "Control",
+    "Coverage",
+    "Figures",
+    "Finding",
+    "Learned",
+    "Operating",
+    "Regression",
+    "Sensitivity",
+    "Verdict",
+    "labels_needed",
+    "worst_cell",
+]
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,10 @@ class Figures:
     """Usable bits H(v|y) minus cross-entropy; None where guesses carry no probabilities."""
     follows_target: float
     """Share of guesses that name the target class's own majority private class."""
+    auc: Interval | None = None
+    """AUC inside target classes; None where guesses carry no probabilities."""
+    tpr: tuple[Operating, ...] = ()
+    """Share of each private class named at a false positive rate of 1 %; empty where it was not asked."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +79,14 @@ class Baseline:
     """What is reached from something else than the bottleneck."""
 
     baseline: str
-    """`majority`, `target-only`, `model-output`, `random-init`, `raw-input`."""
+    """`majority`, `target-only`, `model-output`, `random-init`, `raw-input`, `leace`."""
     attacker: str | None
     """The attacker that did best on the validation part; None for the first two, which need none."""
     figures: Figures | None
     """None where the baseline does not apply, with the reason in `note`."""
     note: str = ""
+    readings: tuple[Finding, ...] = ()
+    """Each attacker by itself, where that is what the baseline is about: `linear` and `quadratic` on erased z."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +94,7 @@ class Control:
     """A check on the audit itself; one that fails voids NOT_FOUND and WITHIN."""
 
     control: str
-    """`shuffled`, `planted-linear`, `planted-class-dependent`, `planted-xor`, `converged`."""
+    """`shuffled`, `planted-SHAPE` for each shape of plants, `converged`."""
     passed: bool | None
     """None: not applicable, with the reason in `note`."""
     size: float | None
@@ -133,3 +156,49 @@ class Cell:
     classes: int
     """Private classes present."""
     excess: Interval
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What an attacker with fewer labelled rows reads: one point of the learning curve."""
+
+    labels: int
+    """Labelled rows that the attacker is given, on average over folds."""
+    excess: Interval
+    """E on the same scored rows."""
+    lower: float
+    """One-sided 95 % lower bound of E."""
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A continuous private attribute guessed as a number, in its own unit; intervals are two-sided 95 %."""
+
+    attacker: str
+    """`ridge`, or the attacker whose distribution over quantile bins was read as a number."""
+    mae: Interval
+    """Mean absolute error of the guesses."""
+    mae_target: float
+    """Mean absolute error of naming the median of the row's target class among the seen rows."""
+    gain: Interval
+    """`mae_target` less `mae`, paired by row: what is read beyond the target."""
+    r2: Interval
+    """1 - SSE / SSE of the means of the target classes among the seen rows: 0 is nothing beyond the target."""
+    bits: Interval | None = None
+    """Usable bits about the quantile bins; None where guesses carry no distribution."""
+    notes: tuple[str, ...] = ()
+
+
+def worst_cell(cells: Sequence[Cell]) -> Cell | None:
+    """The target class in which surely most is read: with the largest lower bound of E."""
+    return max(cells, key=lambda cell: cell.excess.low, default=None)
+
+
+def labels_needed(curve: Sequence[Learned]) -> int | None:
+    """The fewest labelled rows from which on every lower bound of E lies above 0; None where there are none."""
+    found = None
+    for point in sorted(curve, key=lambda point: -point.labels):
+        if point.lower <= 0:
+            break
+        found = point.labels
+    return found
