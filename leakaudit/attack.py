@@ -1,8 +1,8 @@
 """
 The attack verb: how much of each private attribute can be read from embeddings beyond what the target tells.
 
-The protocol is in `protocol`, the statistics in `stats`, the rule in `verdict`; this file divides the rows, has every
-attribute inquired into, and writes down what a reader of the audit needs to know.
+The protocol is in `protocol`, the statistics in `stats`, the rule in `verdict`; this file divides the rows, has the
+attributes inquired into, and writes down what a reader of the audit needs to know.
 """
 
 from collections.abc import Generator, Mapping
@@ -12,18 +12,20 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64, UInt64
 
-from leakaudit import catalog, portrait, protocol, stats
+from leakaudit import catalog, learning, portrait, protocol, standing, stats
+from leakaudit.arena import Arena, Case
 from leakaudit.attackers import Rows
 from leakaudit.audit import Attribute, Audit, Outcomes, worst
-from leakaudit.baselines import model_output
+from leakaudit.baselines import AFTER, READERS, model_output
 from leakaudit.catalog import Call
-from leakaudit.contest import Arena, Case, Entrant, entrants
+from leakaudit.contest import Entrant, entrants
 from leakaudit.embeddings import Embeddings
 from leakaudit.errors import InputError
-from leakaudit.inquiry import Inquiry, Paper, Plan, inquire
+from leakaudit.inquiry import Inquiry, inquire
 from leakaudit.labels import Labelled, labelled, recoded
 from leakaudit.numerics.device import describe, resolve
 from leakaudit.protocol import AUXILIARIES, DECIDERS, IN_PART, SUITE
+from leakaudit.questions import Paper, Plan
 from leakaudit.verdict import Evidence, rule
 
 
@@ -58,15 +60,8 @@ class Terms:
     """What holds for every attribute."""
 
     target: str | None
-    attackers: tuple[Entrant, ...]
-    readers: tuple[Entrant, ...]
     auxiliaries: tuple[str, ...]
     exhibits: Exhibits
-    tolerance: float
-    seed: int
-    device: str
-    draws: int
-    """Permutations behind a p-value that is one of permutation."""
     left_out: tuple[str, ...]
     """Attackers of the suite that were not asked for, or not with their default knobs."""
 
@@ -84,7 +79,7 @@ def attack(
     device: str,
 ) -> Generator[Step, None, tuple[Audit, dict[str, Outcomes]]]:
     """
-    Attack every private attribute; the result is an audit without gates, and per-row outcomes.
+    Attack all private attributes; the result is an audit without gates, and per-row outcomes.
 
     Raises:
         InputError: labels, embeddings or attackers that cannot be used; the message says what there is instead.
@@ -92,40 +87,26 @@ def attack(
     subject.check()
     lined = _entrants(private, attackers, auxiliaries, tolerance)
     keep = np.ones(len(subject), bool) if exhibits.trained is None else ~np.isin(subject.ids, exhibits.trained)
-    chosen = {name: labelled(subject, keep, name, target) for name in private}
-    terms = Terms(
-        target=target,
-        attackers=lined,
-        readers=entrants(
-            [call for call in attackers if call.name in DECIDERS] or [Call(name, {}) for name in DECIDERS]
-        ),
-        auxiliaries=auxiliaries,
-        exhibits=exhibits,
-        tolerance=tolerance,
-        seed=seed,
-        device=resolve(device),
-        draws=max(999, 100 * len(private) - 1),
-        left_out=tuple(name for name in DECIDERS if Call(name, {}) not in attackers),
+    chosen = labelled(subject, keep, private, target)
+    left_out = tuple(name for name in DECIDERS if Call(name, {}) not in attackers)
+    terms = Terms(target=target, auxiliaries=auxiliaries, exhibits=exhibits, left_out=left_out)
+    plan = _plan(subject, chosen, terms, lined, attackers, tolerance, seed, resolve(device))
+    total, done, run = plan.steps(), 0, inquire(plan)
+    while True:
+        try:
+            words = next(run)
+        except StopIteration as end:
+            inquiries: dict[str, Inquiry] = end.value
+            break
+        done = min(done + 1, total)
+        yield Step(done, total, words)
+    adjusted = stats.holm([inquiries[name].p for name in private])
+    attributes = tuple(
+        _attribute(subject, inquiries[name], chosen[name], terms, p) for name, p in zip(private, adjusted, strict=True)
     )
-    plans = {name: _plan(subject, chosen[name], name, terms) for name in private}
-    sizes = {name: plan.steps() for name, plan in plans.items()}
-    total, done, inquiries = sum(sizes.values()), 0, {}
-    for name, plan in plans.items():
-        start, run = done, inquire(plan)
-        while True:
-            try:
-                words = next(run)
-            except StopIteration as end:
-                inquiries[name] = end.value
-                break
-            done += 1
-            yield Step(done, total, f"{name}: {words}")
-        done = start + sizes[name]
-    adjusted = dict(zip(private, stats.holm([inquiries[name].p for name in private]), strict=True))
-    attributes = tuple(_attribute(subject, inquiries[name], chosen[name], terms, adjusted[name]) for name in private)
     outcomes = {name: portrait.outcomes(subject, chosen[name], inquiries[name], target) for name in private}
     yield Step(total, total, "done")
-    return _audit(subject, attributes, plans[private[0]], chosen, terms, attackers), outcomes
+    return _audit(subject, attributes, plan, chosen, terms, attackers), outcomes
 
 
 def _entrants(
@@ -141,60 +122,83 @@ def _entrants(
     lined = entrants(attackers)
     if not any(each.decides for each in lined):
         given = ", ".join(map(str, attackers)) or "none"
-        raise InputError(f"attackers {given}: none of them decides; add linear or mlp")
+        raise InputError(f"attackers {given}: none of them decides; add {' or '.join(DECIDERS)}")
     return lined
 
 
-def _plan(subject: Embeddings, rows: Labelled, name: str, terms: Terms) -> Plan:
-    """What is asked about one attribute."""
-    part = subject.take(rows.rows)
-    y, v = rows.target.codes, rows.private.codes
+def _plan(
+    subject: Embeddings, chosen: Mapping[str, Labelled], terms: Terms, lined: tuple[Entrant, ...],
+    attackers: tuple[Call, ...], tolerance: float, seed: int, device: str,
+) -> Plan:  # fmt: skip
+    """What is asked about these attributes."""
+    first = next(iter(chosen.values()))
+    part, y, strata = subject.take(first.rows), first.target.codes, len(first.target.classes)
     group = np.arange(len(part)) if part.group is None else part.group
     fingerprint = subject.origin.fingerprint
-    folds = protocol.folds(y, v, group, protocol.chance(fingerprint, terms.seed, f"{name}: folds"))
-    scored = np.concatenate([fold.test for fold in folds])
-    if not stats.covered(
-        stats.tabulate(y[scored], v[scored], len(rows.target.classes), len(rows.private.classes))
-    ).any():
-        raise InputError(
-            f"{subject.origin.name}: {name!r} is a function of {terms.target!r} in the {len(scored)} scored rows of "
-            f"{len(y)}: too few rows in which they disagree"
-        )
-    arena = Arena(part.z, y, len(rows.target.classes), group, folds, terms.seed, terms.device)
-    shape = len(rows.target.classes), len(rows.private.classes)
+    private = np.stack([rows.private.codes for rows in chosen.values()])
+    folds = protocol.folds(y, private, group, protocol.chance(fingerprint, seed, "folds"))
+    arena = Arena(part.z, y, strata, group, folds, seed, device)
     exhibits = terms.exhibits
-    table = exhibits.table if exhibits.table is not None and exhibits.table.shape == shape else None
-    paper = _paper(rows, part.ids, name, terms.target, exhibits) if "paper" in terms.auxiliaries else None
-    usual = None if table is None else table.argmax(axis=1)
-    if usual is None and paper is not None:
-        usual = stats.tabulate(paper.rows.target, paper.labels, *shape).argmax(axis=1)
-    case = Case(name, arena, v, shape[1], part.group is not None, usual, fingerprint, terms.draws)
+    papers, tables, cases = {}, {}, []
+    for name, rows in chosen.items():
+        shape = strata, len(rows.private.classes)
+        if exhibits.table is not None and exhibits.table.shape == shape:
+            tables[name] = exhibits.table
+        if "paper" in terms.auxiliaries and (paper := _paper(rows, part.ids, name, terms.target, exhibits)):
+            papers[name] = paper
+        usual = tables[name].argmax(axis=1) if name in tables else None
+        if usual is None and name in papers:
+            usual = stats.tabulate(papers[name].rows.target, papers[name].labels, *shape).argmax(axis=1)
+        case = Case(
+            name, arena, rows.private.codes, shape[1], part.group is not None, usual, fingerprint,
+            draws=max(999, 100 * len(chosen) - 1), names=rows.private.classes, values=rows.private.values,
+        )  # fmt: skip
+        _scorable(case, subject.origin.name, terms.target)
+        cases.append(case)
+    own = [call for call in attackers if call.name in READERS] or [Call(name, {}) for name in READERS]
+    return Plan(
+        arena=arena,
+        cases=tuple(cases),
+        attackers=lined,
+        readers=entrants(own),
+        after=entrants([Call(name, {}) for name in AFTER]),
+        auxiliaries=terms.auxiliaries,
+        tables=tables,
+        papers=papers,
+        features=_features(subject, part, first.rows, exhibits),
+        tolerance=tolerance,
+    )
+
+
+def _scorable(case: Case, where: str, target: str | None) -> None:
+    """Refuse where the scored rows say nothing beyond the target."""
+    rows = case.scored
+    table = stats.tabulate(case.arena.target[rows], case.private[rows], case.arena.strata, case.classes)
+    if not stats.covered(table).any():
+        raise InputError(
+            f"{where}: {case.name!r} is a function of {target!r} in the {len(rows)} scored rows of "
+            f"{case.known.sum()}: too few rows in which they disagree"
+        )
+
+
+def _features(
+    subject: Embeddings, part: Embeddings, rows: Int64[np.ndarray, " n"], exhibits: Exhibits
+) -> dict[str, Float32[np.ndarray, "n p"] | str]:
+    """What the baselines are read from, or why they do not apply."""
     why = exhibits.absent
     features: dict[str, Any] = {
         "model-output": "there are no logits" if part.logits is None else model_output(part.logits),
         "random-init": why.get("random_init", "there is no model"),
         "raw-input": why.get("raw", "there are no images"),
     }
-    if exhibits.random_init is not None:
-        features["random-init"] = _aligned(exhibits.random_init.z, subject, rows)
-    if exhibits.raw is not None:
-        features["raw-input"] = _aligned(exhibits.raw.reshape(len(exhibits.raw), -1), subject, rows)
-    return Plan(
-        case=case,
-        attackers=terms.attackers,
-        readers=terms.readers,
-        auxiliaries=terms.auxiliaries,
-        table=table,
-        paper=paper,
-        features=features,
-        tolerance=terms.tolerance,
-    )
-
-
-def _aligned(x: Float32[np.ndarray, "n p"], subject: Embeddings, rows: Labelled) -> Float32[np.ndarray, "m p"]:
-    assert len(x) == len(subject), "a baseline has the subject's rows"
-    part: Float32[np.ndarray, "m p"] = x[rows.rows]
-    return part
+    for kind, x in (
+        ("random-init", None if exhibits.random_init is None else exhibits.random_init.z),
+        ("raw-input", exhibits.raw),
+    ):
+        if x is not None:
+            assert len(x) == len(subject), "a baseline has the subject's rows"
+            features[kind] = x.reshape(len(x), -1)[rows]
+    return features
 
 
 def _paper(
@@ -214,18 +218,20 @@ def _paper(
 
 
 def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms, p: float) -> Attribute:
-    answers, figures, case = found.answers, found.figures, found.plan.case
+    answers, figures, case = found.answers, found.figures, found.case
     part, stretch = answers.advantage(found.guess)
     off, mde = len(answers) - int(answers.table.max(axis=1).sum()), answers.mde(found.guess)
     ruling = rule(
         Evidence(
-            tolerance=found.plan.tolerance, p=p, excess=figures.excess.value, error=stretch * part.variance**0.5,
-            lower=figures.lower, upper=found.upper, mde=mde, cells=answers.mde(), rows=len(case.private),
+            tolerance=found.tolerance, p=p, excess=figures.excess.value, error=stretch * part.variance**0.5,
+            lower=figures.lower, upper=found.upper, mde=mde, cells=answers.mde(), rows=int(case.known.sum()),
             off_majority=off, classes=case.classes, doubled=answers.doubled, bounded=answers.bounded,
             failed=found.failed, unconverged=found.unconverged, alarm=found.alarm, left_out=terms.left_out,
         )
     )  # fmt: skip
     trained = terms.exhibits.trained
+    beside = standing.above_random(found), standing.share_of_raw(found)
+    stands = portrait.cells(rows, found)
     overlap = None if trained is None else int(np.isin(subject.ids, trained).sum())
     return Attribute(
         private=case.name,
@@ -247,8 +253,21 @@ def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms
         baselines=found.baselines,
         controls=found.controls,
         sensitivity=found.sensitivity,
-        cells=portrait.cells(rows, found),
+        cells=stands,
         separation=portrait.separation(rows, found),
+        p_h=found.refitted.p if found.refitted else None,
+        p_i=found.nested,
+        h_family=found.refitted.family if found.refitted else "",
+        h_draws=found.refitted.relabellings if found.refitted else 0,
+        learning=found.learning,
+        labels_needed=learning.needed(found.learning),
+        learning_note=f"by {found.winner}" if found.learning else "too few rows",
+        above_random=beside[0].value,
+        above_random_note=beside[0].note,
+        share_of_raw=beside[1].value,
+        share_of_raw_note=beside[1].note,
+        regression=found.numbers,
+        worst=max(stands, key=lambda cell: cell.excess.low, default=None),
     )
 
 
@@ -256,7 +275,7 @@ def _audit(
     subject: Embeddings, attributes: tuple[Attribute, ...], plan: Plan, chosen: Mapping[str, Labelled],
     terms: Terms, attackers: tuple[Call, ...],
 ) -> Audit:  # fmt: skip
-    origin, arena, exhibits = subject.origin, plan.case.arena, terms.exhibits
+    origin, arena, exhibits = subject.origin, plan.arena, terms.exhibits
     decided = worst(attributes)
     return Audit(
         verdict=decided.verdict,

@@ -1,30 +1,51 @@
 """
 What is reached from something else than the bottleneck.
 
-Nothing at all, the target, the model's output, a fresh encoder's bottleneck, the image itself.
+Nothing at all, the target, the model's output, a fresh encoder's bottleneck, the image itself; and the bottleneck from
+which all that a hyperplane reads was erased.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
-from leakaudit.contest import Ask, Case, Entrant, compete, nested, saying
-from leakaudit.finding import Baseline
+from leakaudit import protocol
+from leakaudit.arena import Arena, Ask, Case, Codes
+from leakaudit.contest import Answer, Entrant, compete, nested, saying
+from leakaudit.finding import Baseline, Finding
+from leakaudit.numerics import erasure
+from leakaudit.protocol import Fold
 
 LEADING = 256
 """Principal components of an image that are attacked, where it has more numbers."""
 KINDS = ("model-output", "random-init", "raw-input")
+ERASED = "leace"
+READERS = ("linear", "mlp")
+"""Attackers of the baselines."""
+AFTER = ("linear", "quadratic")
+"""Attackers of the erased bottleneck."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A baseline, and the guesses behind it on the scored rows; None where it does not apply."""
+
+    baseline: Baseline
+    guess: Codes | None
 
 
 def constants(case: Case) -> tuple[Baseline, Baseline]:
     """The commonest private class of all, and that of each target class."""
     answers = case.answers()
-    one = np.full(len(answers), np.bincount(case.private, minlength=case.classes).argmax())
+    commonest = np.bincount(case.private[case.known], minlength=case.classes).argmax()
     own = answers.table.argmax(axis=1)[answers.target]
     return (
-        Baseline("majority", None, answers.figures(one), "always the commonest private class"),
+        Baseline(
+            "majority", None, answers.figures(np.full(len(answers), commonest)), "always the commonest private class"
+        ),
         Baseline(
             "target-only",
             None,
@@ -35,21 +56,76 @@ def constants(case: Case) -> tuple[Baseline, Baseline]:
 
 
 def contested(
-    case: Case, kind: str, features: Float32[np.ndarray, "n p"] | str, attackers: Sequence[Entrant]
-) -> Generator[str, None, Baseline]:
-    """The nested winner on other features of the same rows; a text says why there are none."""
+    arena: Arena, cases: Sequence[Case], kind: str, features: Float32[np.ndarray, "n p"] | str,
+    attackers: Sequence[Entrant],
+) -> Generator[str, None, list[Reached]]:  # fmt: skip
+    """The nested winner of each case on other features of the same rows; a text says why there are none."""
     if isinstance(features, str):
-        return Baseline(kind, None, None, f"does not apply: {features}")
+        return [Reached(Baseline(kind, None, None, f"does not apply: {features}"), None) for _ in cases]
     note = ""
     if features.shape[1] > LEADING:
         note = f"{LEADING} leading principal components of {features.shape[1]:,} numbers"
-        features = leading(features, LEADING, case.chance("range finder"))
-    arena = replace(case.arena, z=features)
-    answered = yield from saying(kind, compete(arena, attackers, [Ask(case.private, case.classes)]))
-    best = nested(answered[0], arena.folds)
+        features = leading(features, LEADING, protocol.chance("range finder", arena.seed, kind))
+    other = replace(arena, z=features, known=None, given=None)
+    asks = [Ask(case.private, case.classes) for case in cases]
+    answered = yield from saying(kind, compete(other, attackers, asks))
+    return [_winner(case, kind, each, note) for case, each in zip(cases, answered, strict=True)]
+
+
+def erased(arena: Arena, cases: Sequence[Case], attackers: Sequence[Entrant]) -> Generator[str, None, list[Reached]]:
+    """
+    The bottleneck after a LEACE erasure of all private attributes, fitted in each fold on the rows seen there.
+
+    A linear attacker is blind to it by construction; what another still reads, no linear audit would have found.
+    """
+    asks = [Ask(case.private, case.classes) for case in cases]
+    parts: list[list[dict[str, Answer]]] = []
+    for fold in arena.folds:
+        eraser = erasure.erase(arena.z[fold.seen], _beyond(arena, asks, fold))
+        alone = replace(arena, z=eraser.apply(arena.z), folds=(fold,), known=None, given=None)
+        parts.append((yield from saying(ERASED, compete(alone, attackers, asks))))
+    every = "the attribute" if len(cases) == 1 else f"all {len(cases)} attributes"
+    note = f"{every} erased by LEACE, fitted on the rows seen in each fold"
+    made = []
+    for i, case in enumerate(cases):
+        answer = {each.name: _joined(arena, [part[i][each.name] for part in parts]) for each in attackers}
+        readings = tuple(_reading(case, name, each) for name, each in answer.items())
+        best = _winner(case, ERASED, answer, note)
+        made.append(replace(best, baseline=replace(best.baseline, readings=readings)))
+    return made
+
+
+def _beyond(arena: Arena, asks: Sequence[Ask], fold: Fold) -> Float64[np.ndarray, "m k"]:
+    """What every private class says beyond the target on the seen rows, each row counting as its attackers count it."""
+    target, columns = arena.target[fold.seen], []
+    for question in (ask.of(fold.seen, arena.target) for ask in asks):
+        said = erasure.within(question.labels, target, question.classes, arena.strata, question.weights)
+        columns.append(said * question.weights[:, None])
+    return np.concatenate(columns, axis=1)
+
+
+def _reading(case: Case, name: str, answer: Answer) -> Finding:
+    answers = case.answers()
+    figures = answers.figures(answers.guess(answer.chances[case.scored]))
+    return Finding(name, protocol.DECIDING, False, answer.converged, figures, answer.notes)
+
+
+def _joined(arena: Arena, parts: Sequence[Answer]) -> Answer:
+    """The answers of folds that were asked one by one."""
+    chances = np.zeros_like(parts[0].chances)
+    for fold, part in zip(arena.folds, parts, strict=True):
+        chances[fold.test] = part.chances[fold.test]
+    notes = dict.fromkeys(chain.from_iterable(part.notes for part in parts))
+    validation = tuple(part.validation[0] for part in parts)
+    return Answer(chances, validation, all(part.converged for part in parts), tuple(notes))
+
+
+def _winner(case: Case, kind: str, answer: dict[str, Answer], note: str) -> Reached:
+    best = nested(answer, case.arena.folds)
     answers = case.answers()
     chances = best.chances[case.scored]
-    return Baseline(kind, best.winner, answers.figures(answers.guess(chances), chances), note)
+    guess = answers.guess(chances)
+    return Reached(Baseline(kind, best.winner, answers.figures(guess, chances), note), guess)
 
 
 def model_output(logits: Float32[np.ndarray, "n k"]) -> Float32[np.ndarray, "n p"]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from leakaudit import __version__, catalog, options, progress, recipe, store
+from leakaudit import __version__, catalog, options, progress, protocol, recipe, store
 from leakaudit.errors import InputError, LeakauditError
 
 app = typer.Typer(
@@ -24,7 +24,6 @@ app = typer.Typer(
     "70 a bug, 130 interrupted.",
 )
 
-SUITES = {"standard": ("linear", "mlp", "gaussian-pca")}
 AUXILIARIES = ("balanced", "matched", "paper")
 INTERRUPTED = 130
 SURROUNDINGS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP)
@@ -152,7 +151,7 @@ def attack(
     gates: options.Gates,
 ) -> None:
     """Try to read the private attribute; the verdict says what is there."""
-    names = attacker or _pick("suite", suite, SUITES)
+    names = attacker or _pick("suite", suite, protocol.SUITES)
     calls = tuple(catalog.call("attackers", name, "--attacker") for name in names)
     distributions = tuple(_pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
     auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, gates=gates)

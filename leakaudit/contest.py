@@ -3,25 +3,26 @@ Attackers compete over the folds: each question is answered for rows that served
 
 Inside a fold every attacker first answers the validation rows from the training rows. There the winner among
 attackers is chosen by E, and the sign of guesses that are anti-correlated beyond two standard errors. Then each is
-refitted on both parts and answers the fold's own rows.
+refitted on both parts, with the knobs it chose, and answers the fold's own rows. Cross-fitted folds are so many more
+questions about the same rows, each with the labels of its own part: all are answered in one call.
 """
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Int64
 
-from leakaudit import catalog, protocol, stats
-from leakaudit.attackers import Attack, Guesses, Question, Rows
+from leakaudit import catalog, stats
+from leakaudit.arena import Arena, Ask, Chances
+from leakaudit.attackers import Attack, Guesses, Question
 from leakaudit.catalog import Call
 from leakaudit.protocol import Fold
-from leakaudit.scoring import Answers
-from leakaudit.stats import LEVEL, POWERED, Interval, Table
+from leakaudit.stats import POWERED
 
-Codes = Int64[np.ndarray, " n"]
-Chances = Float32[np.ndarray, "n k"]
+HELD = 1 << 27
+"""Probabilities held at a time."""
 
 
 @dataclass(frozen=True)
@@ -31,42 +32,6 @@ class Entrant:
     name: str
     attack: Attack
     decides: bool
-
-
-@dataclass(frozen=True)
-class Arena:
-    """What the attackers hold: rows without private labels, and how they are divided."""
-
-    z: Float32[np.ndarray, "n d"]
-    target: Codes
-    strata: int
-    group: Codes
-    """A row that stands for itself is a group of its own."""
-    folds: tuple[Fold, ...]
-    seed: int
-    device: str
-
-    def rows(self, part: Codes) -> Rows:
-        """Some rows as an attacker sees them."""
-        return Rows(self.z[part], self.target[part], self.strata, self.group[part])
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A question about all rows; each attacker gets the labels of the rows it may see."""
-
-    labels: Codes
-    classes: int
-    auxiliary: str = protocol.DECIDING
-    table: Table | None = None
-    """For `matched`."""
-    control: bool = False
-    """Asked of deciding attackers only."""
-
-    def of(self, part: Int64[np.ndarray, " part"], target: Codes) -> Question:
-        """The question with the labels and weights of some rows."""
-        labels = self.labels[part]
-        return Question(labels, protocol.weights(self.auxiliary, target[part], labels, self.table), self.classes)
 
 
 @dataclass(frozen=True)
@@ -94,75 +59,6 @@ class Nested:
         return min(set(self.winners), key=lambda name: (-self.winners.count(name), name))
 
 
-@dataclass(frozen=True)
-class Case:
-    """One private attribute, and what is asked about it."""
-
-    name: str
-    arena: Arena
-    private: Codes
-    classes: int
-    grouped: bool
-    """Whether rows belong to groups."""
-    usual: Int64[np.ndarray, " strata"] | None
-    """The private class that goes with each target class in training, where that is known."""
-    fingerprint: str
-    draws: int
-    """Permutations behind a p-value, where it is one of permutation."""
-
-    @cached_property
-    def scored(self) -> Codes:
-        """Rows that are scored, in ascending order."""
-        return np.sort(np.concatenate([fold.test for fold in self.arena.folds]))
-
-    def chance(self, purpose: str) -> np.random.Generator:
-        """A generator derived from data, attribute, seed and purpose."""
-        return protocol.chance(self.fingerprint, self.arena.seed, f"{self.name}: {purpose}")
-
-    def answers(self, labels: Codes | None = None) -> Answers:
-        """The right answers of the scored rows; of made-up `labels` where given."""
-        rows = self.scored
-        return Answers(
-            self.arena.target[rows],
-            (self.private if labels is None else labels)[rows],
-            self.arena.strata,
-            self.classes,
-            self.arena.group[rows] if self.grouped else None,
-            doubled=len(self.arena.folds) > 1,
-            seed=self.arena.seed,
-            usual=self.usual,
-        )
-
-    @cached_property
-    def purity(self) -> float:
-        """Share of rows that have their group's commonest target; 1 without groups."""
-        if not self.grouped:
-            return 1.0
-        _, index = np.unique(self.arena.group, return_inverse=True)
-        table = stats.tabulate(index, self.arena.target, int(index.max()) + 1, self.arena.strata)
-        return float(table.max(axis=1).sum() / len(index))
-
-    def redraw(self, purpose: str, purity: float) -> Codes:
-        """
-        The private labels permuted within target strata; among all groups where their rows' targets are less pure.
-
-        Groups that trade labels among those of one commonest target keep what that tells of their label, and in groups
-        of several targets a row's own target does not tell it: labels permuted so would still be readable.
-        """
-        group = self.arena.group if self.grouped else None
-        target = self.arena.target if self.purity >= purity else np.zeros_like(self.arena.target)
-        return stats.redraw(target, self.private, group, self.chance(purpose))
-
-    def trial(self, answered: "dict[str, Answer]", labels: Codes, purpose: str) -> tuple[Interval, bool]:
-        """E of the nested winner on made-up labels, and whether it is detected at 5 %."""
-        answers = self.answers(labels)
-        if not answers.scored.any():
-            return Interval(0.0, -1.0, 1.0), False
-        guess = answers.guess(nested(answered, self.arena.folds).chances[self.scored])
-        found = answers.p(guess, self.chance(purpose), min(self.draws, 199)) <= LEVEL
-        return stats.stretched(*answers.advantage(guess)), found
-
-
 def entrants(calls: Sequence[Call]) -> tuple[Entrant, ...]:
     """
     The attackers of these calls, named as short as tells them apart.
@@ -180,28 +76,82 @@ def entrants(calls: Sequence[Call]) -> tuple[Entrant, ...]:
     return tuple(made)
 
 
+def words(arena: Arena, attackers: Sequence[Entrant], asks: Sequence[Ask]) -> int:
+    """How many words `compete` yields."""
+    return len(attackers) * len(list(_batches(arena, asks)))
+
+
 def compete(
     arena: Arena, attackers: Sequence[Entrant], asks: Sequence[Ask]
 ) -> Generator[str, None, list[dict[str, Answer]]]:
-    """Answer every question by every attacker; yields a word per attacker and fold, returns per question by name."""
-    chances = [{each.name: np.zeros((len(arena.z), ask.classes), np.float32) for each in attackers} for ask in asks]
-    marks: list[dict[str, list[tuple[float, Guesses]]]] = [{each.name: [] for each in attackers} for _ in asks]
-    for number, fold in enumerate(arena.folds):
-        train, validation = arena.rows(fold.train), arena.rows(fold.validation)
-        seen, test = arena.rows(fold.seen), arena.rows(fold.test)
+    """Answer every question by every attacker; yields a word per attacker, returns per question by name."""
+    answers: list[dict[str, Answer]] = [{} for _ in asks]
+    for batch in _batches(arena, asks):
         for each in attackers:
-            mine = [i for i, ask in enumerate(asks) if each.decides or not ask.control]
-            call = partial(each.attack, seed=arena.seed + number, device=arena.device)
-            tuned = call(train, validation, tuple(asks[i].of(fold.train, arena.target) for i in mine))
-            final = call(seen, test, tuple(asks[i].of(fold.seen, arena.target) for i in mine))
-            for i, first, last in zip(mine, tuned, final, strict=True):
-                value, turned = judge(first.probabilities, asks[i], arena, fold.validation)
-                chances[i][each.name][fold.test] = turn(last.probabilities) if turned else last.probabilities
-                marks[i][each.name].append((value, last))
-            yield f"fold {number + 1} of {len(arena.folds)}, {each.name}"
-    return [
-        {name: _answer(chances[i][name], parts) for name, parts in marks[i].items() if parts} for i in range(len(asks))
+            mine = [i for i in batch if each.decides or not asks[i].control]
+            for i, answer in zip(mine, _answers(arena, each, [asks[i] for i in mine]), strict=True):
+                answers[i][each.name] = answer
+            yield f"{each.name}, {len(mine)} questions"
+    return answers
+
+
+def _batches(arena: Arena, asks: Sequence[Ask]) -> Iterator[range]:
+    """Questions of which all guesses can be held at a time."""
+    most = max((ask.classes for ask in asks), default=1)
+    size = max(1, HELD // max(1, len(arena.z) * most * len(arena.folds)))
+    for first in range(0, len(asks), size):
+        yield range(first, min(first + size, len(asks)))
+
+
+def _answers(arena: Arena, attacker: Entrant, asks: Sequence[Ask]) -> list[Answer]:
+    if not asks:
+        return []
+    call = partial(attacker.attack, seed=arena.seed, device=arena.device)
+    tuned, final = (_whole if len(arena.folds) > 1 else _apart)(arena, call, asks)
+    chances = [np.zeros((len(arena.z), ask.classes), np.float32) for ask in asks]
+    marks: list[list[float]] = [[] for _ in asks]
+    for i, ask in enumerate(asks):
+        for fold, first, last in zip(arena.folds, tuned[i], final[i], strict=True):
+            value, turned = judge(first, ask, arena, fold.validation)
+            chances[i][fold.test] = turn(last.probabilities) if turned else last.probabilities
+            marks[i].append(value)
+    return [_answer(chances[i], marks[i], final[i]) for i in range(len(asks))]
+
+
+Called = Callable[..., list[Guesses]]
+Told = tuple[list[list[Chances]], list[list[Guesses]]]
+"""Per question and fold: chances of the validation rows, and the guesses about the fold's own rows."""
+
+
+def _whole(arena: Arena, call: Called, asks: Sequence[Ask]) -> Told:
+    """All folds in one call, each with the labels of its own part."""
+    rows, count = arena.everything, len(arena.folds)
+    tuned = call(rows, rows, tuple(ask.hidden(fold.train, arena.target) for ask in asks for fold in arena.folds))
+    again = (ask.hidden(fold.seen, arena.target) for ask in asks for fold in arena.folds)
+    final = call(rows, rows, _settled(again, tuned))
+    first = [guesses.probabilities[arena.folds[i % count].validation] for i, guesses in enumerate(tuned)]
+    last = [
+        replace(guesses, probabilities=guesses.probabilities[arena.folds[i % count].test])
+        for i, guesses in enumerate(final)
     ]
+    return (
+        [first[i * count : (i + 1) * count] for i in range(len(asks))],
+        [last[i * count : (i + 1) * count] for i in range(len(asks))],
+    )
+
+
+def _apart(arena: Arena, call: Called, asks: Sequence[Ask]) -> Told:
+    """One fold, whose parts are attacked apart."""
+    (fold,) = arena.folds
+    train, validation, seen, test = arena.apart
+    tuned = call(train, validation, tuple(ask.of(fold.train, arena.target) for ask in asks))
+    again = _settled((ask.of(fold.seen, arena.target) for ask in asks), tuned)
+    final = call(seen, test, again)
+    return [[guesses.probabilities] for guesses in tuned], [[guesses] for guesses in final]
+
+
+def _settled(questions: Iterator[Question], tuned: Sequence[Guesses]) -> tuple[Question, ...]:
+    return tuple(replace(question, settled=guesses.settled) for question, guesses in zip(questions, tuned, strict=True))
 
 
 def saying(
@@ -218,7 +168,8 @@ def saying(
 
 def judge(chances: Chances, ask: Ask, arena: Arena, part: Int64[np.ndarray, " part"]) -> tuple[float, bool]:
     """E of the guesses on a validation part, and whether their sign is to be turned there."""
-    target, private = arena.target[part], ask.labels[part]
+    known = ask.labels[part] >= 0
+    chances, target, private = chances[known], arena.target[part][known], ask.labels[part][known]
     table = stats.tabulate(target, private, arena.strata, ask.classes)
     present = (table > 0)[target]
     size = arena.strata, ask.classes
@@ -243,8 +194,6 @@ def nested(answers: dict[str, Answer], folds: Sequence[Fold]) -> Nested:
     return Nested(chances, winners)
 
 
-def _answer(chances: Chances, parts: list[tuple[float, Guesses]]) -> Answer:
-    notes = dict.fromkeys(note for _, guesses in parts for note in guesses.notes)
-    return Answer(
-        chances, tuple(value for value, _ in parts), all(guesses.converged for _, guesses in parts), tuple(notes)
-    )
+def _answer(chances: Chances, marks: Sequence[float], final: Sequence[Guesses]) -> Answer:
+    notes = dict.fromkeys(note for guesses in final for note in guesses.notes)
+    return Answer(chances, tuple(marks), all(guesses.converged for guesses in final), tuple(notes))

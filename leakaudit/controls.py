@@ -1,11 +1,12 @@
 """
 Checks on the audit itself: labels that nothing can tell, and leaks that must be found.
 
-`shuffled`: v permuted within target strata, five draws; two detections fail. `planted`: a made-up attribute with v's
-own table, redrawn within strata, of Bayes E = 2 tau, written into the leading components of a copy of z; three draws of
-each shape, two must be detected. Groups in which targets differ trade labels among all groups. The ladder then goes
-down from 2 tau for shapes that were found, and up for those that were not, until the smallest size found is known: the
-audit's sensitivity. A step of it takes two draws, and a third where they differ.
+They are asked once per audit, of the attribute whose rows tell least (the largest MDE). `shuffled`: v permuted within
+target strata, five draws; two detections fail. `planted`: a made-up attribute with v's own table, redrawn within
+strata, of Bayes E = 2 tau, written into the leading components; three draws of each shape, two must be detected.
+Groups in which targets differ trade labels among all groups. The ladder then goes down from 2 tau for shapes that were
+found, and up for those that were not, until the smallest size found is known: the audit's sensitivity. A step of it
+takes two draws, and a third where they differ; attackers are asked where the permutation test alone finds nothing.
 """
 
 from collections.abc import Generator, Sequence
@@ -14,13 +15,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Int64
 
-from leakaudit.contest import Answer, Arena, Ask, Case, Codes, Entrant, compete, saying
+from leakaudit import protocol
+from leakaudit.arena import Arena, Ask, Case, Codes
+from leakaudit.contest import Answer, Entrant, compete, saying, words
+from leakaudit.detection import Trial, refitted, trial
 from leakaudit.finding import Control, Sensitivity
 from leakaudit.numerics import plants
-from leakaudit.numerics.moments import Moments
 from leakaudit.numerics.plants import SHAPES, Shape
 from leakaudit.protocol import LADDER, PLANTS, PLANTS_FOUND, SHUFFLES, SHUFFLES_FAIL
-from leakaudit.stats import Interval
+from leakaudit.stats import LEVEL, Interval
 
 PURE = 0.95
 """Share of rows of their group's commonest target from which plants keep v's own table."""
@@ -36,13 +39,15 @@ def shuffles(case: Case) -> tuple[Ask, ...]:
 
 def shuffled(case: Case, asks: Sequence[Ask], answered: Sequence[dict[str, Answer]]) -> Control:
     """How many shuffles were taken for a leak."""
+    labels = [ask.labels for ask in asks]
+    permuted = refitted(case.arena, labels, [case.classes] * len(labels), protocol.refits(1), grouped=case.grouped)
     trials = [
-        case.trial(answer, ask.labels, f"shuffle {i} p")
-        for i, (ask, answer) in enumerate(zip(asks, answered, strict=True))
+        trial(case, answer, each, found, f"shuffle {i} p")
+        for i, (each, answer, found) in enumerate(zip(labels, answered, permuted, strict=True))
     ]
-    found = sum(detected for _, detected in trials)
+    found = sum(each.detected for each in trials)
     note = f"{found} of {SHUFFLES} shuffles detected at 5 %; {SHUFFLES_FAIL} fail"
-    return Control("shuffled", found < SHUFFLES_FAIL, None, tuple(each for each, _ in trials), found, note)
+    return Control("shuffled", found < SHUFFLES_FAIL, None, _intervals(trials), found, note)
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,12 @@ class Rung:
 
     shape: Shape
     size: float
-    draws: tuple[Interval, ...]
-    detected: int
+    draws: tuple[Trial, ...]
+
+    @property
+    def detected(self) -> int:
+        """Draws that were detected."""
+        return sum(each.detected for each in self.draws)
 
     @property
     def found(self) -> bool:
@@ -60,9 +69,9 @@ class Rung:
         return self.detected >= PLANTS_FOUND
 
 
-def applicable(case: Case, known: Moments) -> dict[Shape, str]:
+def applicable(case: Case) -> dict[Shape, str]:
     """Why a shape cannot be planted here; empty where it can."""
-    space = plants.room(known)
+    space = _space(case)
     reasons = {shape: "" if space >= plants.WIDTH[shape] else f"z has {space} components that vary" for shape in SHAPES}
     if case.arena.strata == 1:
         reasons["class-dependent"] = "one target class: no direction can depend on it"
@@ -74,22 +83,23 @@ def sizes(tolerance: float) -> tuple[float, ...]:
     return tuple(sorted({*LADDER, min(2 * tolerance, LARGEST)}))
 
 
-def steps(case: Case, known: Moments, attackers: Sequence[Entrant], tolerance: float) -> int:
+def steps(case: Case, attackers: Sequence[Entrant], tolerance: float) -> int:
     """The most words that `planted` yields."""
-    shapes, space = [shape for shape, why in applicable(case, known).items() if not why], plants.room(known)
+    shapes, space = [shape for shape, why in applicable(case).items() if not why], _space(case)
     first, two, third = (len(_pack(shapes, space, draws)) for draws in (PLANTS, PLANTS_FOUND, PLANTS - PLANTS_FOUND))
     copies = first + (len(sizes(tolerance)) - 1) * (two + third)
-    return copies * len(case.arena.folds) * len(attackers)
+    asks = [Ask(case.private, case.classes, control=True)] * len(shapes) * PLANTS
+    return copies * words(case.arena, attackers, asks)
 
 
 def planted(
-    case: Case, known: Moments, attackers: Sequence[Entrant], tolerance: float
+    case: Case, attackers: Sequence[Entrant], tolerance: float
 ) -> Generator[str, None, tuple[tuple[Control, ...], tuple[Sensitivity, ...]]]:
     """Plant, attack, and climb the ladder as far as needed."""
     ladder, size = sizes(tolerance), min(2 * tolerance, LARGEST)
-    reasons = applicable(case, known)
+    reasons = applicable(case)
     shapes = [shape for shape in SHAPES if not reasons[shape]]
-    first = yield from _rung(case, known, attackers, shapes, size, range(PLANTS))
+    first = yield from _rung(case, attackers, shapes, size, range(PLANTS), anyway=True)
     climbed = {rung.shape: [rung] for rung in first}
     for step in [*(s for s in reversed(ladder) if s < size), *(s for s in ladder if s > size)]:
         still = [
@@ -97,7 +107,7 @@ def planted(
             for shape, rungs in climbed.items()
             if (all(rung.found for rung in rungs) if step < size else not any(rung.found for rung in rungs))
         ]
-        for rung in (yield from _step(case, known, attackers, still, step)):
+        for rung in (yield from _step(case, attackers, still, step)):
             climbed[rung.shape].append(rung)
     controls = tuple(
         _control(climbed[shape][0]) if shape in climbed else _absent(shape, size, reasons[shape]) for shape in SHAPES
@@ -107,7 +117,11 @@ def planted(
 
 def _control(rung: Rung) -> Control:
     note = f"{rung.detected} of {PLANTS} draws detected at 5 %; {PLANTS_FOUND} must be"
-    return Control(f"planted-{rung.shape}", rung.found, rung.size, rung.draws, rung.detected, note)
+    return Control(f"planted-{rung.shape}", rung.found, rung.size, _intervals(rung.draws), rung.detected, note)
+
+
+def _intervals(trials: Sequence[Trial]) -> tuple[Interval, ...]:
+    return tuple(each.excess for each in trials if each.excess is not None)
 
 
 def _absent(shape: Shape, size: float, reason: str) -> Control:
@@ -128,63 +142,59 @@ def _sensitivity(shape: Shape, rungs: Sequence[Rung]) -> Sensitivity:
 
 
 def _step(
-    case: Case, known: Moments, attackers: Sequence[Entrant], shapes: Sequence[Shape], size: float
+    case: Case, attackers: Sequence[Entrant], shapes: Sequence[Shape], size: float
 ) -> Generator[str, None, list[Rung]]:
     """A step of the ladder: two draws of each shape, and a third where they differ."""
-    rungs = yield from _rung(case, known, attackers, shapes, size, range(PLANTS_FOUND))
+    rungs = yield from _rung(case, attackers, shapes, size, range(PLANTS_FOUND))
     torn = [rung.shape for rung in rungs if 0 < rung.detected < PLANTS_FOUND]
-    more = yield from _rung(case, known, attackers, torn, size, range(PLANTS_FOUND, PLANTS))
+    more = yield from _rung(case, attackers, torn, size, range(PLANTS_FOUND, PLANTS))
     third = {rung.shape: rung for rung in more}
-    return [
-        replace(rung, draws=rung.draws + last.draws, detected=rung.detected + last.detected)
-        if (last := third.get(rung.shape))
-        else rung
-        for rung in rungs
-    ]
+    return [replace(rung, draws=rung.draws + last.draws) if (last := third.get(rung.shape)) else rung for rung in rungs]
 
 
 def _rung(
-    case: Case, known: Moments, attackers: Sequence[Entrant], shapes: Sequence[Shape], size: float, draws: range
-) -> Generator[str, None, list[Rung]]:
-    """These draws of each shape at one size, in as few copies of z as hold them."""
-    trials: dict[Shape, list[tuple[Interval, bool]]] = {shape: [] for shape in shapes}
-    for number, copy in enumerate(_pack(shapes, plants.room(known), len(draws))):
-        words = f"planted leaks of {size:g}"
-        rng = case.chance(f"{words}, from {draws.start}, copy {number}")
-        arena, labels = _sow(
-            case, known, copy, size, f"{words}, from {draws.start}, {number}", rng.permutation(plants.room(known))
-        )
-        asks = [Ask(each, case.classes, control=True) for each in labels]
-        answered = yield from saying(words, compete(arena, attackers, asks))
-        for shape, each, answer in zip(copy, labels, answered, strict=True):
-            trials[shape].append(case.trial(answer, each, f"{words} {shape} {len(trials[shape])} p"))
-    return [
-        Rung(shape, size, tuple(each for each, _ in drawn), sum(found for _, found in drawn))
-        for shape, drawn in trials.items()
-    ]
+    case: Case, attackers: Sequence[Entrant], shapes: Sequence[Shape], size: float, draws: range, *,
+    anyway: bool = False,
+) -> Generator[str, None, list[Rung]]:  # fmt: skip
+    """These draws of each shape at one size; attackers are asked `anyway`, or of what H alone does not detect."""
+    trials: dict[Shape, list[Trial]] = {shape: [] for shape in shapes}
+    for number, copy in enumerate(_pack(shapes, _space(case), len(draws))):
+        purpose = f"planted leaks of {size:g}, from {draws.start}, copy {number}"
+        arena, labels = _sow(case, copy, size, purpose)
+        permuted = refitted(arena, labels, [case.classes] * len(labels), protocol.refits(1), grouped=case.grouped)
+        found = [protocol.combined(each.p, 1.0) <= LEVEL for each in permuted]
+        open_ = [i for i in range(len(copy)) if anyway or not found[i]]
+        asks = [Ask(labels[i], case.classes, control=True) for i in open_]
+        answered = yield from saying(f"planted leaks of {size:g}", compete(arena, attackers, asks))
+        for i, shape in enumerate(copy):
+            if i not in open_:
+                trials[shape].append(Trial(None, detected=True))
+                continue
+            words = f"{purpose} {shape} {i} p"
+            trials[shape].append(trial(case, answered[open_.index(i)], labels[i], permuted[i], words))
+    return [Rung(shape, size, tuple(drawn)) for shape, drawn in trials.items()]
 
 
-def _sow(
-    case: Case,
-    known: Moments,
-    copy: Sequence[Shape],
-    size: float,
-    words: str,
-    components: Int64[np.ndarray, " components"],
-) -> tuple[Arena, list[Codes]]:
-    """A copy of z with these plants in it, each in components of its own, and their labels."""
-    z, at, labels = case.arena.z, 0, []
+def _sow(case: Case, copy: Sequence[Shape], size: float, words: str) -> tuple[Arena, list[Codes]]:
+    """A copy of the arena with these plants in it, each in components of its own, and their labels."""
+    order = case.chance(words).permutation(_space(case))
+    columns, places, labels, at = [], [], [], 0
     for i, shape in enumerate(copy):
-        purpose = f"{words} {shape} {i}"
-        made = case.redraw(purpose, PURE)
-        rng = case.chance(f"{purpose} signal")
-        table = case.answers(made).table
-        plant = plants.plant(shape, size, table, rng)
-        width = plants.WIDTH[shape]
-        z = plants.write(z, known, plant.columns(case.arena.target, made, rng), components[at : at + width])
-        at += width
+        made = case.redraw(f"{words} {shape} {i}", PURE)
+        rng = case.chance(f"{words} {shape} {i} signal")
+        plant = plants.plant(shape, size, case.answers(made).table, rng)
+        columns.append(plant.columns(case.arena.target, np.maximum(made, 0), rng))
+        places.append(order[at : at + plants.WIDTH[shape]])
+        at += plants.WIDTH[shape]
         labels.append(made)
-    return replace(case.arena, z=z), labels
+    written = np.concatenate(columns, axis=1).astype(np.float32)
+    components: Int64[np.ndarray, " width"] = np.concatenate(places)
+    return case.arena.planted(written, components), labels
+
+
+def _space(case: Case) -> int:
+    """How many leading components can carry a plant."""
+    return min(plants.LEADING, int(case.arena.x.shape[1]))
 
 
 def _pack(shapes: Sequence[Shape], space: int, draws: int) -> list[list[Shape]]:

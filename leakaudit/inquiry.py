@@ -1,88 +1,45 @@
 """
-Everything that is asked about one private attribute, before a verdict is spoken.
+Everything that is asked about the private attributes, before a verdict is spoken.
 
-The attackers with each auxiliary distribution, the papers' own attacker, the baselines, the controls.
+The attackers with each auxiliary distribution, the papers' own attacker, the permutation test, the baselines, the
+controls, and how many labels it takes. All attributes are asked together: they are so many more questions.
 """
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Int64
 
-from leakaudit import baselines, controls, protocol
-from leakaudit.attackers import Question, Rows
-from leakaudit.baselines import KINDS
-from leakaudit.contest import Answer, Ask, Case, Codes, Entrant, compete, nested
-from leakaudit.finding import Baseline, Control, Figures, Finding, Sensitivity
-from leakaudit.numerics.moments import moments
+from leakaudit import baselines, controls, detection, learning, protocol
+from leakaudit.arena import Case, Codes
+from leakaudit.attackers import Question
+from leakaudit.baselines import KINDS, Reached
+from leakaudit.contest import Answer, Nested, compete, nested
+from leakaudit.finding import Baseline, Control, Figures, Finding, Learned, Regression, Sensitivity
+from leakaudit.numbers import regress
+from leakaudit.numerics.permutation import Permuted
 from leakaudit.protocol import DECIDING
+from leakaudit.questions import Paper, Plan, feasible
 from leakaudit.scoring import Answers
-from leakaudit.stats import Table
-
-FEWEST = 20
-"""Rows below which no attacker is asked."""
-
-
-@dataclass(frozen=True)
-class Paper:
-    """Training rows under the papers' colouring, and the papers' attacker."""
-
-    rows: Rows
-    labels: Codes
-    attacker: Entrant
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is asked."""
-
-    case: Case
-    attackers: tuple[Entrant, ...]
-    readers: tuple[Entrant, ...]
-    """Attackers of the baselines."""
-    auxiliaries: tuple[str, ...]
-    table: Table | None
-    """Training (y, v) counts for `matched`; None: rows as they came."""
-    paper: Paper | None
-    features: Mapping[str, Float32[np.ndarray, "n p"] | str]
-    """For each of `baselines.KINDS` the features of the same rows, or why there are none."""
-    tolerance: float
-
-    @property
-    def deciding(self) -> tuple[Entrant, ...]:
-        """Attackers whose findings may decide."""
-        return tuple(each for each in self.attackers if each.decides)
-
-    @property
-    def feasible(self) -> bool:
-        """Whether every attacker would see two private classes."""
-        case = self.case
-        return len(case.private) >= FEWEST and all(
-            len(np.unique(case.private[fold.train])) > 1 and len(fold.validation) and len(fold.test)
-            for fold in case.arena.folds
-        )
-
-    def steps(self) -> int:
-        """The most words that `inquire` yields."""
-        if not self.feasible:
-            return 1
-        folds, known = len(self.case.arena.folds), moments(self.case.arena.z)
-        read = sum(not isinstance(self.features[kind], str) for kind in KINDS)
-        own = folds * (len(self.attackers) + read * len(self.readers)) + (self.paper is not None)
-        return own + controls.steps(self.case, known, self.deciding, self.tolerance)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inquiry:
     """What was found about one private attribute."""
 
-    plan: Plan
+    case: Case
+    tolerance: float
     answers: Answers
     guess: Codes
     """Of the nested winner, on the scored rows."""
     figures: Figures
     p: float
+    """Of both tests together, before Holm's correction over attributes."""
+    nested: float
+    """p of the nested winner (I)."""
+    refitted: Permuted | None
+    """The permutation test (H); None where nothing was asked."""
     upper: float
     """UCB*."""
     winner: str
@@ -91,8 +48,13 @@ class Inquiry:
     baselines: tuple[Baseline, ...] = ()
     controls: tuple[Control, ...] = ()
     sensitivity: tuple[Sensitivity, ...] = ()
+    learning: tuple[Learned, ...] = ()
+    numbers: tuple[Regression, ...] = ()
+    """Of a continuous attribute."""
     guesses: Mapping[str, Codes] = field(default_factory=dict)
-    """`attacker/auxiliary` to guesses on the scored rows."""
+    """Of every finding, on the scored rows."""
+    beside: Mapping[str, Codes] = field(default_factory=dict)
+    """Of every baseline that was contested, on the scored rows."""
 
     @property
     def unconverged(self) -> tuple[str, ...]:
@@ -119,62 +81,108 @@ def spell(control: Control) -> str:
     return f"control {control.control} failed ({control.note})"
 
 
-def inquire(plan: Plan) -> Generator[str, None, Inquiry]:
+def inquire(plan: Plan) -> Generator[str, None, dict[str, Inquiry]]:
     """Ask everything of `plan`; yields a word for each finished part."""
-    case, answers = plan.case, plan.case.answers()
-    floor = baselines.constants(case)
-    if not plan.feasible:
-        guess = answers.majority[answers.target]
+    found = {case.name: _unasked(case, plan) for case in plan.cases if not feasible(case)}
+    cases, arena = plan.feasible, plan.arena
+    if not cases:
         yield "too few rows to attack"
-        figures = answers.figures(guess)
-        return Inquiry(
-            plan=plan, answers=answers, guess=guess, figures=replace(figures, upper=1.0, private_upper=1.0),
-            p=1.0, upper=1.0, winner="none", winners=(), baselines=floor,
-        )  # fmt: skip
-    shuffles = controls.shuffles(case)
-    asked = [name for name in protocol.AUXILIARIES if name != "paper" and name in {DECIDING, *plan.auxiliaries}]
-    asks = [Ask(case.private, case.classes, name, plan.table) for name in asked]
-    answered = yield from compete(case.arena, plan.attackers, [*asks, *shuffles])
-    findings, guesses = _findings(plan, answers, asked, answered)
-    deciding = {each.name: answered[asked.index(DECIDING)][each.name] for each in plan.deciding}
-    best = nested(deciding, case.arena.folds)
+        return found
+    asks, shuffles = plan.asks(), controls.shuffles(plan.hardest)
+    answered = yield from compete(arena, plan.attackers, [*asks, *shuffles])
+    every = len(plan.asked)
+    own = [dict(zip(plan.asked, answered[i * every : (i + 1) * every], strict=True)) for i in range(len(cases))]
+    permuted = detection.refitted(
+        arena, [case.private for case in cases], [case.classes for case in cases], protocol.refits(len(plan.cases)),
+        grouped=cases[0].grouped,
+    )  # fmt: skip
+    yield "permutations refitted"
+    best = [nested({each.name: answer[DECIDING][each.name] for each in plan.deciding}, arena.folds) for answer in own]
+    others = yield from _others(plan, cases)
+    control = [controls.shuffled(plan.hardest, shuffles, answered[len(asks) :])]
+    grown, sensitivity = yield from controls.planted(plan.hardest, plan.deciding, plan.tolerance)
+    control = _named([*control, *grown], plan)
+    made = []
+    for i, case in enumerate(cases):
+        asked = _asked(case, plan, own[i], best[i], permuted[i])
+        checks = (*control, _converged(asked.findings))
+        reached = [each[i] for each in others]
+        floor = (*baselines.constants(case), *(each.baseline for each in reached))
+        beside = {each.baseline.baseline: each.guess for each in reached if each.guess is not None}
+        made.append(replace(asked, controls=checks, sensitivity=sensitivity, baselines=floor, beside=beside))
+        if case.name in plan.papers:
+            yield f"{case.name}: the papers' own protocol"
+    numbers = yield from regress(arena, cases, plan.readers)
+    by_name = {each.name: each for each in plan.deciding}
+    learned = yield from learning.curves(
+        arena, cases, [by_name[each.winner] for each in made], [each.figures for each in made]
+    )
+    for each, curve in zip(made, learned, strict=True):
+        found[each.case.name] = replace(each, learning=curve, numbers=numbers.get(each.case.name, ()))
+    return found
+
+
+def _others(plan: Plan, cases: Sequence[Case]) -> Generator[str, None, list[list[Reached]]]:
+    """Every kind of baseline that is contested, each for all cases."""
+    arena, features = plan.arena, plan.features
+    own = [(yield from baselines.contested(arena, cases, kind, features[kind], plan.readers)) for kind in KINDS]
+    return [*own, (yield from baselines.erased(arena, cases, plan.after))]
+
+
+def _named(made: Sequence[Control], plan: Plan) -> list[Control]:
+    """Controls that say of which attribute they were asked, where there are several."""
+    if len(plan.cases) == 1:
+        return list(made)
+    return [replace(each, note=f"{each.note}; asked of {plan.hardest.name}, whose rows tell least") for each in made]
+
+
+def _unasked(case: Case, plan: Plan) -> Inquiry:
+    """Too few rows: nothing was asked, and nothing is bounded."""
+    answers = case.answers()
+    guess = answers.majority[answers.target]
+    figures = replace(answers.figures(guess), upper=1.0, private_upper=1.0)
+    return Inquiry(
+        case=case, tolerance=plan.tolerance, answers=answers, guess=guess, figures=figures, p=1.0, nested=1.0,
+        refitted=None, upper=1.0, winner="none", winners=(), baselines=baselines.constants(case),
+    )  # fmt: skip
+
+
+def _asked(case: Case, plan: Plan, own: Mapping[str, dict[str, Answer]], best: Nested, permuted: Permuted) -> Inquiry:
+    """One case's findings, the nested winner's figures, and both tests."""
+    answers = case.answers()
     chances = best.chances[case.scored]
     guess = answers.guess(chances)
-    figures = answers.figures(guess, chances)
-    if plan.paper is not None:
-        findings.append(_paper(plan, plan.paper))
-        yield "the papers' own protocol"
-    others = []
-    for kind in KINDS:
-        found = yield from baselines.contested(case, kind, plan.features[kind], plan.readers)
-        others.append(found)
-    control = [controls.shuffled(case, shuffles, answered[len(asked) :])]
-    grown, sensitivity = yield from controls.planted(case, moments(case.arena.z), plan.deciding, plan.tolerance)
+    figures = replace(answers.figures(guess, chances), tpr=answers.operating(chances, case.names))
+    findings, guesses = _findings(case, plan, answers, own)
+    if case.name in plan.papers:
+        findings.append(_paper(case, plan.papers[case.name]))
+    alone = answers.p(guess, case.chance("p"), case.draws)
     return Inquiry(
-        plan=plan,
+        case=case,
+        tolerance=plan.tolerance,
         answers=answers,
         guess=guess,
         figures=figures,
-        p=answers.p(guess, case.chance("p"), case.draws),
+        p=protocol.combined(permuted.p, alone),
+        nested=alone,
+        refitted=permuted,
         upper=max(figures.upper, *(each.figures.upper for each in findings if each.decides)),
         winner=best.winner,
         winners=best.winners,
         findings=tuple(findings),
-        baselines=(*floor, *others),
-        controls=(*control, *grown, _converged(findings)),
-        sensitivity=sensitivity,
         guesses=guesses,
     )
 
 
 def _findings(
-    plan: Plan, answers: Answers, asked: Sequence[str], answered: Sequence[dict[str, Answer]]
+    case: Case, plan: Plan, answers: Answers, own: Mapping[str, dict[str, Answer]]
 ) -> tuple[list[Finding], dict[str, Codes]]:
     findings, guesses = [], {}
-    for name, answer in zip(asked, answered, strict=False):
-        as_came = ("no training table is known: rows as they came",) if name == "matched" and plan.table is None else ()
+    unknown = ("no training table is known: rows as they came",)
+    for name, answer in own.items():
+        as_came = unknown if name == "matched" and case.name not in plan.tables else ()
         for each in plan.attackers:
-            chances = answer[each.name].chances[plan.case.scored]
+            chances = answer[each.name].chances[case.scored]
             guess = answers.guess(chances)
             guesses[f"{each.name}/{name}"] = guess
             decides = each.decides and name == DECIDING
@@ -185,17 +193,17 @@ def _findings(
     return findings, guesses
 
 
-def _paper(plan: Plan, paper: Paper) -> Finding:
+def _paper(case: Case, paper: Paper) -> Finding:
     """The papers' attacker, trained on training rows as they come and scored on all attack rows; never decides."""
-    case = plan.case
-    everything: Int64[np.ndarray, " n"] = np.arange(len(case.private))
+    arena = case.arena
+    rows: Int64[np.ndarray, " m"] = np.flatnonzero(case.known)
     question = Question(paper.labels, np.ones(len(paper.labels), np.float32), case.classes)
-    unseen = case.arena.rows(everything)
-    guesses = paper.attacker.attack(paper.rows, unseen, (question,), seed=case.arena.seed, device=case.arena.device)[0]
-    group = case.arena.group if case.grouped else None
+    guesses = paper.attacker.attack(
+        paper.rows, arena.rows(rows), (question,), seed=arena.seed, device=arena.device
+    )[0]  # fmt: skip
     answers = Answers(
-        case.arena.target, case.private, case.arena.strata, case.classes, group, doubled=False, seed=case.arena.seed,
-        usual=case.usual,
+        arena.target[rows], case.private[rows], arena.strata, case.classes, arena.group[rows] if case.grouped else None,
+        doubled=False, seed=arena.seed, usual=case.usual,
     )  # fmt: skip
     guess = answers.guess(guesses.probabilities, restricted=False)
     notes = (f"trained on {len(paper.rows):,} training rows, scored on all attack rows", *guesses.notes)

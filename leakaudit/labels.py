@@ -5,10 +5,10 @@ A continuous target is cut into ten quantile bins, a continuous private attribut
 one stratum.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from leakaudit import protocol, stats
 from leakaudit.dataset import Labels
@@ -23,55 +23,79 @@ class Column:
     """A label as classes: every class has a row."""
 
     codes: Codes
+    """-1 for missing."""
     classes: tuple[str, ...]
     note: str
     """How numbers became classes; empty where the label has classes of its own."""
+    values: Float64[np.ndarray, " n"] | None = None
+    """The numbers, NaN for missing; None where the label has classes of its own."""
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """The rows that have both labels."""
+    """The rows that are attacked for one private label."""
 
     rows: Codes
-    """Row numbers in the subject."""
+    """Row numbers in the subject: rows with a target and any of the private labels, the same for all of these."""
     target: Column
     private: Column
     missing: int
     """Rows left out for want of a label."""
 
+    @property
+    def known(self) -> Bool[np.ndarray, " n"]:
+        """Which of the rows have this private label."""
+        found: Bool[np.ndarray, " n"] = self.private.codes >= 0
+        return found
 
-def labelled(subject: Embeddings, keep: Bool[np.ndarray, " n"], private: str, target: str | None) -> Labelled:
+
+def labelled(
+    subject: Embeddings, keep: Bool[np.ndarray, " n"], privates: tuple[str, ...], target: str | None
+) -> dict[str, Labelled]:
     """
-    The kept rows with both labels.
+    The kept rows with a target and with any of the private labels.
 
     Raises:
         InputError: no such column, no row with both labels, one class or one value, a class without rows, or a private
             label that the target determines.
     """
     where = subject.origin.name
-    v = subject.column(private)
+    hidden = {name: subject.column(name) for name in privates}
     y = None if target is None else subject.column(target)
     if not keep.any():
         raise InputError(f"{where}: every one of {len(keep)} rows was trained on: no attack row is left")
-    for name, column in ((private, v), *(((target, y),) if y is not None else ())):
+    for name, column in (*hidden.items(), *(((target, y),) if y is not None else ())):
         if not column.known[keep].any():
             raise InputError(f"{where}: label {name!r} is missing in every row")
-    known = keep & v.known & (True if y is None else y.known)
-    rows = np.flatnonzero(known)
-    if not len(rows):
-        raise InputError(f"{where}: no row has both labels, {private!r} and {target!r}")
-    hidden = _column(v.take(rows), f"{where}: private label {private!r}", protocol.PRIVATE_BINS, alone=False)
+    told = keep if y is None else keep & y.known
+    for name, column in hidden.items():
+        if not (told & column.known).any():
+            raise InputError(f"{where}: no row has both labels, {name!r} and {target!r}")
+    rows = np.flatnonzero(told & np.any([column.known for column in hidden.values()], axis=0))
     if y is None:
-        told = Column(np.zeros(len(rows), np.int64), ("all",), "no target: nothing was conditioned on")
+        strata = Column(np.zeros(len(rows), np.int64), ("all",), "no target: nothing was conditioned on")
     else:
-        told = _column(y.take(rows), f"{where}: target {target!r}", protocol.TARGET_BINS, alone=True)
-    table = stats.tabulate(told.codes, hidden.codes, len(told.classes), len(hidden.classes))
+        strata = _column(y.take(rows), f"{where}: target {target!r}", protocol.TARGET_BINS, alone=True)
+    return {name: _labelled(column, rows, strata, int(keep.sum()), name, target, where)
+            for name, column in hidden.items()}  # fmt: skip
+
+
+def _labelled(
+    labels: Labels, rows: Codes, strata: Column, kept: int, name: str, target: str | None, where: str
+) -> Labelled:
+    part = labels.take(rows)
+    known = part.known
+    found = _column(part.take(known), f"{where}: private label {name!r}", protocol.PRIVATE_BINS, alone=False)
+    table = stats.tabulate(strata.codes[known], found.codes, len(strata.classes), len(found.classes))
     if not stats.covered(table).any():
         raise InputError(
-            f"{where}: {private!r} is a function of {target!r} in these {len(rows)} rows: "
+            f"{where}: {name!r} is a function of {target!r} in these {known.sum()} rows: "
             "there is nothing to read beyond the target"
         )
-    return Labelled(rows, told, hidden, int(keep.sum()) - len(rows))
+    codes = np.full(len(rows), -1)
+    codes[known] = found.codes
+    values = None if labels.classes else np.where(known, part.values, np.nan).astype(np.float64)
+    return Labelled(rows, strata, replace(found, codes=codes, values=values), kept - int(known.sum()))
 
 
 def _column(labels: Labels, where: str, bins: int, *, alone: bool) -> Column:

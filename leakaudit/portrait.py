@@ -22,10 +22,10 @@ from leakaudit.protocol import scheme
 
 INFERENCE = (
     "E and accuracies: Clopper-Pearson on the number of rows the estimate is worth, its variance doubled where guesses "
-    "are cross-fitted, by group where there are groups. Detection: the nested winner at 5 %, one-sided (cross-fit: z "
-    "with the standard error times sqrt 2; split, or few groups: permutation of the scored labels within target "
-    "classes), Holm over attributes. Not part of suite 0: the permutation test that refits on permuted labels (H), the "
-    "attacker nearest, the baseline of LEACE-erased embeddings, AUC, TPR at 1 % FPR, and the count of labels needed."
+    "are cross-fitted, by group where there are groups. Detection at 5 %: p is the smaller of H / .8 and I / .2, Holm "
+    "over attributes. H permutes the private labels within target classes and refits ridges on all rows, cross-fitted "
+    "(raw, whitened, per target class, on products); I is the nested winner (cross-fit: z with the standard error "
+    "times sqrt 2; split, or few groups: permutation of the scored labels within target classes)."
 )
 SMALL = 5
 """The worst cell is looked for among cells of at least this many rows, where there are such."""
@@ -33,12 +33,12 @@ SMALL = 5
 
 def coverage(rows: Labelled, found: Inquiry, trained: int | None, would_decide: int | None) -> Coverage:
     """Which rows the figures speak of."""
-    answers, case = found.answers, found.plan.case
+    answers, case = found.answers, found.case
     covered = stats.covered(answers.table)
     inside = np.where(covered, answers.table, 0)
     single = np.flatnonzero(~covered.any(axis=1) & (answers.table.sum(axis=1) > 0))
     return Coverage(
-        rows=len(case.private),
+        rows=int(case.known.sum()),
         missing=rows.missing,
         trained=trained,
         groups=len(np.unique(case.arena.group)) if case.grouped else None,
@@ -67,7 +67,7 @@ def cells(rows: Labelled, found: Inquiry) -> tuple[Cell, ...]:
 
 def separation(rows: Labelled, found: Inquiry) -> tuple[Separation, ...]:
     """The private classes along PC1 and along Fisher's direction."""
-    case = found.plan.case
+    case = found.case
     group = case.arena.group if case.grouped else None
     return (
         _separation("pc1", gaussian.pc1(case.arena.z, case.private, case.classes), rows),
@@ -98,9 +98,10 @@ def utility(subject: Embeddings, rows: Labelled, target: str | None) -> Utility 
     hits = model_hits(subject, rows, target)
     if hits is None or target is None:
         return None
-    y, v = rows.target.codes, rows.private.codes
+    known = rows.known
+    hits, y, v = hits[known], rows.target.codes[known], rows.private.codes[known]
     classes, hidden = len(rows.target.classes), len(rows.private.classes)
-    group = None if subject.group is None else subject.group[rows.rows]
+    group = None if subject.group is None else subject.group[rows.rows[known]]
     table = stats.tabulate(y, v, classes, hidden)
     right = np.bincount(y * hidden + v, hits, minlength=table.size).reshape(table.shape)
     large = table >= min(SMALL, table.max())
@@ -118,7 +119,7 @@ def utility(subject: Embeddings, rows: Labelled, target: str | None) -> Utility 
 
 def outcomes(subject: Embeddings, rows: Labelled, found: Inquiry, target: str | None) -> Outcomes:
     """Per-row outcomes of the rows that E covers."""
-    case, answers = found.plan.case, found.answers
+    case, answers = found.case, found.answers
     fold = np.full(len(case.private), -1, np.int64)
     for number, part in enumerate(case.arena.folds):
         fold[part.test] = number

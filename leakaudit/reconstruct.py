@@ -57,7 +57,7 @@ def reconstruct(
     similarity.window(*images.shape[1:])
     subject.check()
     device = resolve(device)
-    chosen = {name: labelled(subject, np.ones(len(subject), dtype=bool), name, target) for name in private}
+    chosen = {name: labelled(subject, np.ones(len(subject), dtype=bool), (name,), target)[name] for name in private}
     module = catalog.thing("decoders", decoder.name, "--decoder")
     decode = partial(module.decode, **catalog.check_counts(module.decode, decoder.knobs, f"--decoder {decoder.name}"))
     total = gallery.count(len(subject)) + len(private)

@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from leakaudit import protocol, stats
+from leakaudit import protocol, ranking, stats
 from leakaudit.finding import Figures
+from leakaudit.ranking import Operating
 from leakaudit.stats import LEVEL, Interval, Share, Table
 
 Codes = Int64[np.ndarray, " n"]
@@ -145,7 +146,19 @@ class Answers:
             private_lower=private_low,
             bits=None if chances is None else self.bits(chances),
             follows_target=float((guess == self.majority[self.target])[rows].mean()),
+            auc=None if chances is None else self.auc(chances),
         )
+
+    def auc(self, chances: Chances) -> Interval | None:
+        """AUC inside target classes; None where no target class has two private classes."""
+        if not self.scored.any():
+            return None
+        found = ranking.auc(chances, self.target, self.private, self.group, doubled=self.doubled)
+        return found.interval
+
+    def operating(self, chances: Chances, names: tuple[str, ...]) -> tuple[Operating, ...]:
+        """The true positive rate of each private class at a false positive rate of 1 %."""
+        return ranking.operating(chances, self.target, self.private, names, self.group, doubled=self.doubled)
 
     def mde(self, guess: Codes | None = None) -> float:
         """Smallest detectable E of the actual cells; wider by how much the hits of `guess` are alike inside groups."""

@@ -1,0 +1,56 @@
+"""
+Is there anything at all? The two tests of one question, and their p together.
+
+H: v permuted within target strata, and all refitted: finds weak leaks. I: the nested winner on rows that served for
+nothing: finds what H's families cannot express. Each at its own share of the 5 % (`protocol.combined`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from leakaudit import protocol, stats
+from leakaudit.arena import Arena, Case, Codes
+from leakaudit.contest import Answer, nested
+from leakaudit.numerics import permutation
+from leakaudit.numerics.permutation import Permuted
+from leakaudit.stats import LEVEL, Interval
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A question with made-up labels."""
+
+    excess: Interval | None
+    """Of the nested winner; None where H had found it already."""
+    detected: bool
+    """At 5 %, by both tests together."""
+
+
+def refitted(
+    arena: Arena, labels: Sequence[Codes], classes: Sequence[int], permutations: int, *, grouped: bool
+) -> list[Permuted]:
+    """H of each of these labels, -1 for missing, with so many permutations, the identity among them."""
+    return permutation.test(
+        arena.x,
+        arena.moments.basis.variance,
+        arena.target,
+        arena.strata,
+        np.stack(labels),
+        tuple(classes),
+        arena.group if grouped else None,
+        draws=permutations - 1,
+        seed=arena.seed,
+    )
+
+
+def trial(case: Case, answered: dict[str, Answer], labels: Codes, found: Permuted, purpose: str) -> Trial:
+    """E of the nested winner on made-up labels, and whether they are detected."""
+    answers = case.answers(labels)
+    if not answers.scored.any():
+        return Trial(Interval(0.0, -1.0, 1.0), detected=False)
+    guess = answers.guess(nested(answered, case.arena.folds).chances[case.scored])
+    p = answers.p(guess, case.chance(purpose), min(case.draws, 199))
+    excess = stats.stretched(*answers.advantage(guess))
+    return Trial(excess, detected=protocol.combined(found.p, p) <= LEVEL)
