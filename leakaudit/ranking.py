@@ -45,7 +45,8 @@ def auc(
     Sum over target classes of pi_y AUC_y: the mean over the private classes of y of class against the rest.
 
     Target classes with a single private class are left out, and chances are shared out among the classes present. With
-    two classes both columns say the same, and one is counted. Groups: the sandwich, never below the rows' variance.
+    two classes both columns say the same, and one is counted. The variance on either side counts two rows more than
+    there are, of variance AUC (1 - AUC), the largest there is. Groups: the sandwich, never below the rows' variance.
     `doubled` as for `stats.share`.
 
     Raises:
@@ -57,7 +58,7 @@ def auc(
         raise ValueError("no target class has two private classes")
     rows = np.where(cells, table, 0).sum(axis=1)
     frequency = rows / rows.sum()
-    pull = np.zeros(len(target))
+    pull, smooth = np.zeros(len(target)), np.zeros(len(target))
     value, spread, kish = 0.0, 0.0, 0.0
     for y in np.flatnonzero(rows):
         here = np.flatnonzero(target == y)
@@ -68,13 +69,15 @@ def auc(
         weight = frequency[y] / len(asked)
         positives, negatives = side.sum(axis=0), (~side).sum(axis=0)
         areas = np.where(side, placed, 0).sum(axis=0) / positives
-        pull[here] = weight * ((placed - areas) / np.where(side, positives, negatives)).sum(axis=1)
+        count = np.where(side, positives, negatives)
+        pull[here] = weight * ((placed - areas) / count).sum(axis=1)
+        smooth[here] = weight * ((placed - areas) / np.sqrt(count * (count + 2.0))).sum(axis=1)
         value += weight * float(areas.sum())
         sizes = np.stack((positives, negatives))
         spread += weight**2 * float((2 / (sizes * (sizes + 2))).sum())
         kish += weight**2 * float((1 / sizes.min(axis=0)).sum())
     value = float(min(max(value, 0.0), 1.0))
-    variance = float(pull @ pull) + spread * value * (1 - value)
+    variance = float(smooth @ smooth) + spread * value * (1 - value)
     worth, degrees = 1 / kish, np.inf
     if group is not None:
         used = cells[target, private]

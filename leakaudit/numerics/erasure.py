@@ -22,7 +22,7 @@ a negative one on the scored rows wherever it is positive on the others, which a
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, Shaped
+from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 
 BLOCK = 8192
 """Rows changed at a time."""
@@ -39,6 +39,8 @@ class Eraser:
     """Directions that are taken out of z."""
     right: Float64[np.ndarray, "k d"]
     """How much of each, in z."""
+    emptied: Bool[np.ndarray, " d"]
+    """Columns in which nothing but rounding is left: they become their mean."""
 
     @property
     def rank(self) -> int:
@@ -50,7 +52,8 @@ class Eraser:
         erased = np.empty(z.shape, np.float32)
         for start in range(0, len(z), BLOCK):
             part = z[start : start + BLOCK].astype(np.float64)
-            erased[start : start + BLOCK] = part - ((part - self.mean) @ self.right.T) @ self.left.T
+            left = part - ((part - self.mean) @ self.right.T) @ self.left.T
+            erased[start : start + BLOCK] = np.where(self.emptied, self.mean, left)
         return erased
 
 
@@ -87,11 +90,12 @@ def erase(
     directions, cosines, _ = np.linalg.svd(whitened, full_matrices=False)
     spread = float(np.sqrt(np.max(share @ centred**2, initial=0.0)))
     directions = directions[:, cosines > np.sqrt(ROUNDING) * spread]
-    scale = unit * size
+    gone = basis @ (roots[:, None] * directions)
     return Eraser(
         mean * size,
-        scale[:, None] * (basis @ (roots[:, None] * directions)),
+        (unit * size)[:, None] * gone,
         ((directions / roots[:, None]).T @ basis.T) * (inverse / size),
+        (unit > 0) & ((gone**2).sum(axis=1) > 1 - ROUNDING),
     )
 
 

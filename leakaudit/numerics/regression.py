@@ -96,8 +96,8 @@ def predict(
     best = int(loss.argmin())
     guesses = _means(whole)[asked]
     if loss.flat[best] < nothing:
-        scale, penalty = divmod(best, len(PENALTIES))
-        guesses = _ridge(whole, scales[scale], PENALTIES[[penalty]], unseen, asked)[:, 0]
+        which, penalty = divmod(best, len(PENALTIES))
+        guesses = _ridge(whole, scales[which], PENALTIES[[penalty]], unseen, asked)[:, 0]
     named: Float64[np.ndarray, " m"] = guesses * unit + shift
     return named
 
