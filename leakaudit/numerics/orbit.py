@@ -1,0 +1,97 @@
+"""
+Moments of features with labels, under many relabellings of the same units at once.
+
+For units with features phi and label columns v the moment of relabelling g is sum_i phi_i v_g(i). Random permutations
+take one matrix product. Where units are many a cyclic group of S relabellings takes their place: units stand, in random
+order, in layers of S slots, and shift s gives each unit the label s slots on. All S moments are then one circular
+cross-correlation, found by Fourier transforms along the slots. A remainder stands in pieces of S/2, S/4, ... units,
+shifted modulo their length. Either set of relabellings, with the identity in it, makes an exact test (Hemerik and
+Goeman, TEST 27, 2018, theorems 1 and 2).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64, Shaped
+from scipy import fft
+
+Features = Callable[[Int64[np.ndarray, " m"]], Float32[np.ndarray, "m p"]]
+"""Features of some units."""
+Moments = Float32[np.ndarray, "p b k"]
+Sums = Float64[np.ndarray, " p"]
+
+BLOCK = 4096
+"""Units whose features are held at a time in a matrix product."""
+CELLS = 1 << 22
+"""Labels held as floats at a time."""
+CHUNK = 1 << 24
+"""Features held at a time in a transform."""
+
+
+def permutations(units: int, draws: int, rng: np.random.Generator) -> Shaped[np.ndarray, "units b"]:
+    """The identity and `draws` random permutations of so many units, one a column."""
+    order = np.tile(np.arange(units, dtype=np.int32), (draws + 1, 1))
+    rng.permuted(order[1:], axis=1, out=order[1:])
+    return order.T
+
+
+def explicit(
+    features: Features,
+    units: Int64[np.ndarray, " m"],
+    columns: Shaped[np.ndarray, "n k"],
+    source: Shaped[np.ndarray, "m b"],
+) -> tuple[Moments, Sums]:
+    """The moments where relabelling b gives unit i the row `source[i, b]` of `columns`; the sums of the features."""
+    draws, width = source.shape[1], columns.shape[1]
+    step = max(CELLS // (BLOCK * width), 1)
+    moments, sums = np.zeros(0, np.float32), np.zeros(0)
+    for start in range(0, len(units), BLOCK):
+        phi = features(units[start : start + BLOCK])
+        if not start:
+            moments, sums = np.zeros((phi.shape[1], draws * width), np.float32), np.zeros(phi.shape[1])
+        sums += phi.sum(axis=0, dtype=np.float64)
+        for first in range(0, draws, step):
+            given = columns[source[start : start + BLOCK, first : first + step]].reshape(len(phi), -1)
+            moments[:, first * width : (first + step) * width] += phi.T @ given.astype(np.float32)
+    return moments.reshape(-1, draws, width), sums
+
+
+def layers(units: Int64[np.ndarray, " m"], slots: int) -> list[Int64[np.ndarray, "layers length"]]:
+    """The units in layers of `slots` = 2^j, and what is left in one layer each of half, a quarter, ... as many."""
+    whole = len(units) // slots
+    made, start, length = [units[: whole * slots].reshape(whole, slots)], whole * slots, slots // 2
+    while length:
+        if len(units) - start >= length:
+            made.append(units[start : start + length].reshape(1, length))
+            start += length
+        length //= 2
+    return [each for each in made if len(each)]
+
+
+def cyclic(
+    features: Features,
+    units: Int64[np.ndarray, " m"],
+    columns: Shaped[np.ndarray, "n k"],
+    slots: int,
+) -> tuple[Moments, Sums]:
+    """The moments where relabelling s gives each unit, in its layer, the row of `columns` of the unit s slots on."""
+    spectrum, sums, width = np.zeros(0, np.complex64), np.zeros(0), columns.shape[1]
+    for layer in layers(units, slots):
+        count, length = layer.shape
+        at, step = 0, 1
+        while at < count:
+            rows = layer[at : at + step]
+            phi = features(rows.ravel())
+            if not len(spectrum):
+                spectrum = np.zeros((slots // 2 + 1, phi.shape[1], width), np.complex64)
+                sums = np.zeros(phi.shape[1])
+            sums += phi.sum(axis=0, dtype=np.float64)
+            shape = len(rows), length
+            # a short piece stands in the first slots alone and meets its labels over and over: shifts modulo its length
+            waves = fft.rfft(phi.reshape(*shape, -1), slots, axis=1)
+            given = np.tile(columns[rows].astype(np.float32), (1, slots // length, 1))
+            labels = fft.rfft(given, axis=1)
+            spectrum += np.matmul(waves.conj().transpose(1, 2, 0), labels.transpose(1, 0, 2))
+            at, step = at + step, max(CHUNK // (slots * phi.shape[1]), 1)
+    moments = fft.irfft(spectrum, slots, axis=0)
+    return np.ascontiguousarray(moments.transpose(1, 0, 2)), sums

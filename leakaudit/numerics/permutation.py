@@ -1,0 +1,258 @@
+"""
+H: whether a private attribute can be told from z at all, by permutation of its labels within target classes.
+
+Statistics are ridges with each unit left out (`cues`): pooled, and fitted in each target class alone. Each is
+standardised over the relabellings, the identity among them; the largest counts, and p = #{T(g) >= T(id)} / B. T is a
+function of features and labels alone, so that p is exact where labels of one target class are exchangeable (Hemerik and
+Goeman, TEST 27, 2018). Groups whose rows all have one label trade labels whole, among groups of the same commonest
+target; in others rows get the labels of another group's rows, as `stats.redraw` has it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int8, Int64
+
+from leakaudit import stats
+from leakaudit.numerics import orbit
+from leakaudit.numerics.cues import Cues, cues
+
+CYCLIC = 1e10
+"""Multiplications in a stratum from which shifts take the place of random permutations."""
+HELD = 1 << 26
+"""Moments held at a time."""
+LABOUR = 1e12
+"""Multiplications beyond which groups of mixed labels are tested on a part of them."""
+ROUNDING = 1e-3
+"""Standardised statistics no further apart than this are equal."""
+
+Codes = Int64[np.ndarray, " n"]
+Statistics = Float64[np.ndarray, "f b k"]
+Parts = Iterator[tuple[orbit.Moments, orbit.Sums]]
+
+
+@dataclass(frozen=True)
+class Permuted:
+    """The test of one attribute."""
+
+    p: float
+    statistic: float
+    """The largest standardised statistic of the labels as they are."""
+    family: str
+    """Whose it is."""
+    relabellings: int
+    """B, the identity among them."""
+    rows: int
+    """Rows with a label that served."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """What trades labels: rows, or groups that have one label each."""
+
+    features: orbit.Features
+    """Of a part: all rows of one target class inside one unit."""
+    unit: Codes
+    """Of each part."""
+    target: Codes
+    """Of each part."""
+    stratum: Codes
+    """Of each unit: its commonest target."""
+    member: Codes
+    """A row of each unit."""
+
+    @property
+    def pure(self) -> bool:
+        """Whether each unit is one part."""
+        return len(self.unit) == len(self.stratum)
+
+
+def test(
+    x: Float32[np.ndarray, "n r"],
+    variance: Float64[np.ndarray, " r"],
+    target: Codes,
+    strata: int,
+    labels: Int64[np.ndarray, "q n"],
+    classes: tuple[int, ...],
+    group: Codes | None,
+    *,
+    draws: int,
+    seed: int,
+) -> list[Permuted]:
+    """
+    Test many attributes about the same rows.
+
+    Args:
+        x: whitened components of z, largest variance first.
+        variance: theirs in z.
+        target: target stratum of each row, 0 up to `strata`.
+        strata: target classes.
+        labels: private class of each row for each attribute, -1 for missing.
+        classes: of each attribute.
+        group: group of each row, where rows of one group are alike.
+        draws: relabellings beside the identity, at least; where shifts are used 2^j - 1.
+        seed: of the relabellings; an attribute's are those it would have alone.
+    """
+    seen = cues(x, variance, target, strata)
+    index = None if group is None else np.unique(group, return_inverse=True)[1]
+    if index is not None and index.max(initial=-1) + 1 == len(index):
+        index = None
+    alike: dict[tuple[bytes, bool], list[int]] = {}
+    for a, each in enumerate(labels):
+        known = each >= 0
+        alike.setdefault((known.tobytes(), index is None or _whole(each, index)), []).append(a)
+    found: dict[int, Permuted] = {}
+    for (_, whole), members in alike.items():
+        rows = np.flatnonzero(labels[members[0]] >= 0)
+        for some in _blocks(members, classes, seen.weights.shape[1] * (draws + 1)):
+            part = labels[some], tuple(classes[a] for a in some)
+            found |= dict(zip(some, _answer(seen, rows, *part, index, whole, draws, seed), strict=True))
+    return [found[a] for a in range(len(labels))]
+
+
+def _blocks(members: list[int], classes: tuple[int, ...], size: int) -> Iterator[list[int]]:
+    """Attributes whose moments can be held at a time."""
+    some: list[int] = []
+    held = 0
+    for a in members:
+        if some and (held + classes[a]) * size > HELD:
+            yield some
+            some, held = [], 0
+        some.append(a)
+        held += 1 if classes[a] == stats.TWO else classes[a]
+    yield some
+
+
+def _whole(labels: Codes, index: Codes) -> bool:
+    """Whether rows of one group with a label have the same one."""
+    rows = np.flatnonzero(labels >= 0)
+    one = np.full(int(index.max(initial=-1)) + 1, -1)
+    one[index[rows]] = labels[rows]
+    return bool((one[index[rows]] == labels[rows]).all())
+
+
+def _answer(
+    seen: Cues,
+    rows: Codes,
+    labels: Int64[np.ndarray, "a n"],
+    classes: tuple[int, ...],
+    index: Codes | None,
+    whole: bool,  # noqa: FBT001 - inside this file, by position like its neighbours
+    draws: int,
+    seed: int,
+) -> list[Permuted]:
+    """The tests of attributes that have labels on the same rows."""
+    columns, owner = _columns(labels, classes)
+    if not whole and index is not None:
+        rows = _fewer(rows, index, LABOUR / (seen.weights.shape[1] * (draws + 1) * columns.shape[1]), seed)
+        parts = _mixed(seen, rows, index, columns, draws, seed)
+    else:
+        parts = _traded(_units(seen, rows, index if whole else None), columns, draws, seed)
+    share = np.maximum(columns[rows].mean(axis=0, dtype=np.float64), 1 / max(len(rows), 1)) if len(rows) else 1.0
+    values = _statistics(seen, parts, len(np.unique(seen.target[rows])) > 1) / share
+    names = [*seen.families, *(f"{name} per target" for name in seen.families)]
+    return [_judge(values[:, :, owner == a].sum(axis=2), names, len(rows)) for a in range(len(labels))]
+
+
+def _judge(values: Float64[np.ndarray, "f b"], names: list[str], rows: int) -> Permuted:
+    """Standardise, take the largest, and count."""
+    spread = values.std(axis=1, keepdims=True)
+    flat = spread <= np.abs(values).max(axis=1, keepdims=True, initial=0.0) * 1e-6
+    standard = np.where(flat, 0.0, (values - values.mean(axis=1, keepdims=True)) / np.where(flat, 1.0, spread))
+    largest = standard.max(axis=0)
+    p = float((largest >= largest[0] - ROUNDING).mean())
+    return Permuted(p, float(largest[0]), names[int(standard[:, 0].argmax())], values.shape[1], rows)
+
+
+def _columns(
+    labels: Int64[np.ndarray, "a n"], classes: tuple[int, ...]
+) -> tuple[Int8[np.ndarray, "n k"], Int64[np.ndarray, " k"]]:
+    """The classes of each attribute as columns, of two classes the second alone, and whose they are."""
+    ones = [
+        (labels[a] == c, a) for a, count in enumerate(classes) for c in range(1 if count == stats.TWO else 0, count)
+    ]
+    return np.stack([column for column, _ in ones], axis=1).astype(np.int8), np.array([a for _, a in ones])
+
+
+def _statistics(seen: Cues, parts: Parts, several: bool) -> Statistics:  # noqa: FBT001 - as above
+    """Every family's statistic of every relabelling and column; then per target class, where there are several."""
+    count, shape = seen.count, (len(seen.families), 1, 1)
+    pooled = alone = own = np.zeros((1, 1, 1), np.float32)
+    for moments, sums in parts:
+        shape = (len(seen.families), *moments.shape[1:])
+        share = moments[-1] / np.float32(max(sums[-1], 1.0))
+        wide = sums.astype(np.float32)[:, None, None]
+        own = own + (1 - 2 * share) * moments[count:-1] + share**2 * wide[count:-1]
+        centred = moments[:count]
+        centred -= wide[:count] * share
+        pooled = pooled + centred
+        if several:
+            alone = alone + (seen.weights @ (centred**2).reshape(count, -1)).reshape(shape)
+    if pooled.size == 1:
+        return np.zeros(shape)
+    together = (seen.weights @ np.square(pooled).reshape(count, -1)).reshape(shape)
+    made = [together - own, alone - own] if several else [together - own]
+    return np.concatenate(made).astype(np.float64)
+
+
+def _units(seen: Cues, rows: Codes, index: Codes | None) -> Units:
+    """Rows, or groups by the sums of their rows' features in each target class."""
+    if index is None:
+        return Units(lambda some: seen.of(rows[some]), np.arange(len(rows)), seen.target[rows], seen.target[rows], rows)
+    strata = int(seen.target.max(initial=0)) + 1
+    present, first, unit = np.unique(index[rows], return_index=True, return_inverse=True)
+    table = np.bincount(unit * strata + seen.target[rows], minlength=len(present) * strata).reshape(-1, strata)
+    cells, part = np.unique(unit * strata + seen.target[rows], return_inverse=True)
+    sums = np.zeros((len(cells), seen.count))
+    for start in range(0, len(rows), orbit.BLOCK):
+        np.add.at(sums, part[start : start + orbit.BLOCK], seen.of(rows[start : start + orbit.BLOCK])[:, : seen.count])
+    size = np.bincount(part, minlength=len(cells)).astype(np.float32)
+    features = seen.complete(sums.astype(np.float32), size)
+    return Units(lambda some: features[some], cells // strata, cells % strata, table.argmax(axis=1), rows[first])
+
+
+def _traded(units: Units, columns: Int8[np.ndarray, "n k"], draws: int, seed: int) -> Parts:
+    """The moments of each target class where units of one stratum trade labels."""
+    given = columns[units.member]
+    slots = 1 << draws.bit_length()
+    count = np.bincount(units.stratum)
+    wide = len(units.features(np.arange(min(1, len(units.unit))))[0]) if len(units.unit) else 0
+    shifted = (count >= slots) & (count * float(wide * slots * given.shape[1]) > CYCLIC) & units.pure
+    draws = slots - 1 if shifted.any() else draws
+    source = np.zeros((0, 0), np.int64)
+    if not units.pure:
+        source = np.empty((len(units.stratum), draws + 1), np.int64)
+    for y in np.unique(units.stratum):
+        here, rng = np.flatnonzero(units.stratum == y), np.random.default_rng([seed, y])
+        if shifted[y]:
+            yield orbit.cyclic(units.features, rng.permutation(here), given, slots)
+        elif units.pure:
+            yield orbit.explicit(units.features, here, given, here[orbit.permutations(len(here), draws, rng)])
+        else:
+            source[here] = here[orbit.permutations(len(here), draws, rng)]
+    for y in np.unique(units.target) if not units.pure else ():
+        parts = np.flatnonzero(units.target == y)
+        yield orbit.explicit(units.features, parts, given, source[units.unit[parts]])
+
+
+def _mixed(seen: Cues, rows: Codes, index: Codes, columns: Int8[np.ndarray, "n k"], draws: int, seed: int) -> Parts:
+    """The moments of each target class where rows of a group get the labels of another group's rows."""
+    rng, here = np.random.default_rng([seed, 0]), np.arange(len(rows))
+    source = np.empty((len(rows), draws + 1), np.int32)
+    source[:, 0] = here
+    for draw in range(1, draws + 1):
+        source[:, draw] = stats.redraw(seen.target[rows], here, index[rows], rng)
+    for y in np.unique(seen.target[rows]):
+        part = np.flatnonzero(seen.target[rows] == y)
+        yield orbit.explicit(lambda some: seen.of(rows[some]), part, columns[rows], source[part])
+
+
+def _fewer(rows: Codes, index: Codes, most: float, seed: int) -> Codes:
+    """The rows, or those of some groups, drawn without a look at labels, where there are more than `most`."""
+    if len(rows) <= most:
+        return rows
+    place = np.random.default_rng([seed, 1]).permutation(int(index.max()) + 1)[index[rows]]
+    kept = np.bincount(place).cumsum()[place] <= most
+    few: Codes = rows[kept]
+    return few
