@@ -125,8 +125,11 @@ def inquire(plan: Plan) -> Generator[str, None, dict[str, Inquiry]]:
 def _others(plan: Plan, cases: Sequence[Case]) -> Generator[str, None, list[list[Reached]]]:
     """Every kind of baseline that is contested, each for all cases."""
     arena, features = plan.arena, plan.features
-    own = [(yield from baselines.contested(arena, cases, kind, features[kind], plan.readers)) for kind in KINDS]
-    return [*own, (yield from baselines.erased(arena, cases, plan.after))]
+    made = {}
+    for kind in KINDS:
+        made[kind] = yield from baselines.contested(arena, cases, kind, features[kind], plan.readers)
+    made[baselines.ERASED] = yield from baselines.erased(arena, cases, plan.after)
+    return list(made.values())
 
 
 def _named(made: Sequence[Control], plan: Plan) -> list[Control]:

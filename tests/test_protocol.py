@@ -18,7 +18,7 @@ def labels(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def test_every_row_is_scored_at_most_once(rows: int, parts: tuple[int, float]) -> None:
     """Five folds below 20,000 rows, one split 50/20/30 from there; the parts of a fold are disjoint."""
     target, private = labels(rows)
-    folds = protocol.folds(target, private, np.arange(rows), protocol.chance("fp", 0, "folds"))
+    folds = protocol.folds(target, private[None], np.arange(rows), protocol.chance("fp", 0, "folds"))
     assert len(folds) == parts[0]
     tests = np.concatenate([fold.test for fold in folds])
     assert len(np.unique(tests)) == len(tests) == pytest.approx(parts[0] * parts[1] * rows, rel=0.02)
@@ -34,7 +34,7 @@ def test_every_cell_is_dealt_evenly(rows: int) -> None:
     """The folds hold each (target, private) cell in its share, to within two rows."""
     target, private = labels(rows)
     whole = stats.tabulate(target, private, 3, 4)
-    for fold in protocol.folds(target, private, np.arange(rows), protocol.chance("fp", 1, "folds")):
+    for fold in protocol.folds(target, private[None], np.arange(rows), protocol.chance("fp", 1, "folds")):
         for part in (fold.test, fold.validation, fold.train):
             held = stats.tabulate(target[part], private[part], 3, 4)
             assert np.abs(held - whole * len(part) / rows).max() <= 2.5
@@ -44,7 +44,7 @@ def test_a_group_never_stands_on_both_sides() -> None:
     """All rows of a group are in one part of every fold."""
     target, private = labels(800)
     group = np.random.default_rng(1).integers(0, 90, 800)
-    for fold in protocol.folds(target, private, group, protocol.chance("fp", 0, "folds")):
+    for fold in protocol.folds(target, private[None], group, protocol.chance("fp", 0, "folds")):
         parts = [set(group[part]) for part in (fold.train, fold.validation, fold.test)]
         assert sum(map(len, parts)) == len(set().union(*parts))
 
@@ -54,7 +54,7 @@ def test_folds_come_from_data_and_seed_alone() -> None:
     target, private = labels(300)
 
     def dealt(fingerprint: str, seed: int) -> list[int]:
-        folds = protocol.folds(target, private, np.arange(300), protocol.chance(fingerprint, seed, "folds"))
+        folds = protocol.folds(target, private[None], np.arange(300), protocol.chance(fingerprint, seed, "folds"))
         return folds[0].test.tolist()
 
     assert dealt("a", 0) == dealt("a", 0)

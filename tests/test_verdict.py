@@ -15,9 +15,9 @@ SMALL = replace(NULL, p=0.001, excess=0.06, lower=0.03, upper=0.09)
 OPEN = replace(NULL, p=0.001, excess=0.14, lower=0.08, upper=0.2)
 
 BRANCHES = [
-    ("NOT_FOUND", NULL, "no attacker of suite v0 exceeds 0.10 (95 %); planted leaks of 0.20 were found"),
+    ("NOT_FOUND", NULL, "no attacker of suite v1 exceeds 0.10 (95 %); planted leaks of 0.20 were found"),
     ("LEAK", LEAKY, "E is at least 0.45 (95 %), above the tolerance 0.10"),
-    ("WITHIN", SMALL, "a leak exists; no attacker of suite v0 exceeds 0.10 (95 %)"),
+    ("WITHIN", SMALL, "a leak exists; no attacker of suite v1 exceeds 0.10 (95 %)"),
     ("DETECTED", OPEN, "whether it exceeds 0.10 is open"),
     ("DETECTED", replace(OPEN, excess=0.101), "more than 100 times as many rows would decide"),
     ("INCONCLUSIVE", replace(NULL, mde=0.21), "too few rows in which target and private attribute disagree"),
@@ -26,11 +26,11 @@ BRANCHES = [
     ("INCONCLUSIVE", replace(NULL, mde=0.12), "the smallest detectable E is 0.12, above the tolerance"),
     ("INCONCLUSIVE", replace(NULL, failed=("control planted-xor failed",)), "control planted-xor failed"),
     ("INCONCLUSIVE", replace(NULL, unconverged=("mlp",)), "not converged: mlp"),
-    ("INCONCLUSIVE", replace(NULL, left_out=("mlp",)), "suite v0 was run without mlp"),
+    ("INCONCLUSIVE", replace(NULL, left_out=("mlp",)), "suite v1 was run without mlp"),
     ("INCONCLUSIVE", replace(NULL, bounded=False), "bounds need 200 groups"),
     ("DETECTED", replace(SMALL, failed=("control planted-xor failed",)), "control planted-xor failed"),
     ("DETECTED", replace(SMALL, unconverged=("mlp",)), "not converged: mlp"),
-    ("DETECTED", replace(SMALL, left_out=("mlp",)), "suite v0 was run without mlp"),
+    ("DETECTED", replace(SMALL, left_out=("mlp",)), "suite v1 was run without mlp"),
     ("LEAK", replace(LEAKY, left_out=("mlp",)), "E is at least"),
     ("DETECTED", replace(LEAKY, bounded=False), "bounds need 200 groups"),
     ("LEAK", replace(LEAKY, failed=("control planted-xor failed",), unconverged=("mlp",)), "E is at least"),

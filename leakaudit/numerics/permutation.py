@@ -134,7 +134,7 @@ def _whole(labels: Codes, index: Codes) -> bool:
 
 def _answer(
     seen: Cues,
-    rows: Codes,
+    rows: Int64[np.ndarray, " m"],
     labels: Int64[np.ndarray, "a n"],
     classes: tuple[int, ...],
     index: Codes | None,

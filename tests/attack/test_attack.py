@@ -173,12 +173,11 @@ def test_attributes_share_one_audit_and_one_error_rate(leaky: Embeddings, attack
 
 
 def test_the_audit_says_who_attacks_and_how_it_was_inferred(rich: Any) -> None:
-    """Threat model and inference stand in words; H is named as missing."""
+    """Threat model and inference stand in words; both tests are named."""
     threat = rich.audit.threat
     assert threat["attackers"]["linear"]
     assert threat["not_tested"] == ["membership", "extraction", "singling out"]
-    assert (
-        "Not part of suite 0: the permutation test that refits on permuted labels (H)"
-        in rich.audit.provenance["inference"]
-    )
+    assert "H permutes the private labels within target classes" in rich.audit.provenance["inference"]
+    assert 0 < rich.only.p_h <= 1
+    assert rich.only.p == pytest.approx(min(1, rich.only.p_h / 0.8, rich.only.p_i / 0.2))
     assert "auxiliary paper does not apply to colour: not asked" in rich.audit.provenance["notes"]

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from leakaudit import protocol, stats
+from leakaudit import detection, protocol, stats
+from leakaudit.arena import Arena, Case
 from leakaudit.attack import Exhibits
-from leakaudit.contest import Arena, Case
 from leakaudit.dataset import Labels
 from leakaudit.errors import InputError
 from leakaudit.numerics import plants
+from leakaudit.numerics.permutation import Permuted
 from leakaudit.protocol import Fold
 
 
@@ -21,8 +22,8 @@ def test_a_split_that_scores_no_row_of_the_rare_class_is_refused(embed, attacked
     for row in range(40):
         codes = np.zeros(20_000, np.int64)
         codes[row] = 1
-        chance = protocol.chance(subject.origin.fingerprint, 0, "colour: folds")
-        (fold,) = protocol.folds(target, codes, np.arange(20_000), chance)
+        chance = protocol.chance(subject.origin.fingerprint, 0, "folds")
+        (fold,) = protocol.folds(target, codes[None], np.arange(20_000), chance)
         if row not in fold.test:
             break
     rare = replace(subject, columns={**subject.columns, "colour": Labels(codes, ("c0", "c1"))})
@@ -38,7 +39,8 @@ def test_a_control_whose_scored_rows_have_one_class_is_not_detected():
         np.zeros((6, 1), np.float32), np.zeros(6, np.int64), 1, rows, (Fold(rows[:2], rows[2:3], rows[3:]),), 0, "cpu"
     )
     case = Case("v", arena, labels, 2, grouped=False, usual=None, fingerprint="", draws=99)
-    assert case.trial({}, labels, "p")[1] is False
+    nothing = Permuted(p=1.0, statistic=0.0, family="", relabellings=1, rows=6)
+    assert detection.trial(case, {}, labels, nothing, "p").detected is False
     table = case.answers().table
     assert plants.plant("linear", 0.2, table, np.random.default_rng(0)).amplitude == 0
 

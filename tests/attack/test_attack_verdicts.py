@@ -10,8 +10,9 @@ from leakaudit.attack import Exhibits
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings
+from leakaudit.protocol import DECIDERS
 
-SUITE = (Call("linear", {}), Call("mlp", {}))
+SUITE = tuple(Call(name, {}) for name in DECIDERS)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +45,8 @@ def test_part_of_the_suite_concludes_no_absence(embed: Any, attacked: Any) -> No
     for some in (SUITE[:1], (SUITE[0], Call("mlp", {"epochs": 1}))):
         found = attacked(made, attackers=some, target=None, tolerance=0.45)
         assert found.audit.verdict == "INCONCLUSIVE"
-        assert found.audit.suite == "0 in part"
-        assert "suite v0 was run without mlp" in found.audit.reason
+        assert found.audit.suite == "1 in part"
+        assert "suite v1 was run without mlp" in found.audit.reason
     assert attacked(made, attackers=SUITE, target=None, tolerance=0.45).audit.verdict == "NOT_FOUND"
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from leakaudit import controls, protocol
+from leakaudit.arena import Arena, Ask, Case
 from leakaudit.attackers import Guesses, Question, Rows
 from leakaudit.catalog import Call
-from leakaudit.contest import Answer, Arena, Ask, Case, Entrant, compete, entrants, nested
-from leakaudit.numerics.moments import moments
+from leakaudit.contest import Answer, Entrant, compete, entrants, nested
 
 Guess = Callable[[Rows, Rows, Question], np.ndarray]
 
@@ -41,7 +41,7 @@ def contrary(seen: Rows, unseen: Rows, question: Question) -> np.ndarray:
 def coin(seen: Rows, unseen: Rows, question: Question) -> np.ndarray:
     """Nothing but noise."""
     del seen, question
-    second = np.random.default_rng(len(unseen)).random(len(unseen)).astype(np.float32)
+    second = np.random.default_rng(7).random(len(unseen)).astype(np.float32)
     return np.stack([1 - second, second], axis=1)
 
 
@@ -52,7 +52,7 @@ def case() -> Case:
     target, private = rng.integers(0, 2, 400), rng.integers(0, 2, 400)
     z = rng.standard_normal((400, 5)).astype(np.float32)
     z[:, 0] += 2 * private
-    folds = protocol.folds(target, private, np.arange(400), protocol.chance("fp", 0, "folds"))
+    folds = protocol.folds(target, private[None], np.arange(400), protocol.chance("fp", 0, "folds"))
     arena = Arena(z, target, 2, np.arange(400), folds, 0, "cpu")
     return Case("v", arena, private, 2, grouped=False, usual=None, fingerprint="fp", draws=199)
 
@@ -68,16 +68,34 @@ def run(case: Case, attackers: list[Entrant], asks: list[Ask] | None = None) -> 
 
 
 def test_an_attacker_gets_no_label_of_what_it_guesses(case: Case) -> None:
-    """Seen and unseen rows never meet, and the question is as long as the seen rows."""
-    met: list[int] = []
+    """Five folds are tuned, then refitted: what is read of each question has no label and no weight in it."""
+    shown: list[np.ndarray] = []
 
     def spy(seen: Rows, unseen: Rows, question: Question) -> np.ndarray:
         assert len(question.labels) == len(question.weights) == len(seen)
-        met.append(len(set(seen.group) & set(unseen.group)))
+        assert ((question.labels >= 0) == (question.weights > 0)).all()
+        shown.append(question.labels >= 0)
         return coin(seen, unseen, question)
 
     run(case, [entrant("spy", spy)])
-    assert met == [0] * 10
+    folds = case.arena.folds
+    assert [np.flatnonzero(rows).tolist() for rows in shown[:5]] == [fold.train.tolist() for fold in folds]
+    assert [np.flatnonzero(rows).tolist() for rows in shown[5:]] == [fold.seen.tolist() for fold in folds]
+    assert not any(set(fold.seen) & set(fold.test) for fold in folds)
+
+
+def test_what_was_settled_is_handed_back(case: Case) -> None:
+    """The refit of each fold is told what the same fold's tuning chose."""
+    given: list[object] = []
+
+    def attack(seen: Rows, unseen: Rows, questions: tuple[Question, ...], *, seed: int, device: str) -> list[Guesses]:
+        del seed, device
+        given.extend(question.settled for question in questions)
+        chances = coin(seen, unseen, questions[0])
+        return [Guesses(chances, True, (), settled=i) for i in range(len(questions))]
+
+    run(case, [Entrant("settles", attack, True)])
+    assert given == [None] * 5 + [0, 1, 2, 3, 4]
 
 
 def test_every_scored_row_is_answered_once(case: Case) -> None:
@@ -123,9 +141,9 @@ def test_shuffled_labels_that_are_read_fail_the_audit(case: Case) -> None:
     assert failed.detected == 5
 
 
-def test_what_one_attacker_is_blind_to_is_told(case: Case) -> None:
-    """A threshold on one component misses every plant; the ladder says so, and lists what it asked."""
-    climb = controls.planted(case, moments(case.arena.z), [entrant("coin", coin)], 0.1)
+def test_plants_too_small_to_be_found_are_told(case: Case) -> None:
+    """Of Bayes E .04 neither 400 rows nor a coin finds much: the control fails, and the ladder goes up until found."""
+    climb = controls.planted(case, [entrant("coin", coin)], 0.02)
     while True:
         try:
             next(climb)
@@ -133,8 +151,10 @@ def test_what_one_attacker_is_blind_to_is_told(case: Case) -> None:
             made, sensitivity = end.value
             break
     assert [control.passed for control in made] == [False] * 3
-    assert all(each.found is None for each in sensitivity)
-    assert [step[0] for step in sensitivity[0].ladder] == [0.2, 0.4, 0.8]
+    for each in sensitivity:
+        sizes = [step[0] for step in each.ladder]
+        assert sizes == [0.04, 0.1, 0.2, 0.4, 0.8][: len(sizes)]
+        assert each.found == sizes[-1] > 0.04
 
 
 def test_attackers_are_named_as_short_as_tells_them_apart() -> None:
