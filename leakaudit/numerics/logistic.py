@@ -1,26 +1,32 @@
 """
-Logistic regression, many problems on the same rows in one batched solve.
+Logistic regression, many problems on the same rows in one batched solve, with a proof of how far each is from done.
 
-Each problem has its own labels, row weights and penalties. On whitened columns the Hessian of every problem is below
-that of Boehning's bound ("Multinomial logistic regression algorithm", Ann. Inst. Stat. Math. 1992), a multiple of
-the identity plus the penalty: a diagonal that preconditions them all. L-BFGS on top; a step is one exact Newton step
-along its direction, halved while the objective rises, on logits that are kept, so that it costs no product with x.
+L-BFGS in lockstep (Nocedal, Math. Comp. 1980) with a preconditioner that all problems share: the Hessian of each is
+below a multiple of the covariance of the columns plus its penalty (Boehning, Ann. Inst. Stat. Math. 1992), a diagonal
+on whitened columns, a Cholesky factor where a Gram is given. A step is one sweep over the rows; one that overshoots
+is not taken, only learnt from. With the bias at its best the objective is strongly convex by its penalty alone, so
+that it lies at most sum_j g_j^2 / (2 penalty_j) above its minimum, which is also the duality gap.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 
-ABSENT = -30.0
-"""Logit at which a class without any weight stays."""
-BINARY = 2
-CALM = 2
-"""Steps in a row that must promise next to nothing before a problem counts as solved."""
-HALVINGS = 20
-CHUNK = 1 << 22
-"""Logits in flight at a time."""
+from leakaudit.numerics.preconditioner import Preconditioner
+from leakaudit.numerics.sweeps import BINARY, Blocks, Labels, Lens, Sweep
+
+ABSENT = 30.0
+"""Size of the logit at which a class without any weight stays."""
+OVERSHOT = 0.5
+"""A step is taken unless the objective rises behind it by more than this share of how it fell before it."""
+STALE = 30
+"""Sweeps without halving the bound after which a problem is given up."""
+COLUMNS = 160
+"""Columns of logits solved at a time on a CPU."""
+CARD = 8192
+"""The same on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,11 @@ class Fit:
 
     weights: Float[Tensor, "p k r"]
     bias: Float[Tensor, "p k"]
-    decrement: Float[Tensor, " p"]
-    """Nats by which the objective still lies above its minimum, as the quasi-Newton model estimates them."""
+    gap: Float[Tensor, " p"]
+    """Nats by which the objective lies above its minimum: at most, if asked `proven`, else as the model estimates."""
     converged: Bool[Tensor, " p"]
     iterations: int
+    """Sweeps over the rows."""
 
     def logits(self, x: Float[Tensor, "n r"]) -> Float[Tensor, "p k n"]:
         """One column of logits per class; for two classes that of the second against the first."""
@@ -44,12 +51,17 @@ class Fit:
         """P(class | row)."""
         return probabilities(self.logits(x))
 
-    def part(self, problems: slice) -> "Fit":
+    def part(self, problems: slice | Int64[Tensor, " s"]) -> "Fit":
         """Some of the problems."""
         return Fit(
-            self.weights[problems], self.bias[problems], self.decrement[problems], self.converged[problems],
-            self.iterations,
-        )  # fmt: skip
+            self.weights[problems], self.bias[problems], self.gap[problems], self.converged[problems], self.iterations
+        )
+
+    def raw(self, lens: Lens) -> "Fit":
+        """The same logits, by weights on the columns that the lens looks at."""
+        p, k, r = self.weights.shape
+        weights, bias = lens.fold(self.weights.reshape(p * k, r), self.bias.reshape(-1))
+        return replace(self, weights=weights.view(p, k, -1), bias=bias.view(p, k))
 
 
 def columns(classes: int) -> int:
@@ -72,169 +84,208 @@ def nats(logits: Float[Tensor, "p k n"], truth: Int64[Tensor, " n"]) -> Float[Te
 
 
 def fit(
-    x: Float[Tensor, "n r"],
-    labels: Int64[Tensor, "p n"],
-    weights: Float[Tensor, "p n"],
+    x: Float[Tensor, "n d"] | Blocks,
+    labels: Int[Tensor, "q n"],
+    weights: Float[Tensor, "q n"] | None,
     penalty: Float[Tensor, "p r"],
     classes: int,
     *,
+    of: Int64[Tensor, " p"] | None = None,
+    lens: Lens | None = None,
+    gram: Float[Tensor, "r r"] | None = None,
     start: Fit | None = None,
-    tolerance: float = 1e-6,
-    iterations: int = 200,
+    tolerance: float = 1e-5,
+    proven: bool = True,
+    iterations: int = 300,
     memory: int = 10,
 ) -> Fit:
     """
     Minimise sum_i w_i CE_i / sum_i w_i + 1/2 sum_j penalty_j |W_j|^2 for each problem; the bias is free.
 
-    The columns of x should have mean 0 and variance about 1; nothing is assumed of them but speed. Rows with label -1
-    or weight 0 do not count. Solved when two steps in a row promise less than `tolerance` nats.
+    Problem i asks the labels and weights of row `of[i]`, its own where `of` is None. Through a `lens` the columns are
+    those it shows. Columns without `gram` should have mean 0, variance about 1 and little correlation; with their
+    `gram`, an estimate of their covariance, they may be correlated. Neither is assumed of them but for speed. Rows with
+    label -1 or weight 0 do not count; a column with an infinite penalty stays out. Solved when the gap is below
+    `tolerance` nats: proven, else in two steps' own estimate.
     """
-    x = torch.cat((x, x.new_ones(len(x), 1)), 1)
-    width = max(1, CHUNK // max(1, len(x) * columns(classes)))
+    of = torch.arange(len(labels), device=labels.device) if of is None else of
+    width = max(1, (CARD if labels.is_cuda else COLUMNS) // columns(classes))
+    solver = _Solver(x, Labels(labels, weights, of, classes), lens, gram, (tolerance, proven, iterations, memory))
     done = [
-        _Batch(x, labels[i : i + width], weights[i : i + width], penalty[i : i + width], classes,
-               start and start.part(slice(i, i + width))).solve(tolerance, iterations, memory)
-        for i in range(0, len(labels), width)
-    ]  # fmt: skip
+        solver.solve(of[i : i + width], penalty[i : i + width], start and start.part(slice(i, i + width)))
+        for i in range(0, len(of), width)
+    ]
     return Fit(
         torch.cat([part.weights for part in done]),
         torch.cat([part.bias for part in done]),
-        torch.cat([part.decrement for part in done]),
+        torch.cat([part.gap for part in done]),
         torch.cat([part.converged for part in done]),
         max(part.iterations for part in done),
     )
 
 
-class _Batch:
-    """Problems in lockstep: the last column of x is 1, so the last parameter is the bias; logits are (p, k, n)."""
+class _Chunk:
+    """Where the problems that are solved together stand; one row each, parameters flat: k times (weights, bias)."""
+
+    def __init__(self, at: Tensor, penalty: Tensor, total: Tensor, of: Tensor) -> None:
+        self.at, self.of, self.total = at, of, total
+        """Parameters, the question asked, its total weight."""
+        self.out = torch.isinf(penalty)
+        self.penalty = torch.where(self.out, 0.0, penalty)
+        self.number = torch.arange(len(at), device=at.device)
+        one = torch.ones_like(total)
+        self.gradient, self.bend = at, at
+        """Of the objective at `at`, and the curvature along the biases."""
+        self.scale, self.promise = one, one * torch.inf
+        """Curvature over what the preconditioner takes it for; what the last step promised, in nats."""
+        self.bound, self.least = one * torch.inf, one * torch.inf
+        self.stale = torch.zeros_like(of)
+        self.calm, self.polish = torch.zeros_like(of), torch.zeros_like(of, dtype=torch.bool)
+        """Steps in a row of little promise; whether only the bias is still to move."""
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with some of the problems."""
+        for name, value in vars(self).items():
+            setattr(self, name, value[rows])
+
+
+class _Solver:
+    """The rows and what is asked of them, chunk after chunk of problems."""
 
     def __init__(
-        self, x: Tensor, labels: Tensor, weights: Tensor, penalty: Tensor, classes: int, start: Fit | None
+        self,
+        x: Tensor | Blocks,
+        asked: Labels,
+        lens: Lens | None,
+        gram: Tensor | None,
+        how: tuple[float, bool, int, int],
     ) -> None:
-        p, n = labels.shape
-        self.k = columns(classes)
-        self.x = x
-        share = weights.to(x.dtype) * (labels >= 0)
-        share = share / share.sum(1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
-        clean = labels.clamp_min(0)
-        self.share = share.unsqueeze(1)
-        prior = x.new_zeros(p, classes).scatter_add_(1, clean, share)
-        if self.k == 1:
-            self.truth = clean.to(x.dtype).unsqueeze(1)
-            bias = (prior[:, 1:].clamp_min(1e-13).log() - prior[:, :1].clamp_min(1e-13).log()).clamp(ABSENT, -ABSENT)
-        else:
-            self.truth = torch.zeros(p, classes, n, dtype=x.dtype, device=x.device).scatter_(1, clean.unsqueeze(1), 1.0)
-            bias = torch.where(prior > 0, prior.clamp_min(1e-30).log(), torch.full_like(prior, ABSENT))
-        self.parameters = x.new_zeros(p, self.k, x.shape[1])
-        self.parameters[..., -1] = bias
-        if start is not None:
-            self.parameters[..., :-1] = start.weights
-            self.parameters[..., -1] = start.bias
-        self.penalty = torch.cat((penalty.to(x.dtype), penalty.new_zeros(p, 1).to(x.dtype)), 1).unsqueeze(1)
-        self.scaling = 1.0 / (self.penalty + (0.25 if self.k == 1 else 0.5))
+        self.sweep = Sweep(x, asked, lens)
+        self.k, self.gram = self.sweep.k, gram
+        self.tolerance, self.proven, self.iterations, self.memory = how
+        self.dtype = x.dtype if isinstance(x, Tensor) else torch.float32
+        self.prior, self.total = (table.to(self.dtype) for table in asked.prior())
 
-    def solve(self, tolerance: float, iterations: int, memory: int) -> Fit:
-        """L-BFGS until every problem is solved or `iterations` are spent."""
-        total = len(self.parameters)
-        final, decrements = self.parameters.clone(), self.parameters.new_full((total,), torch.inf)
-        alive = torch.arange(total, device=self.x.device)
-        logits = self._product(self.parameters)
-        chance = self._chance(logits)
-        value, gradient = self._value(self.parameters, logits), self._gradient(chance)
+    def solve(self, of: Tensor, penalty: Tensor, start: Fit | None) -> Fit:
+        """Step until every problem is solved, given up or out of sweeps."""
+        chunk = _Chunk(self._begin(of, penalty, start), penalty.to(self.dtype), self.total[of], of)
+        hold = Preconditioner(self._curvature(of), chunk.penalty, chunk.out, self.gram)
+        final = chunk.at.clone()
+        gap, solved = chunk.bound.clone(), torch.zeros_like(chunk.polish)
+        chunk.gradient, chunk.bend = self._measure(chunk, chunk.at)
         pairs: list[tuple[Tensor, Tensor, Tensor]] = []
-        calm = torch.zeros(total, dtype=torch.int64, device=self.x.device)
-        used = 0
-        while used < iterations:
+        used = 1
+        while used < self.iterations:
             used += 1
-            direction, slope = self._descent(gradient, pairs)
-            moved = self._product(direction)
-            step = slope / self._curvature(direction, moved, chance).clamp_min(torch.finfo(self.x.dtype).tiny)
-            step, logits, value = self._step(step, direction, slope, moved, logits, value)
-            change = step[:, None, None] * direction
-            self.parameters = self.parameters + change
-            chance = self._chance(logits)
-            before, gradient = gradient, self._gradient(chance)
-            bend = gradient - before
-            inner = (change * bend).sum((1, 2))
-            pairs = [*pairs, (change, bend, torch.where(inner > 0, 1 / inner.clamp_min(1e-30), 0.0))][-memory:]
-            promise = 0.5 * step * slope
-            calm = torch.where(promise < tolerance, calm + 1, 0)
-            final[alive], decrements[alive] = self.parameters, promise
-            going = calm < CALM
-            if not going.any():
+            step = self._direction(chunk, pairs, hold)
+            pairs = [*pairs, self._move(chunk, step, hold)][-self.memory :]
+            done = chunk.polish & (chunk.bound <= self.tolerance) if self.proven else chunk.calm > 1
+            value = chunk.bound if self.proven else chunk.promise
+            final[chunk.number], gap[chunk.number], solved[chunk.number] = chunk.at, value, done
+            going = ~(done | (chunk.stale > STALE))
+            left = int(going.sum())
+            if not left:
                 break
-            if going.sum() <= 0.7 * len(going):
-                keep = going.nonzero().squeeze(1)
-                alive, calm, value = alive[keep], calm[keep], value[keep]
-                logits, chance, gradient = logits[keep], chance[keep], gradient[keep]
-                pairs = [(s[keep], y[keep], rho[keep]) for s, y, rho in pairs]
-                self._keep(keep)
-        bias = final[..., -1]
+            if left <= 0.7 * len(going):
+                rows = going.nonzero().squeeze(1)
+                chunk.keep(rows)
+                hold.keep(rows)
+                pairs = [(s[rows], y[rows], rho[rows]) for s, y, rho in pairs]
+        table = final.view(len(final), self.k, -1)
+        bias = table[..., -1]
         bias = bias - bias.mean(1, keepdim=True) if self.k > 1 else bias
-        return Fit(final[..., :-1], bias, decrements, decrements < tolerance, used)
+        return Fit(table[..., :-1], bias, gap, solved, used)
 
-    def _descent(self, gradient: Tensor, pairs: list[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        """A direction and how steeply the objective falls along it; the preconditioned gradient where L-BFGS rises."""
-        direction = self._direction(gradient, pairs)
-        slope = -(direction * gradient).sum((1, 2))
-        rising = ~(slope > 0)
-        if rising.any():
-            direction[rising] = -(self.scaling * gradient)[rising]
-            slope = -(direction * gradient).sum((1, 2))
-        return direction, slope
-
-    def _step(
-        self, step: Tensor, direction: Tensor, slope: Tensor, moved: Tensor, logits: Tensor, value: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The step, halved where the objective would not fall, with the logits and the objective it leads to."""
-        noise = 4 * torch.finfo(self.x.dtype).eps * value.abs().clamp_min(1e-3)
-        for halving in range(HALVINGS):
-            trial = logits + step[:, None, None] * moved
-            reached = self._value(self.parameters + step[:, None, None] * direction, trial)
-            worse = ~(reached <= value - 1e-4 * step * slope + noise)
-            if not worse.any() or halving == HALVINGS - 1:
-                break
-            step = torch.where(worse, step / 2, step)
-        return step, trial, reached
-
-    def _keep(self, keep: Tensor) -> None:
-        for name in ("share", "truth", "parameters", "penalty", "scaling"):
-            setattr(self, name, getattr(self, name)[keep])
-
-    def _product(self, parameters: Tensor) -> Tensor:
-        p, k, r = parameters.shape
-        return (parameters.reshape(p * k, r) @ self.x.T).view(p, k, -1)
-
-    def _chance(self, logits: Tensor) -> Tensor:
-        return torch.sigmoid(logits) if self.k == 1 else logits.softmax(1)
-
-    def _gradient(self, chance: Tensor) -> Tensor:
-        p, k, n = chance.shape
-        residual = (chance - self.truth).mul_(self.share)
-        return (residual.view(p * k, n) @ self.x).view(p, k, -1).addcmul_(self.penalty, self.parameters)
-
-    def _value(self, parameters: Tensor, logits: Tensor) -> Tensor:
-        if self.k == 1:
-            loss = torch.nn.functional.softplus(logits) - logits * self.truth
+    def _begin(self, of: Tensor, penalty: Tensor, start: Fit | None) -> Tensor:
+        """Parameters to start from: none but the bias of the classes' shares, or those given."""
+        at = self.prior.new_zeros(len(of), self.k, penalty.shape[1] + 1)
+        if start is not None:
+            at[..., :-1], at[..., -1] = start.weights, start.bias
+        elif self.k == 1:
+            no, yes = self.prior[of].clamp_min(1e-13).log().unbind(1)
+            at[..., 0, -1] = (yes - no).clamp(-ABSENT, ABSENT)
         else:
-            loss = logits.logsumexp(1, keepdim=True) - (logits * self.truth).sum(1, keepdim=True)
-        return (loss * self.share).sum((1, 2)) + 0.5 * (self.penalty * parameters.square()).sum((1, 2))
+            at[..., -1] = self.prior[of].clamp_min(1e-30).log().clamp_min(-ABSENT)
+        return at.flatten(1)
 
-    def _curvature(self, direction: Tensor, moved: Tensor, chance: Tensor) -> Tensor:
-        if self.k == 1:
-            spread = chance * (1 - chance) * moved.square()
-        else:
-            spread = (chance * moved.square()).sum(1, keepdim=True) - (chance * moved).sum(1, keepdim=True).square()
-        return (spread * self.share).sum((1, 2)) + (self.penalty * direction.square()).sum((1, 2))
+    def _curvature(self, of: Tensor) -> Tensor:
+        """Mean curvature of the cross-entropy along logits, at the classes' shares."""
+        return (
+            (1 - self.prior[of].square().sum(1)) / (1 if self.k == 1 else self.k - 1) / (2 if self.k == 1 else 1)
+        ).clamp_min(0.01)
 
-    def _direction(self, gradient: Tensor, pairs: list[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
-        q = -gradient
+    def _measure(self, chunk: _Chunk, at: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradient of the objective and the curvature along the biases; one sweep."""
+        table = at.view(len(at), self.k, -1)
+        slope, lean, bend = self.sweep(table[..., :-1].contiguous(), table[..., -1].contiguous(), chunk.of)
+        total = chunk.total.clamp_min(torch.finfo(self.dtype).tiny)[:, None, None]
+        slope = slope / total + chunk.penalty[:, None] * table[..., :-1]
+        slope.masked_fill_(chunk.out[:, None], 0.0)
+        return torch.cat((slope, lean[..., None] / total), 2).flatten(1), bend / total
+
+    def _direction(self, chunk: _Chunk, pairs: list[tuple[Tensor, Tensor, Tensor]], hold: Preconditioner) -> Tensor:
+        """The quasi-Newton step; where only the bias is to move, its own Newton step."""
+        q = -chunk.gradient
         turns = []
         for change, bend, rho in reversed(pairs):
-            turn = rho * (change * q).sum((1, 2))
-            q = q - turn[:, None, None] * bend
+            turn = rho * torch.linalg.vecdot(change, q)
+            q = torch.addcmul(q, turn[:, None], bend, value=-1)
             turns.append(turn)
-        q = self.scaling * q
+        q = hold(q, chunk.scale, self.k)
         for (change, bend, rho), turn in zip(pairs, reversed(turns), strict=True):
-            q = q + (turn - rho * (bend * q).sum((1, 2)))[:, None, None] * change
+            q = torch.addcmul(q, (turn - rho * torch.linalg.vecdot(bend, q))[:, None], change)
+        if self.proven:
+            table = chunk.gradient.view(len(q), self.k, -1)
+            alone = torch.zeros_like(table)
+            alone[..., -1] = -_newton(chunk.bend, table[..., -1])
+            q = torch.where(chunk.polish[:, None], alone.flatten(1), q)
         return q
+
+    def _move(self, chunk: _Chunk, step: Tensor, hold: Preconditioner) -> tuple[Tensor, Tensor, Tensor]:
+        """Take the step where it does not overshoot, and learn from it in any case."""
+        fall = -torch.linalg.vecdot(chunk.gradient, step)
+        gradient, bend = self._measure(chunk, chunk.at + step)
+        taken = torch.linalg.vecdot(gradient, step) <= OVERSHOT * fall + 1e-4 * self.tolerance
+        change = gradient - chunk.gradient
+        inner = torch.linalg.vecdot(step, change)
+        sound = inner > torch.finfo(self.dtype).tiny
+        chunk.scale = torch.where(sound & ~chunk.polish, hold.scale(step, change, self.k), chunk.scale)
+        before = chunk.gradient
+        chunk.at = torch.where(taken[:, None], chunk.at + step, chunk.at)
+        chunk.gradient = torch.where(taken[:, None], gradient, chunk.gradient)
+        chunk.bend = torch.where(taken[:, None, None], bend, chunk.bend)
+        chunk.promise = torch.where(taken, fall.abs() / 2, torch.inf)
+        chunk.calm = torch.where(chunk.promise < self.tolerance, chunk.calm + 1, 0)
+        if self.proven:
+            self._prove(chunk, before, taken & chunk.polish)
+        return step, change, torch.where(sound, 1 / inner.clamp_min(torch.finfo(self.dtype).tiny), 0.0)
+
+    def _prove(self, chunk: _Chunk, before: Tensor, polished: Tensor) -> None:
+        """
+        Bound the gap where the bias has just moved alone: what the weights' gradient changed with it shows the rest.
+
+        Elsewhere only say whether the weights' part of the bound would do, so that the bias may move.
+        """
+        table, old = (flat.view(len(flat), self.k, -1) for flat in (chunk.gradient, before))
+        weight = chunk.penalty.clamp_min(torch.finfo(self.dtype).tiny).rsqrt()[:, None]
+        size = (table[..., :-1] * weight).flatten(1).norm(dim=1)
+        moved = ((table - old)[..., :-1] * weight).flatten(1).norm(dim=1)
+        lean, was = table[..., -1], old[..., -1]
+        rest = lean.norm(dim=1) / (was - lean).norm(dim=1).clamp_min(torch.finfo(self.dtype).tiny)
+        rest = torch.where(moved > 0, rest, 0.0)
+        bias = (lean * _newton(chunk.bend, lean)).sum(1)
+        chunk.bound = torch.where(polished, 0.5 * (size + 2 * rest * moved).square() + bias, torch.inf)
+        chunk.polish = 0.5 * size.square() <= self.tolerance
+        better = 0.5 * size.square() < 0.5 * chunk.least
+        chunk.stale = torch.where(better, 0, chunk.stale + 1)
+        chunk.least = torch.where(better, 0.5 * size.square(), chunk.least)
+
+
+def _newton(bend: Float[Tensor, "p k k"], lean: Float[Tensor, "p k"]) -> Float[Tensor, "p k"]:
+    """What moves the biases to where the objective is least along them; no further than 2 nats each."""
+    if lean.shape[1] == 1:
+        return (lean / bend[..., 0].clamp_min(1e-12)).clamp(-2, 2)
+    size = bend.diagonal(dim1=1, dim2=2).amax(1).clamp_min(1e-12)
+    ridge = torch.diag_embed((size * 1e-6)[:, None].expand_as(lean)) + size[:, None, None] / lean.shape[1]
+    move: Tensor = torch.linalg.solve(bend + ridge, lean)
+    return move.clamp(-2, 2)

@@ -148,7 +148,7 @@ def _held_out(
 
     fit = logistic.fit(
         basis.seen, spread(labels[:, None].expand(q, folds, -1)), spread(weights[:, None] * inside),
-        basis.penalties.repeat(q * folds, 1), classes, tolerance=1e-4, iterations=20,
+        basis.penalties.repeat(q * folds, 1), classes, tolerance=1e-4, proven=False, iterations=20,
     )  # fmt: skip
     losses = basis.seen.new_zeros(q, s, len(SCALES))
     for question in range(q):

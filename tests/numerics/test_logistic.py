@@ -148,5 +148,5 @@ def test_chunks_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> No
     several = torch.stack([torch.from_numpy(np.roll(labels, shift)) for shift in range(5)])
     given = torch.from_numpy(x), several, torch.from_numpy(weights)[None].repeat(5, 1), torch.full((5, 4), 0.01)
     whole = logistic.fit(*given, 3)
-    monkeypatch.setattr(logistic, "CHUNK", 700)
+    monkeypatch.setattr(logistic, "COLUMNS", 6)
     torch.testing.assert_close(logistic.fit(*given, 3).weights, whole.weights, atol=1e-5, rtol=0)
