@@ -100,13 +100,13 @@ def test_what_was_there_before_is_compared_on_the_same_rows(embed: Any, attacked
 @pytest.mark.parametrize("missing", [0, 90])
 def test_attributes_may_miss_labels_in_rows_of_their_own(missing: int, embed: Any, attacked: Any) -> None:
     """Each attribute is attacked and scored on the rows that have its label, in one audit."""
-    made = embed(400, width=3, leak=3.0)
+    made = embed(500, width=3, leak=3.0)
     v = made.columns["colour"].values
     first, second = v.copy(), v.copy()
     first[:missing] = -1
-    second[400 - missing // 2 :] = -1
+    second[500 - missing // 2 :] = -1
     columns = {**made.columns, "a": Labels(first, ("c0", "c1")), "b": Labels(second, ("c0", "c1"))}
     audit = attacked(replace(made, columns=columns), private=("a", "b")).audit
-    assert [part.rows.rows for part in audit.attributes] == [400 - missing, 400 - missing // 2]
+    assert [part.rows.rows for part in audit.attributes] == [500 - missing, 500 - missing // 2]
     assert [part.rows.missing for part in audit.attributes] == [missing, missing // 2]
     assert all(part.verdict == "LEAK" and part.rows.scored == part.rows.rows for part in audit.attributes)
