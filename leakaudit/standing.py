@@ -50,7 +50,10 @@ def share_of_raw(found: Inquiry) -> Beside:
     own, theirs = (_variance(found.answers, guess) for guess in (found.guess, other))
     together = (own + theirs - _error(found.answers, other, found.guess) ** 2) / 2
     error = np.sqrt(max(own + share**2 * theirs - 2 * share * together, 0.0)) / raw.excess.value
-    return Beside(Interval(share, float(share - NORMAL * error), float(share + NORMAL * error)), "")
+    low, high = share - NORMAL * error, share + NORMAL * error
+    if not error:  # everything is read from both, or nothing differs: bounds of each by itself
+        low, high = found.figures.excess.low / raw.excess.high, found.figures.excess.high / raw.excess.low
+    return Beside(Interval(share, float(min(low, share)), float(max(high, share))), "")
 
 
 def _why(found: Inquiry, kind: str) -> str:

@@ -57,6 +57,16 @@ def test_train_prints_the_line_to_type_next(studio):
         assert (studio.folder / found[1] / "checkpoint.json").is_file()
 
 
+def test_an_erased_bottleneck_is_read_by_what_is_not_linear(audited):
+    """After LEACE a hyperplane reads nothing of the colour from a trained encoder's z, and a quadric still most."""
+    baselines = audited[0]["attributes"][0]["baselines"]
+    leace = next(each for each in baselines if each["baseline"] == "leace")
+    excess = {each["attacker"]: each["figures"]["excess"]["value"] for each in leace["readings"]}
+    assert abs(excess["linear"]) < 0.1
+    assert excess["quadratic"] > 0.5
+    assert leace["attacker"] == "quadratic"
+
+
 def test_training_twice_does_no_work_twice(studio):
     """What is trained already is not trained again, and the same line is printed."""
     again = studio("train", "digits/vanilla", "digits/end", *QUICK)
