@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from leakaudit import protocol, ranking, stats
+from leakaudit import exchange, protocol, ranking, stats
 from leakaudit.finding import Figures
 from leakaudit.ranking import Operating
 from leakaudit.stats import LEVEL, Interval, Share, Table
@@ -121,7 +121,7 @@ class Answers:
         rows = self.scored
         group = None if self.group is None else self.group[rows]
         part = guess[rows], self.target[rows], self.private[rows], group
-        return stats.permutation_p(*part, rng=rng, draws=draws, doubled=self.doubled)
+        return exchange.permutation_p(*part, rng=rng, draws=draws, doubled=self.doubled)
 
     def figures(self, guess: Codes, chances: Chances | None = None) -> Figures:
         """All figures of these guesses; without `chances` there are no bits."""

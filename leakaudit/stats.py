@@ -224,24 +224,6 @@ def redraw(target: Labels, private: Labels, group: Labels | None, rng: np.random
     return drawn
 
 
-def permutation_p(
-    guess: Labels,
-    target: Labels,
-    private: Labels,
-    group: Labels | None,
-    *,
-    rng: np.random.Generator,
-    draws: int,
-    doubled: bool,
-) -> float:
-    """One-sided p of E against labels permuted within strata, guesses fixed; permuted E times sqrt 2 if `doubled`."""
-    sizes = int(target.max(initial=0)) + 1, int(max(private.max(initial=0), guess.max(initial=0))) + 1
-    seen = excess(guess, target, private, *sizes)
-    factor = np.sqrt(2) if doubled else 1.0
-    null = [excess(guess, target, redraw(target, private, group, rng), *sizes) * factor for _ in range(draws)]
-    return float((1 + np.sum(np.asarray(null) >= seen - 1e-12)) / (draws + 1))
-
-
 def holm(p: Sequence[float]) -> list[float]:
     """Holm's adjusted p, in the order given."""
     order = np.argsort(p, kind="stable")

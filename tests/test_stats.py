@@ -181,32 +181,6 @@ def test_redraw_trades_whole_groups_where_labels_are_mixed_inside_them() -> None
     assert set(stats.redraw(rng.integers(0, 5, 1200), mixed, rng.integers(0, 90, 1200), rng)) == {0, 1, 2}
 
 
-def test_permutation_p_holds_where_groups_are_alike_but_for_a_few_rows() -> None:
-    """Guesses and labels that each follow the group are no leak, and one odd row in a hundred changes nothing."""
-    rng, rejected = np.random.default_rng(3), 0
-    group = np.repeat(np.arange(60), 20)
-    for _ in range(100):
-        target, private, guess = (np.repeat(rng.integers(0, 2, 60), 20) for _ in range(3))
-        private = np.where(rng.random(1200) < 0.01, 1 - private, private)
-        rejected += stats.permutation_p(guess, target, private, group, rng=rng, draws=39, doubled=False) <= 0.05
-    assert rejected / 100 <= 0.05 + 3 * 0.022
-    half = np.tile([0, 1], 600)
-    assert stats.permutation_p(half, target, half, group, rng=rng, draws=39, doubled=False) == 1 / 40
-
-
-@pytest.mark.parametrize("grouped", [False, True])
-def test_permutation_p_is_uniform_on_nothing_and_small_on_something(*, grouped: bool) -> None:
-    """Guesses blind to the label are rejected in about 5 %; guesses that are right are rejected always."""
-    rng, rejected = np.random.default_rng(2), 0
-    group = np.arange(120) // 4 if grouped else None
-    for _ in range(120):
-        private = rng.integers(0, 2, 30)[group] if group is not None else rng.integers(0, 2, 120)
-        guess, target = rng.integers(0, 2, 120), np.zeros(120, np.int64)
-        rejected += stats.permutation_p(guess, target, private, group, rng=rng, draws=39, doubled=False) <= 0.05
-    assert rejected / 120 <= 0.05 + 3 * 0.02
-    assert stats.permutation_p(private, target, private, group, rng=rng, draws=39, doubled=True) == 1 / 40
-
-
 def test_bootstrap_over_groups_is_wider_than_over_rows() -> None:
     """Rows that repeat inside a group carry no more bits than the group."""
     values = np.repeat(np.random.default_rng(0).standard_normal(50), 8)
