@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 
 from leakaudit.numerics.preconditioner import Preconditioner
+from leakaudit.numerics.strata import Strata, StrataSweep
 from leakaudit.numerics.sweeps import BINARY, Blocks, Labels, Lens, Sweep
 
 ABSENT = 30.0
@@ -93,6 +94,7 @@ def fit(
     of: Int64[Tensor, " p"] | None = None,
     lens: Lens | None = None,
     gram: Float[Tensor, "r r"] | None = None,
+    strata: Strata | None = None,
     start: Fit | None = None,
     tolerance: float = 1e-5,
     proven: bool = True,
@@ -105,12 +107,22 @@ def fit(
     Problem i asks the labels and weights of row `of[i]`, its own where `of` is None. Through a `lens` the columns are
     those it shows. Columns without `gram` should have mean 0, variance about 1 and little correlation; with their
     `gram`, an estimate of their covariance, they may be correlated. Neither is assumed of them but for speed. Rows with
-    label -1 or weight 0 do not count; a column with an infinite penalty stays out. Solved when the gap is below
+    label -1 or weight 0 do not count; a column with an infinite penalty stays out. With `strata` the columns are what
+    those make of x, and r counts them. Solved when the gap is below
     `tolerance` nats: proven, else in two steps' own estimate.
     """
     of = torch.arange(len(labels), device=labels.device) if of is None else of
     width = max(1, (CARD if labels.is_cuda else COLUMNS) // columns(classes))
-    solver = _Solver(x, Labels(labels, weights, of, classes), lens, gram, (tolerance, proven, iterations, memory))
+    asked = Labels(labels, weights, of, classes)
+    if strata is None:
+        sweep: Sweep | StrataSweep = Sweep(x, asked, lens)
+    else:
+        assert isinstance(x, Tensor)
+        assert lens is None
+        sweep = StrataSweep(x, asked, strata)
+    dtype = x.dtype if isinstance(x, Tensor) else torch.float32
+    base = gram if strata is None else strata.root.to(dtype)
+    solver = _Solver(sweep, base, dtype, (tolerance, proven, iterations, memory))
     done = [
         solver.solve(of[i : i + width], penalty[i : i + width], start and start.part(slice(i, i + width)))
         for i in range(0, len(of), width)
@@ -150,26 +162,19 @@ class _Chunk:
 
 
 class _Solver:
-    """The rows and what is asked of them, chunk after chunk of problems."""
+    """The rows and what is asked of them, and the preconditioner's base, for chunk after chunk of problems."""
 
     def __init__(
-        self,
-        x: Tensor | Blocks,
-        asked: Labels,
-        lens: Lens | None,
-        gram: Tensor | None,
-        how: tuple[float, bool, int, int],
+        self, sweep: Sweep | StrataSweep, base: Tensor | None, dtype: torch.dtype, how: tuple[float, bool, int, int]
     ) -> None:
-        self.sweep = Sweep(x, asked, lens)
-        self.k, self.gram = self.sweep.k, gram
+        self.sweep, self.k, self.base, self.dtype = sweep, sweep.k, base, dtype
         self.tolerance, self.proven, self.iterations, self.memory = how
-        self.dtype = x.dtype if isinstance(x, Tensor) else torch.float32
-        self.prior, self.total = (table.to(self.dtype) for table in asked.prior())
+        self.prior, self.total = (table.to(dtype) for table in sweep.asked.prior())
 
     def solve(self, of: Tensor, penalty: Tensor, start: Fit | None) -> Fit:
         """Step until every problem is solved, given up or out of sweeps."""
         chunk = _Chunk(self._begin(of, penalty, start), penalty.to(self.dtype), self.total[of], of)
-        hold = Preconditioner(self._curvature(of), chunk.penalty, chunk.out, self.gram)
+        hold = Preconditioner(self._curvature(of), chunk.penalty, chunk.out, self.base)
         final = chunk.at.clone()
         gap, solved = chunk.bound.clone(), torch.zeros_like(chunk.polish)
         chunk.gradient, chunk.bend = self._measure(chunk, chunk.at)

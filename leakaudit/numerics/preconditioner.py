@@ -2,6 +2,8 @@
 What a quasi-Newton step starts from: the inverse of (curvature x covariance + penalty), for many problems at once.
 
 A diagonal where the columns are whitened; where a Gram is given, one Cholesky factor for all problems of one penalty.
+Over strata each component stands in as many columns as there are strata, and one that all share: each such family is
+inverted by the Schur complement of the shared one.
 """
 
 import torch
@@ -15,18 +17,18 @@ RANGE = 1e-3, 4.0
 
 
 class Preconditioner:
-    """For p problems on r columns of covariance `gram`, or 1; columns that stay `out` do not move."""
+    """For p problems on r columns of covariance `gram`, or 1, or over strata of these roots; what is `out` stays 0."""
 
     def __init__(
         self,
         curvature: Float[Tensor, " p"],
         penalty: Float[Tensor, "p r"],
         out: Bool[Tensor, "p r"],
-        gram: Float[Tensor, "r r"] | None,
+        gram: Float[Tensor, "r r"] | Float[Tensor, " t"] | None,
     ) -> None:
         self.curvature, self.penalty, self.inside, self.gram = curvature, penalty, (~out).to(penalty.dtype), gram
         self.factors: list[Tensor] = []
-        if gram is not None:
+        if gram is not None and gram.ndim > 1:
             kinds, self.kind = torch.unique(penalty, dim=0, return_inverse=True)
             for row in kinds:
                 self.factors.append(_cholesky(gram, row / USUAL))
@@ -41,6 +43,8 @@ class Preconditioner:
         table = q.view(len(q), k, -1)
         bias = table[..., -1:] / self.curvature[:, None, None]
         size = (self.curvature * scale)[:, None]
+        if self.gram is not None and not self.factors:
+            return self._families(table, size)
         if not self.factors:
             weights = table[..., :-1] * (self.inside / (size + self.penalty))[:, None]
         else:
@@ -53,9 +57,28 @@ class Preconditioner:
         both: Tensor = torch.cat((weights, bias), 2)
         return both.flatten(1)
 
+    def _families(self, table: Float[Tensor, "p k f"], size: Float[Tensor, "p 1"]) -> Float[Tensor, "p kf"]:
+        """Strata first, then what they share, each with its bias last."""
+        assert self.gram is not None
+        root = self.gram[:, None]
+        count = len(self.gram) + 1
+        inside = torch.nn.functional.pad(self.inside, (0, 1), value=1.0).unflatten(1, (count, -1))
+        own, shared = inside[:, :-1] / (size[:, :, None] + self._table(count)[:, :-1]), inside[:, -1]
+        g = table.unflatten(2, (count, -1))
+        left = g[:, :, -1] - size[:, None] * (root * own[:, None] * g[:, :, :-1]).sum(2)
+        complement = size + self._table(count)[:, -1] - size.square() * (root.square() * own).sum(1)
+        both = left * (shared / complement.clamp_min(1e-3 * size))[:, None]
+        rest = own[:, None] * (g[:, :, :-1] - size[:, None, None] * root * both[:, :, None])
+        return torch.cat((rest, both[:, :, None]), 2).flatten(1)
+
+    def _table(self, count: int) -> Float[Tensor, "p t c"]:
+        """Penalties by stratum and component, the bias last."""
+        table: Tensor = torch.nn.functional.pad(self.penalty, (0, 1))
+        return table.view(len(table), count, -1)
+
     def scale(self, step: Tensor, change: Tensor, k: int) -> Tensor:
         """Curvature seen along the last step, in the units of the curvature assumed; penalties taken out."""
-        if self.factors:
+        if self.gram is not None:
             inner = torch.linalg.vecdot(step, change)
             seen: Tensor = torch.linalg.vecdot(change, self(change, torch.ones_like(inner), k)) / inner
             return seen.clamp(*RANGE)
@@ -72,7 +95,8 @@ def _cholesky(gram: Tensor, penalty: Tensor) -> Tensor:
     lift = 0.0
     size = float(gram.diagonal().mean())
     while True:
-        factor, failed = torch.linalg.cholesky_ex(gram + torch.diag(penalty + lift))
-        if not int(failed):
+        made = torch.linalg.cholesky_ex(gram + torch.diag(penalty + lift))
+        factor: Tensor = made[0]
+        if not int(made[1]):
             return factor
         lift = max(10 * lift, 1e-6 * size, 1e-30)

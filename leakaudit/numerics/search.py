@@ -1,13 +1,14 @@
 """
 Logistic regression whose basis and penalty are chosen together on held-out rows.
 
-A basis is a set of features of unit variance with penalties on each; all questions, penalties and held-out parts are
-one batched solve per basis, and the winner is solved once more on all rows, to convergence.
+A basis is a set of features of unit variance with penalties to try on it; all questions, penalties and held-out parts
+are one batched solve per basis, and the winner is solved once more on all rows, to a proven gap. What was settled on
+is handed back, and asked again with it nothing is chosen: the solve starts from where the last one ended.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,18 +17,31 @@ from torch import Tensor
 
 from leakaudit.numerics import logistic
 from leakaudit.numerics.holdout import parts
+from leakaudit.numerics.logistic import Fit
+from leakaudit.numerics.strata import Strata
 
-OUT = 1e6
+OUT = float("inf")
 """Penalty that keeps a feature out."""
 MANY = 5_000
 """Rows from which one held-out part is enough."""
 QUARTERS = 4
-CELLS = 1 << 25
-"""Labels of problems held at a time."""
+CELLS = 1 << 27
+"""Labels of problems held at a time, in bytes."""
 CEILING = 9.0
 """Nats that one held-out row counts at most, lest it decide alone."""
 SCALES = (0.5, 1.0, 2.5, 6.0)
 """Factors on the logits, chosen with the penalty: a strong penalty that ranks well but timidly is not at a loss."""
+LOOSE = 1e-4
+"""Nats, as estimated, to which problems are solved that only help to choose."""
+
+
+@dataclass(frozen=True)
+class Stratified:
+    """The stratum of the seen and of the unseen rows, 0 up to `count`: each adds a hyperplane of its own."""
+
+    seen: Int64[Tensor, " n"]
+    unseen: Int64[Tensor, " m"]
+    count: int
 
 
 @dataclass(frozen=True)
@@ -36,9 +50,38 @@ class Basis:
 
     seen: Float[Tensor, "n r"]
     unseen: Float[Tensor, "m r"]
-    penalties: Float[Tensor, "s r"]
+    penalties: Float[Tensor, "s f"]
+    """One per feature; with `strata` in the order of `Strata`."""
     names: tuple[str, ...]
     """What each penalty is called."""
+    strata: Stratified | None = None
+
+    def fit(
+        self, labels: Tensor, weights: Tensor, picked: Tensor, classes: int, start: Fit | None = None, **how: Any
+    ) -> Fit:
+        """Solve problems with these of the penalties; the problems of one question stand together."""
+        of = torch.arange(len(labels), device=labels.device).repeat_interleave(len(picked) // max(len(labels), 1))
+        strata = None if self.strata is None else Strata(self.strata.seen, self.strata.count)
+        penalty = self.penalties[picked]
+        return logistic.fit(self.seen, labels, weights, penalty, classes, of=of, strata=strata, start=start, **how)
+
+    def logits(self, fit: Fit, rows: Tensor | None = None) -> Float[Tensor, "p k m"]:
+        """Of the unseen rows; of some of the seen rows where given."""
+        x = self.unseen if rows is None else self.seen[rows]
+        if self.strata is None:
+            return fit.logits(x)
+        of_row = self.strata.unseen if rows is None else self.strata.seen[rows]
+        return Strata(self.strata.seen, self.strata.count).logits(fit.weights, fit.bias, x, of_row)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was settled on, and the solution it led to."""
+
+    name: str
+    """Of the penalty."""
+    scale: float
+    fit: Fit
 
 
 @dataclass(frozen=True)
@@ -48,6 +91,7 @@ class Answer:
     probabilities: Float32[np.ndarray, "m c"]
     converged: bool
     notes: tuple[str, ...]
+    settled: Choice
 
 
 @runtime_checkable
@@ -65,6 +109,18 @@ class Asked(Protocol):
     @property
     def classes(self) -> int:
         """Count of classes."""
+
+    @property
+    def settled(self) -> Any:
+        """A `Choice`, or None."""
+
+
+class _Table(NamedTuple):
+    """Questions with one count of classes, as tensors."""
+
+    labels: Tensor
+    weights: Tensor
+    classes: int
 
 
 def search(
@@ -84,16 +140,24 @@ def search(
     nor in the choice.
     """
     folds = min(folds, QUARTERS) or (2 if len(strata) < MANY else 1)
-    answers: dict[int, Answer] = {}
     device = bases[0].seen.device
+    answers: dict[int, Answer] = {}
     for alike in _batches(bases, questions, folds):
         classes = questions[alike[0]].classes
-        part = [parts(questions[i].labels + (classes + 1) * strata, group, QUARTERS, seed) for i in alike]
-        labels, weights, dealt = (
-            torch.from_numpy(np.stack(table)).to(device)
-            for table in ([questions[i].labels for i in alike], [questions[i].weights for i in alike], part)
-        )
-        answers.update(zip(alike, _alike(bases, labels, weights, dealt, classes, folds), strict=True))
+        small = torch.int8 if classes < torch.iinfo(torch.int8).max else torch.int64
+        labels = torch.from_numpy(np.stack([questions[i].labels for i in alike])).to(device, small)
+        weights = torch.from_numpy(np.stack([questions[i].weights for i in alike])).to(device)
+        table = _Table(labels, weights, classes)
+        settled = {at: questions[i].settled for at, i in enumerate(alike) if _known(questions[i].settled, bases)}
+        fresh = [at for at in range(len(alike)) if at not in settled]
+        if fresh:
+            asked = [questions[alike[at]] for at in fresh]
+            dealt = [parts(each.labels + (classes + 1) * strata, group, QUARTERS, seed) for each in asked]
+            part = torch.from_numpy(np.stack(dealt)).to(device)
+            chosen = _choose(bases, _Table(labels[fresh], weights[fresh], classes), part, folds)
+            settled.update(zip(fresh, chosen, strict=True))
+        found = _solve(bases, table, [settled[at] for at in range(len(alike))])
+        answers.update(zip(alike, found, strict=True))
     return [answers[i] for i in range(len(questions))]
 
 
@@ -102,9 +166,14 @@ def strengths(count: int) -> list[float]:
     return [10 ** (-3 + 3 * k / (count - 1)) for k in range(count)] if count > 1 else [0.03]
 
 
+def _known(settled: Any, bases: Sequence[Basis]) -> bool:
+    """Whether something was settled on that these bases have."""
+    return isinstance(settled, Choice) and any(settled.name in basis.names for basis in bases)
+
+
 def _batches(bases: Sequence[Basis], questions: Sequence[Asked], folds: int) -> list[list[int]]:
     """Questions with one count of classes, as many at a time as `CELLS` allows."""
-    size = max(1, CELLS // max(1, folds * max(len(basis.names) * len(basis.seen) for basis in bases)))
+    size = max(1, CELLS // (5 * (folds + 1) * max(1, *(len(basis.seen) for basis in bases))))
     batches = []
     for classes in sorted({question.classes for question in questions}):
         alike = [i for i, question in enumerate(questions) if question.classes == classes]
@@ -112,51 +181,71 @@ def _batches(bases: Sequence[Basis], questions: Sequence[Asked], folds: int) -> 
     return batches
 
 
-def _alike(
-    bases: Sequence[Basis], labels: Tensor, weights: Tensor, part: Tensor, classes: int, folds: int
-) -> list[Answer]:
-    """The answers to questions with one count of classes."""
-    losses = torch.cat([_held_out(basis, labels, weights, part, classes, folds) for basis in bases], 1)
-    best, scale = losses.flatten(1).argmin(1) // len(SCALES), losses.flatten(1).argmin(1) % len(SCALES)
-    answers: dict[int, Answer] = {}
-    first = 0
-    for basis in bases:
-        mine = ((best >= first) & (best < first + len(basis.names))).nonzero().squeeze(1)
-        if len(mine):
-            picked = best[mine] - first
-            fit = logistic.fit(basis.seen, labels[mine], weights[mine], basis.penalties[picked], classes)
-            factor = torch.tensor(SCALES, device=mine.device)[scale[mine]]
-            logits = fit.logits(basis.unseen) * factor[:, None, None]
-            chance = logistic.probabilities(logits).transpose(1, 2).cpu().numpy()
-            for row, question in enumerate(mine.tolist()):
-                name, solved = basis.names[int(picked[row])], bool(fit.converged[row])
-                notes = (name,) if solved else (name, f"not solved in {fit.iterations} iterations")
-                answers[question] = Answer(np.ascontiguousarray(chance[row]), solved, notes)
-        first += len(basis.names)
-    return [answers[question] for question in range(len(labels))]
+def _choose(bases: Sequence[Basis], table: _Table, part: Tensor, folds: int) -> list[Choice]:
+    """The best penalty and scale for each question, with the solution that spared the first part."""
+    tried = [_held_out(basis, table, part, folds) for basis in bases]
+    losses = torch.cat([loss for loss, _ in tried], 1)
+    best = losses.flatten(1).argmin(1).tolist()
+    names = [(basis, name) for basis in range(len(bases)) for name in range(len(bases[basis].names))]
+    choices = []
+    for question, place in enumerate(best):
+        basis, name = names[place // len(SCALES)]
+        fit = tried[basis][1].part(torch.tensor([question * folds * len(bases[basis].names) + name]))
+        choices.append(Choice(bases[basis].names[name], SCALES[place % len(SCALES)], fit))
+    return choices
 
 
-def _held_out(
-    basis: Basis, labels: Tensor, weights: Tensor, part: Tensor, classes: int, folds: int
-) -> Float[Tensor, "q s t"]:
+def _held_out(basis: Basis, table: _Table, part: Tensor, folds: int) -> tuple[Float[Tensor, "q s t"], Fit]:
     """Weighted cross-entropies summed over the first `folds` parts, each from a fit without it, by scale of logits."""
-    q, s = len(labels), len(basis.penalties)
-    inside = torch.stack([part != fold for fold in range(folds)], 1)
-
-    def spread(table: Tensor) -> Tensor:
-        return table[:, :, None].expand(q, folds, s, -1).reshape(q * folds * s, -1)
-
-    fit = logistic.fit(
-        basis.seen, spread(labels[:, None].expand(q, folds, -1)), spread(weights[:, None] * inside),
-        basis.penalties.repeat(q * folds, 1), classes, tolerance=1e-4, proven=False, iterations=20,
-    )  # fmt: skip
+    q, s = len(table.labels), len(basis.penalties)
+    device = part.device
+    labels = torch.stack([torch.where(part == fold, -1, table.labels) for fold in range(folds)], 1).flatten(0, 1)
+    weights = table.weights.repeat_interleave(folds, 0)
+    picked = torch.arange(s, device=device).repeat(q * folds)
+    fit = basis.fit(labels, weights, picked, table.classes, tolerance=LOOSE, proven=False, iterations=20)
+    scales = torch.tensor(SCALES, device=device)
     losses = basis.seen.new_zeros(q, s, len(SCALES))
     for question in range(q):
         for fold in range(folds):
-            rows = ((part[question] == fold) & (labels[question] >= 0)).nonzero().squeeze(1)
+            rows = ((part[question] == fold) & (table.labels[question] >= 0)).nonzero().squeeze(1)
             first = (question * folds + fold) * s
-            logits = fit.part(slice(first, first + s)).logits(basis.seen[rows])
-            truth, counts = labels[question, rows], weights[question, rows]
-            for at, scale in enumerate(SCALES):
-                losses[question, :, at] += logistic.nats(logits * scale, truth).clamp_max(CEILING) @ counts
-    return losses
+            logits = basis.logits(fit.part(slice(first, first + s)), rows)
+            truth, counts = table.labels[question, rows].long(), table.weights[question, rows]
+            scaled = (logits[:, None] * scales[:, None, None]).flatten(0, 1)
+            each = logistic.nats(scaled, truth).clamp_max(CEILING) @ counts
+            losses[question] += each.view(s, len(SCALES))
+    return losses, fit
+
+
+def _solve(bases: Sequence[Basis], table: _Table, choices: list[Choice]) -> list[Answer]:
+    """The answers by what was chosen."""
+    answers: dict[int, Answer] = {}
+    for basis in bases:
+        mine = [at for at, choice in enumerate(choices) if choice.name in basis.names and at not in answers]
+        if not mine:
+            continue
+        picked = torch.tensor([basis.names.index(choices[at].name) for at in mine], device=basis.seen.device)
+        start = _start([choices[at].fit for at in mine], logistic.columns(table.classes), basis.penalties.shape[1])
+        fit = basis.fit(table.labels[mine], table.weights[mine], picked, table.classes, start)
+        factor = torch.tensor([choices[at].scale for at in mine], device=basis.seen.device)
+        chance = logistic.probabilities(basis.logits(fit) * factor[:, None, None]).transpose(1, 2).cpu().numpy()
+        for row, at in enumerate(mine):
+            solved = bool(fit.converged[row])
+            name = choices[at].name
+            notes = (name,) if solved else (name, f"not solved in {fit.iterations} sweeps")
+            settled = Choice(name, choices[at].scale, fit.part(slice(row, row + 1)))
+            answers[at] = Answer(np.ascontiguousarray(chance[row]), solved, notes, settled)
+    return [answers[at] for at in range(len(choices))]
+
+
+def _start(fits: list[Fit], columns: int, width: int) -> Fit | None:
+    """Where to start from: what each question's last solve found, if that was of these columns."""
+    if any(fit.weights.shape != (1, columns, width) for fit in fits):
+        return None
+    return Fit(
+        torch.cat([fit.weights for fit in fits]),
+        torch.cat([fit.bias for fit in fits]),
+        torch.cat([fit.gap for fit in fits]),
+        torch.cat([fit.converged for fit in fits]),
+        0,
+    )

@@ -7,6 +7,7 @@ n x d numbers every sweep reads each once. Arrays of blocks are made once; nothi
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -80,12 +81,70 @@ class Labels:
         total = sums.sum(1)
         return sums / total.clamp_min(1e-30)[:, None], total
 
+    @cached_property
+    def whole(self) -> bool:
+        """Whether every row counts alike in every question."""
+        return self.weights is None and not bool((self.labels < 0).any())
+
+    def index(self, of: Int64[Tensor, " p"]) -> Int64[Tensor, " p"] | None:
+        """Which question each of some problems asks; None: its own."""
+        return None if torch.equal(of, torch.arange(len(self.labels), device=of.device)) else of
+
+    def of_rows(
+        self, rows: slice, index: Int64[Tensor, " p"] | None, like: Tensor
+    ) -> tuple[Int[Tensor, "1 p b"], Float[Tensor, "1 p b"] | None]:
+        """Labels of some rows and what they count, by problem."""
+        labels = self.labels[:, rows]
+        labels = (labels if index is None else labels[index])[None]
+        if self.whole:
+            return labels, None
+        if self.weights is None:
+            return labels, (labels >= 0).to(like.dtype)
+        weights = self.weights[:, rows]
+        return labels, (weights if index is None else weights[index])[None].to(like.dtype) * (labels >= 0)
+
     def _class(self, code: int) -> Float[Tensor, " q"]:
         """The weight of a class, in float64."""
         mine = self.labels == code
         if self.weights is None:
             return mine.sum(1).double()
         return torch.stack([(row * at).sum(dtype=torch.float64) for row, at in zip(self.weights, mine, strict=True)])
+
+
+def residuals(
+    z: Float[Tensor, "g p k b"], labels: Int[Tensor, "g p b"], weights: Float[Tensor, "g p b"] | None
+) -> tuple[Float[Tensor, "g p k"], Float[Tensor, "g p k k"]]:
+    """
+    Turn logits into weighted residuals, P(class | row) less 1 for the row's class, in place.
+
+    Gives their sums, and the curvature of the cross-entropy along the biases.
+    """
+    if z.shape[2] == 1:
+        return _binary(z[:, :, 0], labels, weights)
+    torch.softmax(z, 2, out=z)
+    counted = z if weights is None else z * weights[:, :, None]
+    if z.shape[2] <= WIDEST:
+        bend = torch.diag_embed(counted.sum(3)) - counted @ z.transpose(2, 3)
+    else:
+        bend = torch.diag_embed((counted - counted * z).sum(3))
+    if weights is not None:
+        z.copy_(counted)
+    taken = -torch.ones_like(labels, dtype=z.dtype) if weights is None else -weights
+    z.scatter_add_(2, labels.clamp_min(0).long()[:, :, None], taken[:, :, None])
+    return z.sum(3), bend
+
+
+def _binary(z: Tensor, labels: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The same for two classes, whose one logit is that of the second."""
+    torch.sigmoid(z, out=z)
+    if weights is None:
+        bend = z.sum(2) - torch.linalg.vecdot(z, z)
+        z -= (labels == 1).to(z.dtype)
+    else:
+        square = z * weights
+        bend = square.sum(2) - torch.linalg.vecdot(z, square)
+        torch.addcmul(square, weights, (labels == 1).to(z.dtype), value=-1, out=z)
+    return z.sum(2, keepdim=True), bend[..., None, None]
 
 
 class Sweep:
@@ -95,7 +154,6 @@ class Sweep:
         self.x, self.asked, self.lens = x, asked, lens
         self.n, self.d = (len(x), x.shape[1] if isinstance(x, Tensor) else x.width)
         self.k = 1 if asked.classes == BINARY else asked.classes
-        self.whole = asked.weights is None and not bool((asked.labels < 0).any())
         self.space: Tensor | None = None
 
     def __call__(
@@ -108,8 +166,7 @@ class Sweep:
             flat, shift = self.lens.fold(flat, shift)
         slope = flat.new_zeros(p * k, self.d)
         lean, bend = flat.new_zeros(p, k), flat.new_zeros(p, k, k)
-        whole = len(of) == len(self.asked.labels) and bool((of == torch.arange(len(of), device=of.device)).all())
-        index = None if whole else of
+        index = self.asked.index(of)
         still = not bool(weights.any())
         for rows, block in self._blocks(p * k):
             z = self._room(p * k * len(block), block).view(p * k, len(block))
@@ -117,8 +174,9 @@ class Sweep:
                 z.copy_(shift[:, None].expand_as(z))
             else:
                 torch.addmm(shift[:, None], flat, block.T, out=z)
-            part = z.view(p, k, len(block))
-            (self._binary if k == 1 else self._several)(part, rows, index, lean, bend)
+            push, turn = residuals(z.view(1, p, k, len(block)), *self.asked.of_rows(rows, index, block))
+            lean += push[0]
+            bend += turn[0]
             slope.addmm_(z, block)
         gradient = slope if self.lens is None else self.lens.unfold(slope, lean.flatten())
         return gradient.view(p, k, -1), lean, bend
@@ -148,45 +206,3 @@ class Sweep:
         if self.space is None or len(self.space) < numbers:
             self.space = like.new_empty(numbers)
         return self.space[:numbers]
-
-    def _counts(self, rows: slice, like: Tensor, index: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Labels of these rows, and what they count; by problem."""
-        labels = self.asked.labels[:, rows]
-        labels = labels if index is None else labels[index]
-        if self.whole:
-            return labels, None
-        if self.asked.weights is None:
-            return labels, (labels >= 0).to(like.dtype)
-        weights = self.asked.weights[:, rows]
-        weights = (weights if index is None else weights[index]).to(like.dtype)
-        return labels, weights * (labels >= 0)
-
-    def _binary(self, z: Tensor, rows: slice, index: Tensor | None, lean: Tensor, bend: Tensor) -> None:
-        """Logits become residuals, in place."""
-        z = z[:, 0]
-        labels, weights = self._counts(rows, z, index)
-        torch.sigmoid(z, out=z)
-        if weights is None:
-            bend[:, 0, 0] += z.sum(1) - torch.linalg.vecdot(z, z)
-            z -= (labels == 1).to(z.dtype)
-        else:
-            square = z * weights
-            bend[:, 0, 0] += square.sum(1) - torch.linalg.vecdot(z, square)
-            torch.addcmul(square, weights, (labels == 1).to(z.dtype), value=-1, out=z)
-        lean[:, 0] += z.sum(1)
-
-    def _several(self, z: Tensor, rows: slice, index: Tensor | None, lean: Tensor, bend: Tensor) -> None:
-        """Logits become residuals, in place."""
-        labels, weights = self._counts(rows, z, index)
-        torch.softmax(z, 1, out=z)
-        counted = z if weights is None else z * weights[:, None]
-        bend.diagonal(dim1=1, dim2=2).add_(counted.sum(2))
-        if z.shape[1] <= WIDEST:
-            bend.baddbmm_(counted, z.transpose(1, 2), alpha=-1)
-        else:
-            bend.diagonal(dim1=1, dim2=2).sub_((counted * z).sum(2))
-        if weights is not None:
-            z.copy_(counted)
-        taken = -torch.ones_like(labels, dtype=z.dtype) if weights is None else -weights
-        z.scatter_add_(1, labels.clamp_min(0).long()[:, None], taken[:, None])
-        lean += z.sum(2)

@@ -18,6 +18,7 @@ class Asked:
     labels: np.ndarray
     weights: np.ndarray
     classes: int
+    settled: object = None
 
 
 def basis(x: np.ndarray, name: str, *strengths: float) -> Basis:
