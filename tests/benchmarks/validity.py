@@ -1,130 +1,170 @@
 """
-False alarms and power of the audit, simulated: `python tests/benchmarks/validity.py 40 --rows 900 --seed 0`.
+Every claim of the statistics, simulated: `python tests/benchmarks/validity.py --replicates 400 --seed 0 --output FILE`.
 
-z is Gaussian with spectrum i^-1/2 and the target in its first component. Nulls hold nothing beyond the target; leaks
-are the planted shapes of the Bayes E that `--size` says, in leading components. Rates are printed with their standard
-errors sqrt(p (1 - p) / N). Each replicate asks the nested question alone: no baselines, no controls.
+Each replicate is one made-up audit in a world of which the truth is known (`worlds.py`): both tests, the suite's
+attackers, bounds and verdict by the verb's own rule; controls where absence is at stake. Where a claim is of detection
+alone, attackers are asked only if H did not detect. Replicates are appended to the file as they end, one JSON object a
+line: a run that was stopped goes on, parts may run apart, files may be joined. The table speaks of all that the file
+holds. `--replicates` are those of each null; other cells take a share.
 """
 
 import argparse
+import json
+import multiprocessing
 import shlex
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import worlds
+from claims import CELLS, Cell, Outcome, claims
+from threadpoolctl import threadpool_limits
 
-from leakaudit import protocol, stats
+from leakaudit import controls, detection, protocol, stats
+from leakaudit.arena import Arena, Ask, Case
 from leakaudit.catalog import Call
-from leakaudit.contest import Arena, Ask, Case, compete, entrants, nested
-from leakaudit.numerics import plants
+from leakaudit.contest import Entrant, compete, entrants, nested
 from leakaudit.numerics.moments import moments
+from leakaudit.numerics.plants import SHAPES
+from leakaudit.protocol import PLANTS, Fold
+from leakaudit.stats import LEVEL
+from leakaudit.verdict import Evidence, rule
 
-NULLS = ("plain", "skewed", "confounded", "clustered")
-CLUSTER = 4
-"""Rows per group of the clustered null."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One replicate."""
-
-    excess: float
-    p: float
-    lower: float
-    covers: bool
-    """The two-sided interval covers zero: of interest in nulls."""
-    upper: float
-    """UCB*."""
-    mde: float
+FRESH = 20_000
+"""Rows that only measure the true E of the fitted attackers."""
+TAUS = (0.05, 0.1, 0.15)
 
 
-def draw(world: str, rows: int, width: int, size: float, seed: int) -> Case:
-    """Rows of one world."""
-    rng = np.random.default_rng(seed)
-    units = rows // CLUSTER if world == "clustered" else rows
-    unit = np.arange(rows) % units
-    target = rng.integers(0, 2, units)
-    share = {"skewed": 0.2}.get(world, 0.5)
-    private = (rng.random(units) < share).astype(np.int64)
-    if world == "confounded":
-        private = np.where(rng.random(units) < 0.9, target, 1 - target)
-    z = rng.standard_normal((units, width))[unit] if world == "clustered" else np.zeros((rows, width))
-    target, private = target[unit], private[unit]
-    z = (z + rng.standard_normal((rows, width))) * np.arange(1, width + 1) ** -0.25
-    z[:, 0] += 2 * target
-    z = z.astype(np.float32)
-    if world in plants.SHAPES:
-        plant = plants.plant(world, size, stats.tabulate(target, private, 2, 2), rng)
-        columns = plant.columns(target, private, rng)
-        z = plants.write(z, moments(z), columns, np.array([2, 3])[: plants.WIDTH[world]])
-    group = unit if world == "clustered" else np.arange(rows)
-    folds = protocol.folds(target, private, group, protocol.chance(f"{world} {rows}", seed, "folds"))
-    arena = Arena(z, target, 2, group, folds, seed, "cpu")
-    return Case("v", arena, private, 2, grouped=world == "clustered", usual=None, fingerprint=f"{seed}", draws=999)
-
-
-def replicate(case: Case, names: list[str]) -> Outcome:
-    """The nested question, asked and scored."""
-    contest = compete(case.arena, entrants([Call(name, {}) for name in names]), [Ask(case.private, 2)])
+def finish(run: Generator[str, None, Any]) -> Any:
+    """What a run returns."""
     while True:
         try:
-            next(contest)
+            next(run)
         except StopIteration as end:
-            (answered,) = end.value
-            break
-    answers = case.answers()
-    guess = answers.guess(nested(answered, case.arena.folds).chances[case.scored])
+            return end.value
+
+
+def replicate(cell: Cell, number: int, *, seed: int, names: Sequence[str]) -> Outcome:
+    """One audit, asked and judged."""
+    start = time.process_time()
+    fresh = FRESH if cell.part == "coverage" else 0
+    chance = partial(protocol.chance, cell.name, seed)
+    world = worlds.draw(cell.world, cell.rows + fresh, cell.width, cell.size, chance(f"{number} rows"))
+    case, arena = stage(cell, world, number, chance(f"{number} folds"))
+    h = 1.0
+    if not fresh:
+        h = detection.refitted(arena, [case.private], [2], protocol.refits(1), grouped=case.grouped)[0].p
+    if cell.brief and protocol.combined(h, 1.0) <= LEVEL:
+        seconds = time.process_time() - start
+        return Outcome(cell.name, number, h, 1.0, *[np.nan] * 4, {}, np.nan, {}, {}, np.nan, True, seconds)
+    attackers = entrants([Call(name, {}) for name in names])
+    answered = finish(compete(arena, attackers, [Ask(case.private, 2)]))[0]
+    answers, best = case.answers(), nested(answered, arena.folds)
+    guess = answers.guess(best.chances[case.scored])
     figures = answers.figures(guess)
-    upper = max(answers.figures(answers.guess(each.chances[case.scored])).upper for each in answered.values())
-    covers = figures.excess.low <= 0 <= figures.excess.high
-    p = answers.p(guess, case.chance("p"), case.draws)
-    return Outcome(figures.excess.value, p, figures.lower, covers, max(upper, figures.upper), answers.mde())
+    uppers = {name: answers.figures(answers.guess(each.chances[case.scored])).upper for name, each in answered.items()}
+    i = answers.p(guess, case.chance("p"), case.draws)
+    converged = all(each.converged for each in answered.values())
+    part, width = answers.advantage(guess)
+    evidence = Evidence(
+        tolerance=LEVEL, p=protocol.combined(h, i), excess=figures.excess.value, error=width * part.variance**0.5,
+        lower=figures.lower, upper=max(uppers.values()), mde=answers.mde(guess), cells=answers.mde(), rows=cell.rows,
+        off_majority=len(answers) - int(answers.table.max(axis=1).sum()), classes=2, doubled=answers.doubled,
+        bounded=answers.bounded, unconverged=() if converged else ("some",),
+    )  # fmt: skip
+    planted, evidence = checked(cell, case, attackers, evidence)
+    truth = 0.0
+    if fresh:
+        last = best.chances.argmax(axis=1)
+        parts = [fold.test[fold.test >= cell.rows] for fold in arena.folds]
+        truth = float(np.mean([stats.excess(last[p], world.target[p], world.private[p], 2, 2) for p in parts]))
+    return Outcome(
+        cell.name, number, h, i, figures.excess.value, figures.excess.low, figures.excess.high, figures.lower,
+        {**uppers, "winner": figures.upper}, truth,
+        {f"{tau:g}": rule(replace(evidence, tolerance=tau)).verdict for tau in TAUS}, planted,
+        evidence.mde, converged, time.process_time() - start,
+    )  # fmt: skip
 
 
-def rate(hits: list[bool]) -> str:
-    """A rate and its standard error."""
-    p = float(np.mean(hits))
-    return f"{p:.3f} ({np.sqrt(max(p * (1 - p), 0) / len(hits)):.3f})"
+def stage(cell: Cell, world: worlds.World, number: int, rng: np.random.Generator) -> tuple[Case, Arena]:
+    """The world's rows as an audit holds them; fresh rows have no label and are guessed by each fold's attackers."""
+    n, rows = cell.rows, np.arange(len(world.z))
+    group = rows if world.group is None else world.group
+    folds = protocol.folds(world.target[:n], world.private[None, :n], group[:n], rng)
+    if len(rows) > n:
+        fresh = np.array_split(rows[n:], len(folds))
+        folds = tuple(
+            Fold(f.train, f.validation, np.concatenate([f.test, more])) for f, more in zip(folds, fresh, strict=True)
+        )
+    known = moments(world.z[:n])
+    given = known.basis.components(world.z)
+    arena = Arena(world.z, world.target, 2, group, folds, number, "cpu", known, given)
+    private = np.where(rows < n, world.private, -1)
+    return Case("v", arena, private, 2, world.group is not None, None, f"{cell.name} {number}", 999), arena
+
+
+def checked(
+    cell: Cell, case: Case, attackers: tuple[Entrant, ...], evidence: Evidence
+) -> tuple[dict[str, int], Evidence]:
+    """Plants found of each shape, and the evidence with the controls that failed; shuffles where they could decide."""
+    if not cell.tolerance:
+        return {}, evidence
+    rungs = finish(controls._rung(case, attackers, SHAPES, 2 * cell.tolerance, range(PLANTS)))
+    failed = [f"planted-{rung.shape}" for rung in rungs if not rung.found]
+    evidence = replace(evidence, failed=tuple(failed))
+    if rule(replace(evidence, tolerance=cell.tolerance)).verdict in {"NOT_FOUND", "WITHIN"}:
+        asks = controls.shuffles(case)
+        if not controls.shuffled(case, asks, finish(compete(case.arena, attackers, asks))).passed:
+            evidence = replace(evidence, failed=("shuffled",))
+    return {rung.shape: rung.detected for rung in rungs}, evidence
+
+
+def worker() -> None:
+    """One thread for each process."""
+    torch.set_num_threads(1)
+    threadpool_limits(1)
 
 
 def main() -> None:
-    """Print the table."""
+    """Run what the file lacks, and print the table."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("replicates", type=int)
-    parser.add_argument("--rows", type=int, default=900)
-    parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--size", type=float, default=0.15)
-    parser.add_argument("--tolerance", type=float, default=0.1)
+    parser.add_argument("--replicates", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--attackers", nargs="+", default=["linear", "mlp"])
-    parser.add_argument("--worlds", nargs="+", default=[*NULLS, *plants.SHAPES])
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--part", action="append", choices=sorted({cell.part for cell in CELLS}))
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--attackers", nargs="+", default=list(protocol.DECIDERS))
     a = parser.parse_args()
-    torch.set_num_threads(1)
+    lines = a.output.read_text().splitlines() if a.output.exists() else []
+    done = {(each.cell, each.number): each for each in (Outcome(**json.loads(line)) for line in lines)}
+    asked = [cell for cell in CELLS if a.part is None or cell.part in a.part]
+    todo = [(cell, i) for cell in asked for i in range(max(1, round(a.replicates * cell.share)) if a.replicates else 0)]
+    todo = [(cell, i) for cell, i in todo if (cell.name, i) not in done]
+    with (
+        ProcessPoolExecutor(a.jobs, multiprocessing.get_context("spawn"), worker) as pool,
+        a.output.open("a") as file,
+    ):
+        runs = [pool.submit(replicate, cell, i, seed=a.seed, names=a.attackers) for cell, i in todo]
+        for run in as_completed(runs):
+            outcome = run.result()
+            done[outcome.cell, outcome.number] = outcome
+            file.write(json.dumps(asdict(outcome)) + "\n")
+            file.flush()
     print(f"python {shlex.join(sys.argv)}")
-    print(f"{a.replicates} replicates, {a.rows} rows, d = {a.width}, suite {' + '.join(a.attackers)}; rate (SE)")
-    print(f"{'world':<16}{'Bayes E':>8}{'mean E':>8}{'detected':>15}{'LEAK at .05':>15}{'LEAK at tau':>15}", end="")
-    print(f"{'covers 0':>15}{'UCB* <= tau':>15}{'UCB* < 0':>15}{'MDE':>6}{'CPU s':>7}")
-    for world in a.worlds:
-        start = time.process_time()
-        size = 0.0 if world in NULLS else a.size
-        cases = (draw(world, a.rows, a.width, a.size, a.seed + 1000 * i) for i in range(a.replicates))
-        done = [replicate(case, a.attackers) for case in cases]
-        found = [each.p <= stats.LEVEL for each in done]
-        leaks = [
-            [hit and each.lower > tau for hit, each in zip(found, done, strict=True)] for tau in (0.05, a.tolerance)
-        ]
-        print(f"{world:<16}{size:>8.2f}{np.mean([each.excess for each in done]):>8.3f}{rate(found):>15}", end="")
-        print(f"{rate(leaks[0]):>15}{rate(leaks[1]):>15}{rate([each.covers for each in done]):>15}", end="")
-        print(
-            f"{rate([each.upper <= a.tolerance for each in done]):>15}{rate([each.upper < 0 for each in done]):>15}",
-            end="",
-        )
-        print(
-            f"{np.mean([each.mde for each in done]):>6.2f}{(time.process_time() - start) / a.replicates:>7.2f}",
-            flush=True,
-        )
+    seconds = sum(each.seconds for each in done.values())
+    print(f"suite {' + '.join(a.attackers)}; {len(done)} replicates, {seconds:,.0f} CPU s; rate (SE) of replicates")
+    for claim in claims(a.attackers):
+        for cell in claim.cells:
+            outcomes = [each for each in done.values() if each.cell == cell.name]
+            if outcomes:
+                print(claim.line(cell, outcomes))
 
 
 if __name__ == "__main__":
