@@ -22,7 +22,7 @@ def _plain(text: str) -> str:
 
 
 def bounds(interval: Interval, *, of: str = "E") -> str:
-    """`[0.392, 0.432]`, in the unit of the figure: `E`, `%`, `bits` or `dB`."""
+    """`[0.392, 0.432]`, in the unit of the figure: `E`, `%`, `bits`, `dB`, or `any` where it is not known."""
     return f"[{figure(interval.low, of)}, {figure(interval.high, of)}]"
 
 
@@ -40,7 +40,28 @@ def tau(tolerance: float) -> str:
 
 def figure(value: float, of: str) -> str:
     """One figure in its unit's digits."""
-    return percent(value) if of == "%" else three(value) if of in ("E", "SSIM") else _plain(f"{value:.2f}")
+    if of == "any":
+        return number(value)
+    return percent(value) if of == "%" else three(value) if of in ("E", "SSIM", "AUC") else _plain(f"{value:.2f}")
+
+
+def with_bounds(interval: Interval, of: str = "E") -> str:
+    """`0.412 [0.392, 0.432]`."""
+    return f"{figure(interval.value, of)}{' %' * (of == '%')} {bounds(interval, of=of)}"
+
+
+def number(value: float) -> str:
+    """`6.12`, `41.3`, `1,204`: a figure in a unit that is not known, in three digits or all before the point."""
+    if value == 0 or 1e-3 <= abs(value) < 1e9:  # noqa: PLR2004 (what is read without a power of ten)
+        large = abs(value)
+        digits = 0 if large >= 100 else 1 if large >= 10 else 2 if large >= 1 else 3  # noqa: PLR2004 (three digits)
+        return _plain(f"{value:,.{digits}f}")
+    return f"{value:.3g}"
+
+
+def about(rows: int) -> str:
+    """`400`, `1,200`: a count in two digits."""
+    return f"{int(float(f'{rows:.1e}')):,}"
 
 
 def p_value(p: float) -> str:

@@ -15,6 +15,7 @@ SEES = {
     "majority": ("nothing", "always the most frequent class"),
     "target-only": ("the target", "its label alone"),
     "model-output": ("the model's output", "label and scores"),
+    "leace": ("the bottleneck after LEACE", "nothing linear left in it"),
     "random-init": ("an untrained encoder", "same architecture, random weights"),
     "raw-input": ("the raw input", "what there was to leak"),
 }
@@ -24,6 +25,7 @@ CONTROLS = {
     "planted-linear": ("planted leak of 2 τ, linear", "be found"),
     "planted-class-dependent": ("planted leak of 2 τ, per target class", "be found"),
     "planted-xor": ("planted leak of 2 τ, XOR", "be found"),
+    "planted-radial": ("planted leak of 2 τ, radial", "be found"),
     "converged": ("convergence of every attacker", "be reached"),
 }
 

@@ -16,14 +16,17 @@ from markupsafe import Markup, escape
 
 from leakaudit import __version__
 from leakaudit.render import Report, _tame
-from leakaudit.render._html import evidence, pictures, terms, view
+from leakaudit.render._html import deeper, evidence, lanes, pictures, terms, view
 
 FOLDER = Path(__file__).parent / "_html"
 EVIDENCE = (
     evidence.attackers,
+    deeper.operating,
     evidence.papers,
-    evidence.baselines,
-    evidence.classes,
+    lanes.baselines,
+    deeper.learning,
+    deeper.numbers,
+    lanes.classes,
     evidence.directions,
     pictures.rebuilt,
     terms.controls,

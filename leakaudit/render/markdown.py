@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from leakaudit.render import Comparison, Report, _entries, _figures, _tame, _words
+from leakaudit.render import Comparison, Report, _entries, _figures, _further, _tame, _words
 from leakaudit.render._entries import Entry
 
 BAR = 20
@@ -72,6 +72,9 @@ def _folded(report: Report, found: Sequence[Entry]) -> Iterator[str]:
         yield _fold(f"Attackers on {private}", _attackers(group))
         if any(entry.attribute.baselines for entry in group):
             yield _fold(f"Baselines for {private}", _baselines(group))
+        for entry in group:
+            who = f" from {entry.name}" if len(group) > 1 else ""
+            yield _fold(f"What else is known of {private}{who}", _further_said(entry))
     if any(entry.attribute.controls for entry in found):
         yield _fold(f"Controls: {_words.controls_said(found)}", _controls(found))
     if said := _words.papers_said(found):
@@ -118,6 +121,11 @@ def _baselines(group: Sequence[Entry]) -> str:
     rows.append(["**the bottleneck**", *own])
     heads = [f"{_text(entry.name)}, E" for entry in group]
     return _table(["what the attacker sees", *heads], rows, right=tuple(range(1, len(group) + 1)))
+
+
+def _further_said(entry: Entry) -> str:
+    """One line for each figure beside E, accuracy and bits."""
+    return "\n".join(f"- **{label}:** {_text(words)}." for label, words in _further.further(entry))
 
 
 def _controls(found: Sequence[Entry]) -> str:

@@ -15,13 +15,17 @@ from rich.table import Table
 from rich.text import Text
 
 from leakaudit.finding import Figures
-from leakaudit.render import Comparison, Report, _entries, _figures, _tame, _words
+from leakaudit.render import Comparison, Report, _entries, _figures, _further, _tame, _words
 from leakaudit.render._entries import Entry
 
 NARROW, ROOMY = 72, 80
 """The fewest columns that are written for, and those from which accuracy stands beside E."""
 WIDE = 100
 """Columns from which E is drawn and each row says what it means."""
+WIDEST = 112
+"""Columns from which the AUC stands beside them."""
+PAIR = 2
+"""Models of which each gets lines of its own."""
 FIGURES = {
     "private_accuracy": "{private} named right, %",
     "excess": "excess advantage E",
@@ -71,7 +75,9 @@ def _alone(found: Sequence[Entry], width: int) -> Iterator[Text | Table | Paddin
 
 
 def _attackers(entry: Entry, width: int) -> Table:
-    wide, size = width >= WIDE, min(24, width - 92)
+    found = _entries.rows(entry)
+    ranked = width >= WIDEST and any(row.figures.auc for row in found)
+    wide, size = width >= WIDE, min(24, width - (98 if ranked else 92))
     table = _table()
     table.add_column("attacker", no_wrap=True, max_width=22 if wide else 18)
     table.add_column("labels", no_wrap=True, max_width=10)
@@ -81,14 +87,17 @@ def _attackers(entry: Entry, width: int) -> Table:
     if wide:
         table.add_column(_axis(entry.audit.tolerance, size), no_wrap=True)
         table.add_column("bits", justify="right")
+    if ranked:
+        table.add_column("AUC", justify="right")
     table.add_column("E vs τ", no_wrap=True)
-    for row in _entries.rows(entry):
+    for row in found:
         figures = row.figures
         bits = _figures.figure(figures.bits.value, "bits") if figures.bits else ""
         drawn = (_bar(figures.excess.value, entry.audit.tolerance, size), bits) if wide else ()
         chosen = _entries.strongest(entry.attribute, brief=True) if row.decides else row.attacker
         accuracy = (_figures.percent(figures.private_accuracy.value),) if width >= ROOMY else ()
-        table.add_row(*_texts(chosen, row.auxiliary, *accuracy, _e(figures), *drawn, row.against))
+        area = (f"{figures.auc.value:.2f}" if figures.auc else "",) if ranked else ()
+        table.add_row(*_texts(chosen, row.auxiliary, *accuracy, _e(figures), *drawn, *area, row.against))
     return table
 
 
@@ -190,6 +199,9 @@ def _ending(report: Report, found: Sequence[Entry]) -> Iterator[Padding]:
         lines = [(line, entry.attribute.private) for entry in found for line in _lines(entry)]
         for (label, words), private in lines:
             table.add_row(*_texts(label, f"{private}: {words}" if len(found) > 1 else words))
+    else:
+        for line in _besides(report):
+            table.add_row(*_texts(*line))
     said, controls = _words.papers_said(found), _words.controls_said(found)
     table.add_row(*_texts("Controls", controls))
     if said:
@@ -200,24 +212,32 @@ def _ending(report: Report, found: Sequence[Entry]) -> Iterator[Padding]:
     yield Padding(table, (0, 0, 0, 2))
 
 
+def _besides(report: Report) -> Iterator[tuple[str, str]]:
+    """What is said of several models in one line each: labels needed, and what erasing leaves of a pair."""
+    for _, group in _entries.questions(report):
+        if learned := [entry for entry in group if entry.attribute.learning]:
+            yield "Labels", _further.shows(learned)
+        for entry in group if len(group) <= PAIR else ():
+            if words := _further.erased(entry):
+                yield "Erased", f"{entry.label}: {words}"
+
+
 def _lines(entry: Entry) -> Iterator[tuple[str, str]]:
     """Labels and words of what is said of every entry."""
     part = entry.attribute
+    yield from _further.further(entry)
     seen = [
         f"{_words.SEES.get(one.baseline, (one.baseline,))[0]} {_figures.three(one.figures.excess.value)}"
         for one in part.baselines
-        if one.figures
+        if one.figures and one.baseline not in ("majority", "leace")
     ]
-    share = _entries.still(part)
     if seen:
-        still = f"; {_figures.percent(share)} % of what the input holds still leaks" if share is not None else ""
-        yield "Baselines", f"E from {', '.join(seen)}{still}"
+        yield "Baselines", f"E from {', '.join(seen)}"
     if entry.audit.utility:
         yield "Task", _words.utility_said(entry.audit.utility)
     if part.reconstruction:
         read = part.reconstruction.private.private_accuracy
         yield "Rebuilt", f"{_figures.percent(read.value)} % {_figures.bounds(read, of='%')} named from rebuilt images"
-    yield "Detected", f"{_figures.p_value(part.p)}; smallest detectable E {_figures.three(part.mde)}"
 
 
 def _e(figures: Figures) -> str:

@@ -4,10 +4,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from made_up import interval, png
+from made_up import ages, controls, erased, interval, learned, png, ranked, separations
 
-from leakaudit.audit import Attribute, Audit, Curve, Outcomes, Pictures, Reconstruction, Separation, Utility, worst
-from leakaudit.finding import Baseline, Cell, Control, Coverage, Figures, Finding, Sensitivity, Verdict
+from leakaudit.audit import Attribute, Audit, Outcomes, Pictures, Reconstruction, Utility, worst
+from leakaudit.finding import (
+    Baseline,
+    Cell,
+    Coverage,
+    Figures,
+    Finding,
+    Sensitivity,
+    Verdict,
+    labels_needed,
+    worst_cell,
+)
 from leakaudit.stats import Interval
 
 ATTACKERS = ("linear", "mlp", "gaussian-pca")
@@ -24,7 +34,7 @@ class Plan:
     classes: tuple[str, ...] = ("red", "green", "blue", "yellow")
     targets: tuple[str, ...] = ("0", "1", "2", "3", "4")
     strength: float = 0.9
-    """Chance that the strongest attacker knows the answer; otherwise it guesses."""
+    """Chance that the strongest attacker knows the answer."""
     rows: int = 1500
     tolerance: float = 0.10
     verdict: Verdict | None = None
@@ -35,6 +45,9 @@ class Plan:
     reconstruction: bool = False
     utility: bool = True
     model: str = "a"
+    deep: bool = True
+    """Whether everything is known, a continuous attribute's regression apart."""
+    number: bool = False
 
 
 def guess(plan: Plan, strength: float, generator: np.random.Generator) -> np.ndarray:
@@ -65,6 +78,7 @@ def figures(plan: Plan, hits: np.ndarray) -> Figures:
         return (value - chance) / (1 - chance)
 
     around = interval(balanced, effective)
+    auc, tpr = ranked(max(0.0, excess(balanced)), plan.rows, plan.classes) if plan.deep else (None, ())
     one_sided = 1.645 / 1.96
     return Figures(
         private_accuracy=interval(accuracy, plan.rows),
@@ -77,6 +91,8 @@ def figures(plan: Plan, hits: np.ndarray) -> Figures:
         private_lower=interval(accuracy, plan.rows).low,
         bits=Interval(*(max(0.0, 2 * excess(part)) for part in around)),
         follows_target=0.3,
+        auc=auc,
+        tpr=tpr,
     )
 
 
@@ -103,6 +119,10 @@ def attribute(plan: Plan) -> tuple[Attribute, Outcomes]:
         else ("NOT_FOUND" if upper <= plan.tolerance else "INCONCLUSIVE")
     )
     target, private = labels(plan)
+    cells = tuple(
+        Cell(name, int((target == y).sum()), len(plan.classes), figures_of_cell(plan, nested[target == y]))
+        for y, name in enumerate(plan.targets)
+    )
     part = Attribute(
         private=plan.private,
         target=plan.target,
@@ -126,18 +146,12 @@ def attribute(plan: Plan) -> tuple[Attribute, Outcomes]:
             Sensitivity("linear", 0.1, ((0.1, 2.0, 3.0), (0.2, 3.0, 3.0), (0.4, 3.0, 3.0))),
             Sensitivity("xor", None, ((0.1, 0.0, 3.0), (0.8, 1.0, 3.0))),
         ),
-        cells=tuple(
-            Cell(
-                name,
-                int((target == y).sum()),
-                len(plan.classes),
-                figures_of_cell(plan, nested[target == y]),
-            )
-            for y, name in enumerate(plan.targets)
-        ),
-        separation=separations(plan),
+        cells=cells,
+        separation=separations(plan.classes, plan.strength),
         reconstruction=reconstruction(plan, generator) if plan.reconstruction else None,
     )
+    if plan.deep:
+        part = deepened(part, plan)
     rows = Outcomes(
         ids=np.arange(plan.rows, dtype=np.uint64) * np.uint64(7919),
         fold=np.arange(plan.rows) % 5,
@@ -147,6 +161,25 @@ def attribute(plan: Plan) -> tuple[Attribute, Outcomes]:
         hits={"nested": nested, "model": (generator.random(plan.rows) < 0.9).astype(np.uint8)},
     )
     return part, rows
+
+
+def deepened(part: Attribute, plan: Plan) -> Attribute:
+    """The attribute with everything that goes beyond the first audit."""
+    curve, excess = learned(plan.strength, plan.rows), part.figures.excess
+    return replace(
+        part,
+        p_h=0.0005 if part.p < 0.05 else 0.61,
+        p_i=part.p,
+        h_family="ridge per target class",
+        h_draws=200,
+        learning=curve,
+        labels_needed=labels_needed(curve),
+        learning_note="linear learned, the attacker that decides most folds",
+        share_of_raw=excess if plan.baselines else None,
+        above_random=Interval(excess.value - 0.9, excess.low - 0.91, excess.high - 0.89) if plan.baselines else None,
+        regression=ages() if plan.number else (),
+        worst=worst_cell(part.cells) if plan.target else None,
+    )
 
 
 def figures_of_cell(plan: Plan, hits: np.ndarray) -> Interval:
@@ -165,44 +198,17 @@ def baselines(plan: Plan, generator: np.random.Generator) -> tuple[Baseline, ...
     """All five; `target-only` does not apply without a target."""
     zero = figures(plan, guess(plan, 0.0, generator))
     flat = replace(zero, excess=Interval(0.0, 0.0, 0.0), lower=0.0, upper=0.0)
-    nothing = [
-        Baseline("majority", None, flat),
-        Baseline("target-only", None, flat if plan.target else None, "no target"),
-    ]
+    of_target = Baseline("target-only", None, flat if plan.target else None, "no target")
+    nothing = [Baseline("majority", None, flat), of_target]
+    quadratic = figures(plan, guess(plan, 0.8 * plan.strength, generator))
     return (
         *nothing,
+        *((erased(zero, quadratic),) if plan.deep else ()),
         *(
             Baseline(name, "mlp", figures(plan, guess(plan, strength, generator)))
             for name, strength in BASELINES.items()
         ),
     )
-
-
-def controls(generator: np.random.Generator) -> tuple[Control, ...]:
-    """All held; one does not apply."""
-    draws = tuple(Interval(value, value - 0.04, value + 0.04) for value in generator.normal(0.2, 0.01, 3))
-    low = tuple(Interval(value, value - 0.04, value + 0.04) for value in generator.normal(0, 0.01, 5))
-    return (
-        Control("shuffled", True, None, low, 0),
-        Control("planted-linear", True, 0.2, draws, 3),
-        Control("planted-class-dependent", True, 0.2, draws, 3),
-        Control("planted-xor", None, 0.2, (), 0, "fewer than 800 rows"),
-        Control("converged", True, None, (), 0),
-    )
-
-
-def separations(plan: Plan) -> tuple[Separation, ...]:
-    """PC1 nearly blind, LDA as far as the leak is strong."""
-    made = []
-    for direction, far in (("pc1", 0.3), ("lda", 8 * plan.strength)):
-        means = np.linspace(-far / 2, far / 2, len(plan.classes))
-        curves = []
-        for name, mean in zip(plan.classes, means, strict=True):
-            edges = np.linspace(-10, 10, 41)
-            heights = np.exp(-((edges[:-1] + 0.25 - mean) ** 2) / 2)
-            curves.append(Curve(name, 300, float(mean), 1.0, tuple(int(60 * part) for part in heights)))
-        made.append(Separation(direction, far, 0.3 if direction == "pc1" else None, (-10.0, 10.0), tuple(curves)))
-    return tuple(made)
 
 
 def reconstruction(plan: Plan, generator: np.random.Generator) -> Reconstruction:
@@ -270,7 +276,6 @@ def audit(*plans: Plan, **changes: Any) -> tuple[Audit, dict[str, Outcomes]]:
             "seed": 0,
             "device": "cpu",
             "command": f"leakaudit attack {first.name} --private {first.private}",
-            "inference": ["H comes later"],
         },
     )
     return replace(whole, **changes), {plan.private: rows for plan, (_, rows) in zip(plans, made, strict=True)}

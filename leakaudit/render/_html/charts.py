@@ -1,5 +1,5 @@
 """
-The two larger drawings: private against target accuracy, and private classes along one direction of the bottleneck.
+The larger drawings: private against target accuracy, private classes along one direction, and the learning curve.
 
 The second is the papers' figure (Tartaglione et al., CVPR 2021, and Barbano et al., CVPR 2021, draw Gaussians along the
 first principal component), with the direction that separates best beside it.
@@ -179,3 +179,57 @@ def _curve(place: int, curve: Curve, span, x, base: float, tall: float, *, faint
         body += f'<path d="{blocks}" fill-opacity="{0.2 if faint else 0.4}" {strips.paint(place)}/>'
     dash = ' stroke-dasharray="3 1.5"' if faint else ""
     return body + f'<path d="M{outline}" fill="none" stroke="currentColor" stroke-width="1" stroke-opacity=".8"{dash}/>'
+
+
+def learning(group: Sequence[Entry], name: str) -> Markup:
+    """E against the labelled rows that the attacker held, on a scale of doublings; one line per model."""
+    points = [point for entry in group for point in entry.attribute.learning]
+    few, most = np.log2(min(p.labels for p in points)), np.log2(max(p.labels for p in points))
+    floor = -0.2 if min(p.excess.low for p in points) < -0.02 else 0.0  # noqa: PLR2004 (hardly below nothing)
+    high, left, right, top, bottom = 264, 40, 494, 30, 206
+
+    def x(labels: float) -> float:
+        return float(left + 10 + (right - left - 20) * (np.log2(labels) - few) / max(most - few, 1e-9))
+
+    def y(excess: float) -> float:
+        return bottom - (bottom - top) * (max(floor, min(1.0, excess)) - floor) / (1 - floor)
+
+    body = strips.text(0, 12, "E")
+    for value in (0, 0.25, 0.5, 0.75, 1):
+        body += strips.line(left, y(value), right, y(value), ink=0.13 if value else 0.5)
+        body += strips.text(left - 8, y(value) + 4, f"{value:g}", anchor="end")
+    tolerance = group[0].audit.tolerance
+    body += strips.line(left, y(tolerance), right, y(tolerance), ink=0.9, dash=strips.DASH, wide=1.3)
+    body += strips.text(right + 5, y(tolerance) + 4, "τ")
+    shown, last = sorted({p.labels for p in points}), -40.0
+    for labels in shown:
+        if x(labels) - last > 34 and (labels == shown[-1] or x(shown[-1]) - x(labels) > 34):  # noqa: PLR2004 (touch)
+            body += strips.line(x(labels), bottom + 8, x(labels), bottom + 12)
+            body += strips.text(x(labels), bottom + 26, f"{labels:,}".replace(",", "\u202f"), anchor="middle")
+            last = x(labels)
+    body += strips.line(left, bottom + 8, right, bottom + 8)
+    body += strips.text((left + right) / 2, high - 10, "labelled rows of the attacker", anchor="middle")
+    for lane, entry in enumerate(group):
+        body += _learned(entry, lambda labels, lane=lane: x(labels) + 3 * (lane - (len(group) - 1) / 2), y)
+    said = "; ".join(
+        f"{entry.name}: E {_figures.three(entry.attribute.learning[-1].excess.value)} "
+        f"with {entry.attribute.learning[-1].labels:,} labelled rows"
+        for entry in group
+    )
+    title = f"What is read of the {group[0].attribute.private} by labelled rows"
+    return strips.svg(WIDE, high, body, kind="pic", title=title, desc=f"{said}.", name=name)
+
+
+def _learned(entry: Entry, x, y) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    curve = sorted(entry.attribute.learning, key=lambda point: point.labels)
+    how = strips.paint(entry.place, stroke=True)
+    path = "L".join(f"{x(point.labels):.1f} {y(point.excess.value):.1f}" for point in curve)
+    body = f'<path d="M{path}" fill="none" {how} stroke-width="1.5"/>'
+    for point in curve:
+        at, value = x(point.labels), y(point.excess.value)
+        ends = f'y1="{y(point.excess.low):.1f}" y2="{y(point.excess.high):.1f}"'
+        body += f'<line x1="{at:.1f}" x2="{at:.1f}" {ends} {how} stroke-width="2"/>'
+        body += strips.mark(entry.place, at, value, 3.5)
+        if point.labels == entry.attribute.labels_needed:
+            body += f'<circle cx="{at:.1f}" cy="{value:.1f}" r="9" fill="none" {how} stroke-width="1.5"/>'
+    return body

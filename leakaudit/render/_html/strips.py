@@ -97,10 +97,13 @@ def glyph(verdict: Verdict) -> Markup:
     return svg(12, 12, body, kind="glyph")
 
 
-def excess(place: int, interval: Interval, tolerance: float, *, solid: bool) -> Markup:
+def excess(place: int, interval: Interval, tolerance: float, *, solid: bool, width: int = 150) -> Markup:
     """E from 0 to 1 in one row, with the tolerance running through it."""
-    width, grid = 150, "".join(line(1 + 148 * at, 0, 1 + 148 * at, HIGH, ink=0.13) for at in (0, 0.5, 1))
-    return _strip(place, width, grid, [1 + 148 * _unit(part) for part in (0, *interval)], _tolerance(tolerance), solid)
+    wide = width - 2
+    grid = "".join(line(1 + wide * at, 0, 1 + wide * at, HIGH, ink=0.13) for at in (0, 0.5, 1))
+    at = 1 + wide * _unit(tolerance)
+    over = line(at, 0, at, HIGH, ink=0.9, dash=DASH, wide=1.3)
+    return _strip(place, width, grid, [1 + wide * _unit(part) for part in (0, *interval)], over, solid)
 
 
 def accuracy(place: int, interval: Interval, chance: float, *, solid: bool) -> Markup:
@@ -119,11 +122,6 @@ def _strip(place: int, width: int, grid: str, at: list[float], over: str, solid:
     how = paint(place) if solid else f'fill="none" {paint(place, stroke=True)} stroke-width="1.3"'
     end = f'<rect x="{low:.1f}" y="9.5" width="{high - low:.1f}" height="9" {how}/>'
     return svg(width, HIGH, grid + bar + end + over, kind="strip")
-
-
-def _tolerance(tolerance: float) -> str:
-    at = 1 + 148 * _unit(tolerance)
-    return line(at, 0, at, HIGH, ink=0.9, dash=DASH, wide=1.3)
 
 
 def scale(marks: Sequence[tuple[float, str]], width: int, *, inset: int = 1) -> Markup:

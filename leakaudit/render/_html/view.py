@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from leakaudit.audit import Gate
 from leakaudit.finding import Verdict
-from leakaudit.render import Comparison, Report, _entries, _figures, _words
+from leakaudit.render import Comparison, Report, _entries, _figures, _further, _words
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import charts, strips
 
@@ -103,7 +103,9 @@ def _card(entry: Entry, number: int, report: Report) -> Card:
         shown = f"{_figures.figure(figures.bits.value, 'bits')} of {_figures.figure(part.entropy, 'bits')}"
         lines.append(("Usable bits", shown, _figures.bounds(figures.bits, of="bits")))
     lines.append(("Would pass", f"from τ {_figures.three(part.upper)} upwards", ""))
-    lines.append(("Detected", _figures.p_value(part.p), f"smallest detectable E {_figures.three(part.mde)}"))
+    lines.append(("Detected", _figures.p_value(part.p), _tests(entry)))
+    if needed := _further.labels(entry):
+        lines.append(("Labels needed", needed, ""))
     if entry.audit.utility is not None:
         task = entry.audit.utility
         worst = f"; {_figures.percent(task.worst_cell_accuracy.value)} % where it is worst ({task.worst_cell})"
@@ -120,6 +122,11 @@ def _card(entry: Entry, number: int, report: Report) -> Card:
         facts=lines,
         limits=_words.limits(entry),
     )
+
+
+def _tests(entry: Entry) -> str:
+    tests = _further.both_tests(entry, brief=True)
+    return f"{f'{tests}; ' * bool(tests)}smallest detectable E {_figures.three(entry.attribute.mde)}"
 
 
 def _gates(entry: Entry, report: Report) -> list[Gate]:

@@ -1,0 +1,171 @@
+"""
+What stands behind the verdict, a sentence for each figure that is known: tests, rows needed, ranking, what is left.
+
+The forms differ in where they put a sentence, not in what it says.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from leakaudit.finding import Operating, Regression
+from leakaudit.render import _entries, _figures
+from leakaudit.render._entries import Entry
+
+SHOWN = 4
+"""Private classes named one by one in a sentence; of more, the highest and the lowest."""
+
+
+def further(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Label and sentence of every figure that this audit has beside E, accuracy and bits."""
+    yield "Detected", detected(entry)
+    for label, words in (
+        ("Planted", sensitivity(entry)),
+        ("Labels needed", labels(entry)),
+        ("Worst stratum", worst(entry)),
+        ("Ranking", ranking(entry)),
+        ("Left over", left(entry)),
+        ("Erased", erased(entry)),
+    ):
+        if words:
+            yield label, words
+    for found in entry.attribute.regression:
+        yield "As a number", regression(entry, found)
+
+
+def detected(entry: Entry) -> str:
+    """Both tests, what joins them, and the smallest E that these rows would show."""
+    part = entry.attribute
+    tests = both_tests(entry, brief=False)
+    return f"{_figures.p_value(part.p)}{f' ({tests})' * bool(tests)}; smallest detectable E {_figures.three(part.mde)}"
+
+
+def both_tests(entry: Entry, *, brief: bool) -> str:
+    """The p of each test by itself, and which statistic stood out; empty where one test alone was run."""
+    part = entry.attribute
+    if part.p_h is None:
+        return ""
+    by = f" by {part.h_family}" if part.h_family and not brief else ""
+    drawn = f" over {part.h_draws:,} permutations" if part.h_draws and not brief else ""
+    own = f", chosen attacker {_figures.p_value(part.p_i)}" if part.p_i is not None else ""
+    return f"permutation test {_figures.p_value(part.p_h)}{by}{drawn}{own}"
+
+
+def sensitivity(entry: Entry) -> str:
+    """The smallest planted leak of each shape that was found."""
+    parts = [(part.shape.replace("xor", "XOR"), part) for part in entry.attribute.sensitivity]
+    found = [f"{part.found:.2f} {shape}" for shape, part in parts if part.found is not None]
+    missed = [f"{shape} not even at {part.ladder[-1][0]:.2f}" for shape, part in parts if part.found is None]
+    words = f"leaks are found from E {', '.join(found)}" if found else ""
+    return "; ".join(filter(None, (words, *missed)))
+
+
+def labels(entry: Entry) -> str:
+    """How many labelled rows an attacker needs before anything shows."""
+    part = entry.attribute
+    if not part.learning:
+        return ""
+    most, rows = max(point.labels for point in part.learning), part.rows.rows
+    if part.labels_needed is None:
+        return f"more than the {most:,} that an attacker was given"
+    return f"about {_figures.about(part.labels_needed)} of {rows:,}"
+
+
+def shows(group: Sequence[Entry]) -> str:
+    """From how many labelled rows on each model of one private attribute shows it."""
+    parts = [(entry.name, entry.attribute) for entry in group]
+    after = [f"{_figures.about(p.labels_needed)} of {name}" for name, p in parts if p.labels_needed is not None]
+    never = [f"{max(point.labels for point in p.learning):,} of {name}" for name, p in parts if p.labels_needed is None]
+    private = group[0].attribute.private
+    if not after:
+        return f"The {private} does not show after {_figures.joined(never)}: no attacker was given more labelled rows."
+    after[0] = after[0].replace(" of ", " labelled rows of ", 1)
+    words = f"The {private} shows after about {_figures.joined(after)}"
+    return f"{words}; not after {_figures.joined(never)}." if never else f"{words}."
+
+
+def worst(entry: Entry) -> str:
+    """The target class in which surely most is read."""
+    cell, target = entry.attribute.worst, entry.attribute.target
+    if cell is None or target is None:
+        return ""
+    return f"E {_figures.with_bounds(cell.excess)} where the {target} is {cell.target} ({cell.rows:,} rows)"
+
+
+def ranking(entry: Entry) -> str:
+    """AUC inside target classes, and how many rows are named at so few false positives."""
+    part, figures = entry.attribute, entry.attribute.figures
+    words = []
+    if figures.auc is not None:
+        inside = f" inside each {part.target}" if part.target else ""
+        words.append(f"AUC {_figures.with_bounds(figures.auc, 'AUC')}{inside}")
+    if figures.tpr:
+        words.append(operating(figures.tpr))
+    return "; ".join(words)
+
+
+def operating(points: Sequence[Operating]) -> str:
+    """True positive rates at their false positive rate, or why there are none."""
+    known = sorted((p for p in points if p.value is not None), key=lambda p: -p.value.value if p.value else 0.0)
+    at = f"at {100 * points[0].rate:g} % false positives"
+    if not known:
+        fewest = min(points, key=lambda point: point.negatives)
+        return f"{at}: {fewest.note}"
+    chosen = known if len(known) <= SHOWN else [known[0], known[-1]]
+    named = [f"{point.private} {_figures.with_bounds(point.value, '%')}" for point in chosen if point.value]
+    more = f" ({len(known)} classes, highest and lowest)" if len(known) > SHOWN else ""
+    refused = f"; refused for {len(points) - len(known)}" if len(known) < len(points) else ""
+    return f"{at}: {_figures.joined(named)}{more}{refused}"
+
+
+def left(entry: Entry) -> str:
+    """E as a share of what the raw input holds, and above what an untrained encoder gives."""
+    part, words = entry.attribute, []
+    if part.share_of_raw is not None:
+        words.append(f"{_figures.with_bounds(part.share_of_raw, '%')} of what the raw input holds")
+    elif (share := _entries.still(part)) is not None:
+        words.append(f"{_figures.percent(max(0.0, share))} % of what the raw input holds")
+    if part.above_random is not None:
+        words.append(above(entry))
+    return "; ".join(words)
+
+
+def above(entry: Entry) -> str:
+    """E against that of an untrained encoder, on the same rows."""
+    change = entry.attribute.above_random
+    assert change is not None
+    size = _figures.with_bounds(change)
+    if change.low > 0:
+        return f"E is {size} above that of an untrained encoder"
+    if change.high < 0:
+        lower = type(change)(-change.value, -change.high, -change.low)
+        return f"E is {_figures.with_bounds(lower)} below that of an untrained encoder"
+    return f"E less that of an untrained encoder is {size}: the data cannot tell them apart"
+
+
+def erased(entry: Entry) -> str:
+    """What is still read from the bottleneck once a hyperplane reads nothing."""
+    found = _entries.baseline(entry.attribute, "leace")
+    if found is None:
+        return ""
+    known = {one.attacker: one.figures.excess for one in found.readings}
+    if not known and found.figures is not None:
+        known = {found.attacker or "the strongest attacker": found.figures.excess}
+    words, blind = [], False
+    if linear := known.pop("linear", None):
+        blind = linear.low <= 0
+        words.append(f"a linear attacker {'is blind' if blind else 'still reads'} (E {_figures.with_bounds(linear)})")
+    for attacker, excess in known.items():
+        verb = "still reads" if excess.low > 0 else "shows nothing either," if blind else "shows nothing,"
+        words.append(f"{attacker} {verb} E {_figures.with_bounds(excess)}")
+    return f"after LEACE {'; '.join(words)}"
+
+
+def regression(entry: Entry, found: Regression) -> str:
+    """How far guesses of a continuous attribute are off, beside naming what is usual for the target."""
+    target = entry.attribute.target
+    usual = f"the usual value of its {target}" if target else "the usual value"
+    bits = f"; {_figures.with_bounds(found.bits, 'bits')} bits on bins" if found.bits is not None else ""
+    return (
+        f"{found.attacker} is off by {_figures.with_bounds(found.mae, 'any')}, {usual} by "
+        f"{_figures.number(found.mae_target)}: {_figures.with_bounds(found.gain, 'any')} nearer; "
+        f"R² beyond it {_figures.with_bounds(found.r2, 'bits')}{bits}"
+    )

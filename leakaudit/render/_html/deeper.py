@@ -1,0 +1,146 @@
+"""Sections that an audit of this depth adds: rows named at few false positives, labels needed, guesses as numbers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from leakaudit.finding import Regression
+from leakaudit.render import Report, _entries, _figures, _further, _words
+from leakaudit.render._entries import Entry
+from leakaudit.render._html import charts, strips
+from leakaudit.render._html.view import Section
+
+Group = Sequence[Entry]
+FEW = 3
+"""Models of which each is spoken of, and drawn, by itself."""
+MANY = 12
+"""Private classes from which a table is folded."""
+
+
+def operating(report: Report) -> Section | None:
+    """The true positive rate of each private class where false positives are held at 1 %."""
+    tables, ledes = [], []
+    for private, asked in _entries.questions(report):
+        group = [entry for entry in asked if entry.attribute.figures.tpr]
+        if not group:
+            continue
+        names = list(dict.fromkeys(point.private for entry in group for point in entry.attribute.figures.tpr))
+        rate = group[0].attribute.figures.tpr[0].rate
+        tables.append(
+            {
+                "private": private,
+                "rate": f"{100 * rate:g} %",
+                "models": [(entry, strips.key(entry.place)) for entry in group],
+                "rows": [(name, [_named(entry, name) for entry in group]) for name in names],
+                "drawn": len(group) <= FEW,
+                "folded": len(names) > MANY,
+                "axis": strips.scale([(0, "0"), (1, "100")], 96),
+                "negatives": _negatives(group),
+                "refused": any(point.value is None for entry in group for point in entry.attribute.figures.tpr),
+            }
+        )
+        ledes.append(_surely(group))
+    return Section("operating", "Surely named", " ".join(ledes[:3]), {"tables": tables}) if tables else None
+
+
+def _named(entry: Entry, name: str) -> dict[str, Any]:
+    """The rate drawn and in figures, or why there is none."""
+    point = next((point for point in entry.attribute.figures.tpr if point.private == name), None)
+    if point is None or point.value is None:
+        return {"value": "not asked" if point is None else "refused", "bounds": "", "strip": ""}
+    return {
+        "value": f"{_figures.percent(point.value.value)} %",
+        "bounds": _figures.bounds(point.value, of="%"),
+        "strip": strips.accuracy(entry.place, point.value, point.rate, solid=True),
+    }
+
+
+def _negatives(group: Group) -> str:
+    """How many rows of other classes set the thresholds."""
+    counts = sorted({point.negatives for entry in group for point in entry.attribute.figures.tpr})
+    return f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+
+
+def _surely(group: Group) -> str:
+    """What an attacker who must be sure names most surely, in one sentence; of many models the one it reads best."""
+    known = [(point, entry) for entry in group for point in entry.attribute.figures.tpr if point.value is not None]
+    private = group[0].attribute.private
+    if not known:
+        return f"There are too few rows to say what of the {private} is named at so few false positives."
+    best: dict[str, str] = {}
+    for point, entry in sorted(known, key=lambda pair: -pair[0].value.value if pair[0].value else 0.0):
+        assert point.value is not None
+        best.setdefault(entry.name, f"{_figures.percent(point.value.value)} % of {point.private} from {entry.name}")
+    said = list(best.values()) if len(best) <= FEW else list(best.values())[:1]
+    most = "at most " if len(best) > FEW else ""
+    return f"With one false name in {1 / known[0][0].rate:.0f}, an attacker names {most}{_figures.joined(said)}."
+
+
+def learning(report: Report) -> Section | None:
+    """E against the labelled rows that an attacker holds."""
+    figures, ledes = [], []
+    for number, (private, asked) in enumerate(_entries.questions(report)):
+        group = [entry for entry in asked if entry.attribute.learning]
+        if not group:
+            continue
+        figures.append(
+            {
+                "private": private,
+                "svg": charts.learning(group, f"l{number}"),
+                "models": [(entry, strips.key(entry.place)) for entry in group],
+                "rows": [
+                    (
+                        entry.label,
+                        f"{point.labels:,}",
+                        _figures.three(point.excess.value),
+                        _figures.bounds(point.excess),
+                    )
+                    for entry in group
+                    for point in entry.attribute.learning
+                ],
+                "notes": list(dict.fromkeys(filter(None, (entry.attribute.learning_note for entry in group)))),
+            }
+        )
+        ledes.append(_further.shows(group))
+    return Section("learning", "Labels needed", " ".join(ledes[:3]), {"figures": figures}) if figures else None
+
+
+def numbers(report: Report) -> Section | None:
+    """A continuous private attribute guessed as a number."""
+    tables, ledes = [], []
+    for private, asked in _entries.questions(report):
+        group = [entry for entry in asked if entry.attribute.regression]
+        if not group:
+            continue
+        rows = [_number(entry, found) for entry in group for found in entry.attribute.regression]
+        ledes += [_nearer(entry) for entry in group]
+        tables.append({"private": private, "target": group[0].attribute.target, "rows": rows})
+    return Section("numbers", "As a number", " ".join(ledes[:3]), {"tables": tables}) if tables else None
+
+
+def _number(entry: Entry, found: Regression) -> dict[str, Any]:
+    """Each figure of one regression with its bounds; what the target alone is off by has none."""
+    shown = {
+        "mae": (found.mae, "any"),
+        "gain": (found.gain, "any"),
+        "r2": (found.r2, "bits"),
+        "bits": (found.bits, "bits"),
+    }
+    cells = {
+        name: (_figures.figure(interval.value, unit), _figures.bounds(interval, of=unit)) if interval else ("", "")
+        for name, (interval, unit) in shown.items()
+    }
+    usual = {"usual": (_figures.number(found.mae_target), "")}
+    return {"entry": entry, "key": strips.key(entry.place), "attacker": found.attacker, **usual, **cells}
+
+
+def _nearer(entry: Entry) -> str:
+    """What the best regression gains over naming what is usual."""
+    best = max(entry.attribute.regression, key=lambda found: found.gain.value)
+    private, name = entry.attribute.private, entry.name
+    if best.gain.low <= 0:
+        return f"No guess at the {private} from {name} is nearer than what is usual, as far as these rows tell."
+    off, usual = _figures.number(best.mae.value), _figures.number(best.mae_target)
+    told = f"for its {entry.attribute.target} " if entry.attribute.target else ""
+    return _words.capital(
+        f"guesses at the {private} from {name} are off by {off}, where naming what is usual {told}is off by {usual}."
+    )

@@ -1,0 +1,168 @@
+"""Every figure beside E, accuracy and bits stands in every form, in words that keep to what it says."""
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import synthetic
+from made_up import ages, erased
+
+from leakaudit import audit, catalog, record, store
+from leakaudit.audit import Attribute
+from leakaudit.finding import Learned, Operating
+from leakaudit.render import Report, _figures, _further
+from leakaudit.render._entries import Entry, entries
+from leakaudit.report import report as make
+from leakaudit.stats import Interval
+
+FORMS = ("terminal", "markdown", "html")
+AGE = replace(synthetic.VANILLA, private="age", strength=0.4, number=True)
+Make = Callable[..., Report]
+
+
+def words(form: str, report: Report) -> str:
+    """The report as a reader meets it, in one line."""
+    made: str = catalog.thing("render", form).render(report, width=80)
+    if form == "html":
+        made = re.sub(r"<(style|script)>.*?</\1>", " ", made, flags=re.DOTALL)
+        made = re.sub(r"<[^>]+>", " ", made)
+    if form == "markdown":
+        made = made.replace("&#60;", "<")
+    plain = (
+        made.replace("\u202f", " ").replace("\u2212", "-").replace("**", "").replace("\\", "").replace("\u2019", "'")
+    )
+    return " ".join(plain.replace("&lt;", "<").split())
+
+
+@functools.cache
+def known():  # type: ignore[no-untyped-def]
+    """A made-up audit of everything, made once."""
+    return synthetic.audit(AGE)
+
+
+def entry(**changes: object) -> Entry:
+    """The one entry of a report on a made-up audit, with some fields changed."""
+    made, rows = known()
+    part: Attribute = replace(made.attributes[0], **changes)  # type: ignore[arg-type]
+    return entries(make([(replace(made, attributes=(part,)), rows)], ()))[0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_figure_stands_in_every_form(form: str, make_report: Make) -> None:
+    """AUC, true positives, labels needed, both tests, worst stratum, shares, LEACE, regression and sensitivity."""
+    report = make_report(AGE)
+    shown, part = words(form, report), report.audits[0].attributes[0]
+    assert part.figures.auc is not None
+    assert (
+        f"{part.figures.auc.value:.2f}" if form == "html" else _figures.with_bounds(part.figures.auc, "AUC")
+    ) in shown
+    assert part.worst is not None
+    assert f"E {part.worst.excess.value:.3f} [{part.worst.excess.low:.3f}, {part.worst.excess.high:.3f}]" in shown
+    assert part.share_of_raw is not None
+    assert re.search(rf"{100 * part.share_of_raw.value:.1f} % \[", shown)
+    top = max(point.value.value for point in part.figures.tpr if point.value)
+    assert f"{100 * top:.1f} %" in shown
+    for said in (
+        "permutation test p < 0.001 by ridge per target class over 200 permutations",
+        "after LEACE a linear attacker is blind (E",
+        "; quadratic still reads E",
+        "below that of an untrained encoder",
+        f"about {_figures.about(part.labels_needed or 0)}",
+    ):
+        assert said.lower() in shown.lower(), (form, said)
+    for found in ages():
+        for value in (found.mae.value, found.mae_target, found.gain.value, found.r2.value):
+            assert f"{value:.2f}" in shown
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_audit_of_before_renders_without_them(form: str, make_report: Make) -> None:
+    """Where nothing of it was asked, no heading and no label stands over nothing."""
+    shown = words(form, make_report(replace(synthetic.VANILLA, deep=False)))
+    for label in ("AUC", "Labels needed", "Surely named", "LEACE", "As a number", "Ranking", "permutation test"):
+        assert label not in shown, (form, label)
+
+
+def test_an_audit_document_of_before_is_read(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """A document without the later fields loads, and has none of their figures."""
+    made, _ = synthetic.audit(replace(synthetic.VANILLA, deep=False))
+    body = {"format": 1, "kind": "audit", **record.to_json(made)}
+    later = {"p_h", "p_i", "h_family", "h_draws", "learning", "labels_needed", "learning_note", "share_of_raw",
+             "share_of_raw_note", "above_random", "above_random_note", "regression", "worst"}  # fmt: skip
+    part = body["attributes"][0]
+    assert later <= set(part)
+    body["attributes"][0] = {name: value for name, value in part.items() if name not in later}
+    for figures in (part["figures"], *(one["figures"] for one in part["findings"])):
+        del figures["auc"], figures["tpr"]
+    path = tmp_path / "old.json"
+    store.write_json(path, {**body, "sha256": store.digest(store.canonical(body))})
+    assert audit.load(path) == made
+
+
+def test_a_deep_audit_is_saved_and_read_back(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """Saving and loading is identity for every new record."""
+    made, _ = known()
+    audit.save(made, tmp_path / "audit.json")
+    assert audit.load(tmp_path / "audit.json") == made
+
+
+def test_labels_needed_says_what_was_not_enough() -> None:
+    """A curve that never rises above 0 names the most labels that were given, not a number of labels needed."""
+    flat = tuple(Learned(n, Interval(0.0, -0.1, 0.1), -0.08) for n in (100, 200, 400))
+    never, always = entry(learning=flat, labels_needed=None), entry()
+    assert _further.labels(never) == "more than the 400 that an attacker was given"
+    assert _further.labels(always).startswith("about ")
+    assert "does not show after 400" in _further.shows([never])
+    assert _further.shows([always, never]).endswith("; not after 400 of digits/vanilla.")
+    assert _further.labels(entry(learning=(), labels_needed=None)) == ""
+
+
+def test_a_count_is_rounded_to_two_digits() -> None:
+    """396 labelled rows are about 400, and 1,234 about 1,200."""
+    assert [_figures.about(rows) for rows in (7, 37, 396, 1234, 81_234)] == ["7", "37", "400", "1,200", "81,000"]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.00012, 0.0512, 6.129, 41.26, 1204.4, 2.5e12, -3.456])
+def test_a_number_of_unknown_unit_keeps_three_digits(value: float) -> None:
+    """What is written can be read back within half a percent, or half of the last digit before the point."""
+    assert float(_figures.number(value).replace(",", "")) == pytest.approx(value, rel=5.1e-3, abs=5.1e-4)
+
+
+@pytest.mark.parametrize(
+    ("linear", "quadratic", "said"),
+    [
+        (0.0, 0.5, "a linear attacker is blind (E {l}); quadratic still reads E {q}"),
+        (0.0, 0.0, "a linear attacker is blind (E {l}); quadratic shows nothing either, E {q}"),
+        (0.5, 0.6, "a linear attacker still reads (E {l}); quadratic still reads E {q}"),
+    ],
+)
+def test_erasure_is_told_in_branches(linear: float, quadratic: float, said: str) -> None:
+    """Blind or not, in words that follow the intervals."""
+    figures = known()[0].attributes[0].figures
+    intervals = [Interval(value, value - 0.05, value + 0.05) for value in (linear, quadratic)]
+    found = erased(*(replace(figures, excess=interval) for interval in intervals))
+    low, high = map(_figures.with_bounds, intervals)
+    assert _further.erased(entry(baselines=(found,))) == f"after LEACE {said.format(l=low, q=high)}"
+
+
+def test_operating_points_that_are_refused_give_their_reason() -> None:
+    """Without 299 negatives there is the reason and no percentage."""
+    point = Operating("old", 0.01, None, 120, "refused: 120 negatives, 299 are needed")
+    assert _further.operating((point,)) == "at 1 % false positives: refused: 120 negatives, 299 are needed"
+    known = replace(point, value=Interval(0.4, 0.3, 0.5), negatives=400, note="")
+    assert _further.operating((point, known)) == "at 1 % false positives: old 40.0 % [30.0, 50.0]; refused for 1"
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        (Interval(0.3, 0.2, 0.4), "E is 0.300 [0.200, 0.400] above"),
+        (Interval(-0.3, -0.4, -0.2), "E is 0.300 [0.200, 0.400] below"),
+        (Interval(0.0, -0.1, 0.1), "cannot tell them apart"),
+    ],
+)
+def test_training_is_compared_with_none(interval: Interval, said: str) -> None:
+    """Above, below, or not to be told, by the paired interval."""
+    assert said in _further.above(entry(above_random=interval))
