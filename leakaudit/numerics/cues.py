@@ -124,7 +124,7 @@ def _families(variance: Float64[np.ndarray, " r"], narrow: int) -> tuple[tuple[s
     low, high = np.triu_indices(narrow)
     empty, every = np.zeros(len(low)), np.ones(width)
     made = {
-        "linear raw": np.concatenate([variance / (variance + max(variance.mean(), 1e-12)), empty]),
+        "linear raw": np.concatenate([variance / (variance + max(variance.sum() / max(width, 1), 1e-12)), empty]),
         "linear": np.concatenate([every, empty]),
         **{f"linear {count}": np.concatenate([np.arange(width) < count, empty]) for count in LEADING if count < width},
         "quadratic": np.concatenate([0 * every, empty + 1]),

@@ -28,6 +28,7 @@ ROUNDING = 1e-3
 """Standardised statistics no further apart than this are equal."""
 
 Codes = Int64[np.ndarray, " n"]
+Rows = Int64[np.ndarray, " m"]
 Statistics = Float64[np.ndarray, "f b k"]
 Parts = Iterator[tuple[orbit.Moments, orbit.Sums]]
 
@@ -53,13 +54,13 @@ class Units:
 
     features: orbit.Features
     """Of a part: all rows of one target class inside one unit."""
-    unit: Codes
+    unit: Int64[np.ndarray, " parts"]
     """Of each part."""
-    target: Codes
+    target: Int64[np.ndarray, " parts"]
     """Of each part."""
-    stratum: Codes
+    stratum: Int64[np.ndarray, " units"]
     """Of each unit: its commonest target."""
-    member: Codes
+    member: Int64[np.ndarray, " units"]
     """A row of each unit."""
 
     @property
@@ -177,10 +178,9 @@ def _columns(
 
 def _statistics(seen: Cues, parts: Parts, several: bool) -> Statistics:  # noqa: FBT001 - as above
     """Every family's statistic of every relabelling and column; then per target class, where there are several."""
-    count, shape = seen.count, (len(seen.families), 1, 1)
-    pooled = alone = own = np.zeros((1, 1, 1), np.float32)
+    count, made = seen.count, np.zeros((1, 1, 1), np.float32)
+    pooled = alone = own = made
     for moments, sums in parts:
-        shape = (len(seen.families), *moments.shape[1:])
         share = moments[-1] / np.float32(max(sums[-1], 1.0))
         wide = sums.astype(np.float32)[:, None, None]
         own = own + (1 - 2 * share) * moments[count:-1] + share**2 * wide[count:-1]
@@ -188,15 +188,21 @@ def _statistics(seen: Cues, parts: Parts, several: bool) -> Statistics:  # noqa:
         centred -= wide[:count] * share
         pooled = pooled + centred
         if several:
-            alone = alone + (seen.weights @ (centred**2).reshape(count, -1)).reshape(shape)
-    if pooled.size == 1:
-        return np.zeros(shape)
-    together = (seen.weights @ np.square(pooled).reshape(count, -1)).reshape(shape)
-    made = [together - own, alone - own] if several else [together - own]
-    return np.concatenate(made).astype(np.float64)
+            alone = alone + _weighed(seen, centred)
+    if pooled is made:
+        return np.zeros((len(seen.families), 1, 1))
+    both = [_weighed(seen, pooled) - own, *([alone - own] if several else [])]
+    return np.concatenate(both).astype(np.float64)
 
 
-def _units(seen: Cues, rows: Codes, index: Codes | None) -> Units:
+def _weighed(seen: Cues, moments: Float32[np.ndarray, "p b k"]) -> Float32[np.ndarray, "f b k"]:
+    """Every family's weighted sum of squares."""
+    _, draws, width = moments.shape
+    made: Float32[np.ndarray, "f bk"] = seen.weights @ np.square(moments).reshape(-1, draws * width)
+    return made.reshape(-1, draws, width)
+
+
+def _units(seen: Cues, rows: Rows, index: Codes | None) -> Units:
     """Rows, or groups by the sums of their rows' features in each target class."""
     if index is None:
         return Units(lambda some: seen.of(rows[some]), np.arange(len(rows)), seen.target[rows], seen.target[rows], rows)
@@ -236,7 +242,7 @@ def _traded(units: Units, columns: Int8[np.ndarray, "n k"], draws: int, seed: in
         yield orbit.explicit(units.features, parts, given, source[units.unit[parts]])
 
 
-def _mixed(seen: Cues, rows: Codes, index: Codes, columns: Int8[np.ndarray, "n k"], draws: int, seed: int) -> Parts:
+def _mixed(seen: Cues, rows: Rows, index: Codes, columns: Int8[np.ndarray, "n k"], draws: int, seed: int) -> Parts:
     """The moments of each target class where rows of a group get the labels of another group's rows."""
     rng, here = np.random.default_rng([seed, 0]), np.arange(len(rows))
     source = np.empty((len(rows), draws + 1), np.int32)
@@ -248,11 +254,11 @@ def _mixed(seen: Cues, rows: Codes, index: Codes, columns: Int8[np.ndarray, "n k
         yield orbit.explicit(lambda some: seen.of(rows[some]), part, columns[rows], source[part])
 
 
-def _fewer(rows: Codes, index: Codes, most: float, seed: int) -> Codes:
+def _fewer(rows: Rows, index: Codes, most: float, seed: int) -> Int64[np.ndarray, " kept"]:
     """The rows, or those of some groups, drawn without a look at labels, where there are more than `most`."""
     if len(rows) <= most:
         return rows
     place = np.random.default_rng([seed, 1]).permutation(int(index.max()) + 1)[index[rows]]
     kept = np.bincount(place).cumsum()[place] <= most
-    few: Codes = rows[kept]
+    few: Int64[np.ndarray, " kept"] = rows[kept]
     return few
