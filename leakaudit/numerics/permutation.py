@@ -20,9 +20,9 @@ from leakaudit.numerics.cues import Cues, cues
 
 CYCLIC = 1e10
 """Multiplications in a stratum from which shifts take the place of random permutations."""
-HELD = 1 << 26
+HELD = 1 << 25
 """Moments held at a time."""
-LABOUR = 1e12
+LABOUR = 5e11
 """Multiplications beyond which groups of mixed labels are tested on a part of them."""
 ROUNDING = 1e-3
 """Standardised statistics no further apart than this are equal."""

@@ -1,5 +1,5 @@
 """
-Planted leaks: a made-up attribute written into a copy of z, whose Bayes E given the target is known.
+Planted leaks: whitened components that tell a made-up attribute, with a Bayes E given the target that is known.
 
 Three shapes, each in Gaussian noise of unit variance. `linear`: the classes sit at equal steps on one component.
 `class-dependent`: the same, mirrored in half of the target classes, which blinds what ignores the target. `xor`: on
@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float64, Int64
 from scipy.optimize import brentq
 from scipy.special import erf, ndtr
 
-from leakaudit.numerics.moments import Moments
 from leakaudit.stats import Table, covered
 
 Shape = Literal["linear", "class-dependent", "xor"]
@@ -27,7 +26,7 @@ SHAPES: tuple[Shape, ...] = ("linear", "class-dependent", "xor")
 WIDTH = {"linear": 1, "class-dependent": 1, "xor": 2}
 """Components that each takes."""
 LEADING = 16
-"""Plants go into this many leading principal components."""
+"""Plants go into this many leading components."""
 GRID = np.linspace(0, np.pi / 2, 1001)
 
 
@@ -45,7 +44,7 @@ class Plant:
     def columns(
         self, target: Int64[np.ndarray, " n"], labels: Int64[np.ndarray, " n"], rng: np.random.Generator
     ) -> Float64[np.ndarray, "n width"]:
-        """The leak with its noise, of unit covariance in these rows."""
+        """The leak with its noise, of mean 0 and covariance 1 in these rows: it takes the place of components of z."""
         n, classes = len(labels), len(self.place)
         if self.shape == "xor":
             angle = np.pi * (self.place[labels] + 0.5) / classes
@@ -103,23 +102,3 @@ def _phase(amplitude: float) -> Float64[np.ndarray, " grid"]:
     density = (2 * np.exp(-(amplitude**2) / 2) + lift) / (2 * np.pi)
     steps = (density[1:] + density[:-1]) / 2 * np.diff(GRID)
     return np.concatenate([[0.0], np.cumsum(steps)])
-
-
-def room(known: Moments) -> int:
-    """How many leading components can carry a plant: 16, or fewer where z has fewer that vary."""
-    values, _ = known.eigen
-    return min(LEADING, int((values > 1e-8 * max(values[0], np.finfo(float).tiny)).sum()))
-
-
-def write(
-    z: Float32[np.ndarray, "n d"],
-    known: Moments,
-    columns: Float64[np.ndarray, "n width"],
-    components: Int64[np.ndarray, " width"],
-) -> Float32[np.ndarray, "n d"]:
-    """A copy of z in which these principal components are replaced, each at the variance it had."""
-    values, vectors = known.eigen
-    basis = vectors[:, components]
-    change = columns * np.sqrt(values[components]) - (z - known.mean) @ basis
-    copy: Float32[np.ndarray, "n d"] = (z + change @ basis.T).astype(np.float32)
-    return copy
