@@ -86,7 +86,11 @@ def against(figures: Figures, tolerance: float) -> str:
 
 
 def rows(entry: Entry) -> list[Row]:
-    """The deciding row first, then each auxiliary by E, the papers' last."""
+    """
+    The deciding row first, then each auxiliary by E, the papers' last.
+
+    An attacker that was chosen in every fold is the deciding row, and stands once.
+    """
     part, tolerance = entry.attribute, entry.audit.tolerance
     label = part.attacker if part.attacker.startswith("reconstruction") else "the chosen one"
     table = [Row(label, part.auxiliary, part.figures, f"{against(part.figures, tolerance)}, decides", True, True)]
@@ -95,10 +99,16 @@ def rows(entry: Entry) -> list[Row]:
         if auxiliary == "rebuilt" and part.reconstruction is not None and label == "the chosen one":
             read = part.reconstruction.private
             table.append(Row("reconstruction", "images", read, against(read, tolerance), False, True))
-        found = [finding for finding in part.findings if finding.auxiliary == auxiliary]
+        found = [f for f in part.findings if f.auxiliary == auxiliary and not _chosen(f, part)]
         found.sort(key=lambda finding: -finding.figures.excess.value)
         table.extend(_row(finding, tolerance) for finding in found)
     return table
+
+
+def _chosen(finding: Finding, part: Attribute) -> bool:
+    """Whether a finding is the deciding row itself."""
+    alone = (finding.attacker, finding.auxiliary) == (part.attacker, part.auxiliary)
+    return alone and finding.converged and finding.figures.excess == part.figures.excess
 
 
 def _row(finding: Finding, tolerance: float) -> Row:

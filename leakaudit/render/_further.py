@@ -35,7 +35,7 @@ def detected(entry: Entry) -> str:
     """Both tests, what joins them, and the smallest E that these rows would show."""
     part = entry.attribute
     tests = both_tests(entry, brief=False)
-    return f"{_figures.p_value(part.p)}{f' ({tests})' * bool(tests)}; smallest detectable E {_figures.three(part.mde)}"
+    return f"{_figures.p_value(part.p)}{f': {tests}' * bool(tests)}; smallest detectable E {_figures.three(part.mde)}"
 
 
 def both_tests(entry: Entry, *, brief: bool) -> str:
@@ -43,10 +43,11 @@ def both_tests(entry: Entry, *, brief: bool) -> str:
     part = entry.attribute
     if part.p_h is None:
         return ""
-    by = f" by {part.h_family}" if part.h_family and not brief else ""
-    drawn = f" over {part.h_draws:,} permutations" if part.h_draws and not brief else ""
+    drawn = f"{part.h_draws:,} permutations" if part.h_draws else ""
+    most = f"most by {part.h_family}" if part.h_family else ""
+    more = ", ".join(filter(None, (drawn, most))) if not brief else ""
     own = f", chosen attacker {_figures.p_value(part.p_i)}" if part.p_i is not None else ""
-    return f"permutation test {_figures.p_value(part.p_h)}{by}{drawn}{own}"
+    return f"permutation test {_figures.p_value(part.p_h)}{f' ({more})' * bool(more)}{own}"
 
 
 def sensitivity(entry: Entry) -> str:

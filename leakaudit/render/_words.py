@@ -41,7 +41,8 @@ MEANING = {
 
 def things(entry: Entry) -> str:
     """What a row is: an image, or a row of an embeddings file."""
-    return "rows" if "embed" in str(entry.audit.subject.get("kind", "")) else "images"
+    kind = str(entry.audit.subject.get("kind", ""))
+    return "rows" if kind == "file" or "embed" in kind else "images"
 
 
 def clause(entry: Entry) -> str:

@@ -229,7 +229,7 @@ def _lines(entry: Entry) -> Iterator[tuple[str, str]]:
     seen = [
         f"{_words.SEES.get(one.baseline, (one.baseline,))[0]} {_figures.three(one.figures.excess.value)}"
         for one in part.baselines
-        if one.figures and one.baseline not in ("majority", "leace")
+        if one.figures and one.baseline not in ("majority", "target-only", "leace")
     ]
     if seen:
         yield "Baselines", f"E from {', '.join(seen)}"

@@ -174,7 +174,7 @@ def deepened(part: Attribute, plan: Plan) -> Attribute:
         h_draws=200,
         learning=curve,
         labels_needed=labels_needed(curve),
-        learning_note="linear learned, the attacker that decides most folds",
+        learning_note="by linear",
         share_of_raw=excess if plan.baselines else None,
         above_random=Interval(excess.value - 0.9, excess.low - 0.91, excess.high - 0.89) if plan.baselines else None,
         regression=ages() if plan.number else (),

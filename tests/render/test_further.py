@@ -13,7 +13,7 @@ from leakaudit import audit, catalog, record, store
 from leakaudit.audit import Attribute
 from leakaudit.finding import Learned, Operating
 from leakaudit.render import Report, _figures, _further
-from leakaudit.render._entries import Entry, entries
+from leakaudit.render._entries import Entry, entries, rows
 from leakaudit.report import report as make
 from leakaudit.stats import Interval
 
@@ -44,9 +44,9 @@ def known():  # type: ignore[no-untyped-def]
 
 def entry(**changes: object) -> Entry:
     """The one entry of a report on a made-up audit, with some fields changed."""
-    made, rows = known()
+    made, outcomes = known()
     part: Attribute = replace(made.attributes[0], **changes)  # type: ignore[arg-type]
-    return entries(make([(replace(made, attributes=(part,)), rows)], ()))[0]
+    return entries(make([(replace(made, attributes=(part,)), outcomes)], ()))[0]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -65,7 +65,7 @@ def test_every_figure_stands_in_every_form(form: str, make_report: Make) -> None
     top = max(point.value.value for point in part.figures.tpr if point.value)
     assert f"{100 * top:.1f} %" in shown
     for said in (
-        "permutation test p < 0.001 by ridge per target class over 200 permutations",
+        "permutation test p < 0.001 (200 permutations, most by ridge per target class), chosen attacker p < 0.001",
         "after LEACE a linear attacker is blind (E",
         "; quadratic still reads E",
         "below that of an untrained encoder",
@@ -166,3 +166,21 @@ def test_operating_points_that_are_refused_give_their_reason() -> None:
 def test_training_is_compared_with_none(interval: Interval, said: str) -> None:
     """Above, below, or not to be told, by the paired interval."""
     assert said in _further.above(entry(above_random=interval))
+
+
+def test_an_attacker_that_was_always_chosen_stands_once() -> None:
+    """The deciding row is its row; one chosen in some folds only keeps its own."""
+    part = known()[0].attributes[0]
+    linear = next(one for one in part.findings if (one.attacker, one.auxiliary) == ("linear", "balanced"))
+    always = rows(entry(figures=linear.figures, winners=("linear",) * 5))
+    assert [row.decides for row in always if row.figures is linear.figures] == [True]
+    assert sum((row.attacker, row.auxiliary) == ("linear", "balanced") for row in rows(entry())) == 1
+
+
+def test_baselines_that_apply_to_nothing_take_no_row(make_report: Make) -> None:
+    """They are named under the table with their reason, and only there."""
+    report = make_report(replace(AGE, target=None, targets=("all",)))
+    shown = words("html", report)
+    assert "Not applicable: the target (no target)." in shown
+    assert "its label alone" not in shown
+    assert "its label alone" in words("html", make_report(AGE))

@@ -69,7 +69,8 @@ def _surely(group: Group) -> str:
     best: dict[str, str] = {}
     for point, entry in sorted(known, key=lambda pair: -pair[0].value.value if pair[0].value else 0.0):
         assert point.value is not None
-        best.setdefault(entry.name, f"{_figures.percent(point.value.value)} % of {point.private} from {entry.name}")
+        share = f"{_figures.percent(point.value.value)} % of the rows with {private} {point.private}"
+        best.setdefault(entry.name, f"{share} in {entry.name}")
     said = list(best.values()) if len(best) <= FEW else list(best.values())[:1]
     most = "at most " if len(best) > FEW else ""
     return f"With one false name in {1 / known[0][0].rate:.0f}, an attacker names {most}{_figures.joined(said)}."
@@ -97,7 +98,7 @@ def learning(report: Report) -> Section | None:
                     for entry in group
                     for point in entry.attribute.learning
                 ],
-                "notes": list(dict.fromkeys(filter(None, (entry.attribute.learning_note for entry in group)))),
+                "notes": list(dict.fromkeys(f"Learnt {note}." for e in group if (note := e.attribute.learning_note))),
             }
         )
         ledes.append(_further.shows(group))

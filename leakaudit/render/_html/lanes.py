@@ -24,6 +24,7 @@ def baselines(report: Report) -> Section | None:
         order = sorted(dict.fromkeys(names), key=_place)
         if not order:
             continue
+        order = [name for name in order if any(_entries.baseline(entry.attribute, name) for entry in group)]
         rows = [_baseline(group, name) for name in order]
         rows.insert(sum(name in LESS for name in order), _bottleneck(group))
         axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], _width(group), inset=6)
@@ -35,8 +36,22 @@ def baselines(report: Report) -> Section | None:
     found = _entries.entries(report)
     lede = _left(found) or "What is reached from less than the bottleneck, and from more."
     erased = [_told(entry, words, found) for entry in found if (words := _further.erased(entry))]
-    body = {"tables": tables, "untrained": _untrained(found), "erased": erased}
+    body = {"absent": _absent(found), "tables": tables, "untrained": _untrained(found), "erased": erased}
     return Section("baselines", "Baselines", lede, body)
+
+
+def _absent(found: Group) -> str:
+    """Baselines that apply to no model, by their reasons."""
+    named = {one.baseline for entry in found for one in entry.attribute.baselines}
+    reasons: dict[str, list[str]] = {}
+    for name in sorted(named, key=_place):
+        if any(_entries.baseline(entry.attribute, name) for entry in found):
+            continue
+        notes = [one.note for entry in found for one in entry.attribute.baselines if one.baseline == name and one.note]
+        why = "; ".join(dict.fromkeys(note.removeprefix("does not apply: ") for note in notes)) or "no reason given"
+        reasons.setdefault(why, []).append(_words.SEES.get(name, (name,))[0])
+    said = [f"{_figures.joined(names)} ({why})" for why, names in reasons.items()]
+    return f"Not applicable: {'; '.join(said)}." if said else ""
 
 
 def _left(found: Group) -> str:
