@@ -1,220 +1,288 @@
 """
-Perceptrons of one hidden layer, many at once on the same rows: hand-written gradients, AdamW, one-cycle schedule.
+Perceptrons of one hidden layer on a few directions, many at once on the same rows: hand-written gradients and AdamW.
 
-AdamW is that of Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019; the schedule that of
-Smith and Topin, "Super-convergence", 2018. Each network has its own labels, row weights and held-out rows, and keeps
-the weights with the lowest held-out loss it met.
+A network sees its rows along k directions, which begin where the classes differ and are trained with the rest; that is
+a multi-index model. With r inputs it costs and errs like k r parameters, not like r times its width. Conditioned on a
+known class (the target class), each class has its own gate on the directions, its own shift of the hidden units and its
+own offset: one direction can pull to opposite sides in two classes.
 
-Networks may be conditioned on a known class (the target class). Their hidden units are then shifted and scaled per
-class, h = relu((x W + b) * (1 + G[class]) + U[class]), so that one unit can look for opposite signs in two classes,
-and each class has a hyperplane of its own on the leading inputs beside the hidden layer.
+    s = (x P) * gate[class],   logits = relu(s M + b + shift[class]) A + s B + offset[class]
+
+AdamW is that of Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, with steps in proportion to
+the size of each matrix's columns; the schedule is a warm-up, then a cosine (ICLR 2017).
 """
 
 from dataclasses import dataclass
+from math import cos, pi
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor
-from torch.nn.functional import one_hot
 
-CROSSED = 16
-"""Leading inputs on which each stratum has a hyperplane of its own."""
+from leakaudit.numerics.directions import Directions
 
-SCALES = (0.25, 0.5, 1.0)
-"""Factors on the logits, chosen with the epoch: one that ranks well but is too sure of itself is not stopped for it."""
+SCALES = (0.25, 0.5, 0.75, 1.0, 1.5)
+"""Factors on the logits, chosen on held-out rows: one that ranks well but is too sure of itself is not at a loss."""
+PERIODS = 10
+"""How often the held-out loss is looked at."""
+SHARE = 0.05
+"""Decay of the other matrices, over that of the directions."""
+CEILING = 9.0
+"""Nats that one held-out row counts at most, lest it decide alone."""
+BLOCK = 1 << 22
+"""Numbers of a hidden layer held at a time."""
 
 
 @dataclass(frozen=True)
 class Networks:
-    """Parameters of p networks, hidden width h, c classes, conditioned on s strata (none: 0)."""
+    """Parameters of p networks: k directions, hidden width h, c classes, conditioned on s classes (none: 1)."""
 
-    first: Float[Tensor, "p r h"]
+    vectors: Float[Tensor, "p k r"]
+    gates: Float[Tensor, "p s k"]
+    mix: Float[Tensor, "p k h"]
     bias: Float[Tensor, "p h"]
-    second: Float[Tensor, "p h c"]
-    offset: Float[Tensor, "p c"]
-    gain: Float[Tensor, "p s h"]
     shift: Float[Tensor, "p s h"]
-    skip: Float[Tensor, "p sq c"]
-    """The hyperplane of each stratum."""
+    second: Float[Tensor, "p h c"]
+    skip: Float[Tensor, "p k c"]
+    offset: Float[Tensor, "p s c"]
 
-    @property
-    def strata(self) -> int:
-        """Count of classes that the networks are conditioned on."""
-        return self.gain.shape[1]
-
-    def logits(self, x: Float[Tensor, "n r"], strata: Int64[Tensor, " n"]) -> Float[Tensor, "p n c"]:
+    def logits(self, x: Float[Tensor, "n r"], hot: Float32[Tensor, "n s"]) -> Float[Tensor, "p n c"]:
         """One logit per class."""
-        hot = one_hot(strata, self.strata).to(x.dtype) if self.strata else x
-        return self.out(self.hidden(self.raw(x), hot), self.crossed(x, hot))
+        p, _, h = self.mix.shape
+        size = max(1, BLOCK // (p * max(h, self.second.shape[2])))
+        parts = [self.forward(*each).logits for each in zip(x.split(size), hot.split(size), strict=True)]
+        return torch.cat(parts, 1)
 
-    def raw(self, x: Tensor) -> Tensor:
-        """What the hidden units see before conditioning: (p, n, h)."""
-        p, r, h = self.first.shape
-        flat = x @ self.first.transpose(0, 1).reshape(r, p * h)
-        return flat.view(len(x), p, h).transpose(0, 1) + self.bias[:, None]
+    def forward(self, x: Float[Tensor, "b r"], hot: Float32[Tensor, "b s"]) -> "Layers":
+        """All layers of a batch."""
+        p, k, r = self.vectors.shape
+        seen = (x @ self.vectors.view(p * k, r).T).view(len(x), p, k).transpose(0, 1)
+        gates = hot @ self.gates
+        gated = seen * gates
+        hidden = torch.baddbmm(self.bias[:, None] + hot @ self.shift, gated, self.mix).relu_()
+        logits = torch.baddbmm(hot @ self.offset, hidden, self.second).baddbmm_(gated, self.skip)
+        return Layers(seen, gates, gated, hidden, logits)
 
-    def hidden(self, raw: Tensor, hot: Tensor) -> Tensor:
-        """The hidden layer: (p, n, h)."""
-        if self.strata:
-            raw = torch.addcmul(hot @ self.shift, raw, hot @ self.gain + 1)
-        return torch.relu(raw)
+    def take(self, rows: Int64[Tensor, " q"]) -> "Networks":
+        """Some of the networks."""
+        return Networks(**{name: part[rows] for name, part in vars(self).items()})
 
-    def crossed(self, x: Tensor, hot: Tensor) -> Tensor:
-        """The leading inputs, each in the columns of its row's stratum and zero elsewhere: (n, s q)."""
-        if not self.strata:
-            return x
-        q = self.skip.shape[1] // self.strata
-        return (hot[:, :, None] * x[:, None, :q]).reshape(len(x), self.strata * q)
 
-    def out(self, hidden: Tensor, crossed: Tensor) -> Tensor:
-        """Logits from the hidden layer and the crossed inputs: (p, n, c)."""
-        logits = torch.baddbmm(self.offset[:, None], hidden, self.second)
-        if self.strata:
-            p, sq, c = self.skip.shape
-            flat = crossed @ self.skip.transpose(0, 1).reshape(sq, p * c)
-            logits = logits + flat.view(len(crossed), p, c).transpose(0, 1)
-        return logits
+class Layers(NamedTuple):
+    """What networks make of a batch."""
+
+    seen: Float[Tensor, "p b k"]
+    gates: Float[Tensor, "p b k"]
+    gated: Float[Tensor, "p b k"]
+    hidden: Float[Tensor, "p b h"]
+    logits: Float[Tensor, "p b c"]
+
+
+class Rows(NamedTuple):
+    """Rows of p questions. A row of weight 0 does not count for that question."""
+
+    x: Float[Tensor, "n r"]
+    hot: Float32[Tensor, "n s"]
+    """Which class of those conditioned on each row is in; one column of ones conditions on nothing."""
+    strata: Int64[Tensor, " n"]
+    """Which row of `prior` is added to the logits."""
+    labels: Int64[Tensor, "p n"]
+    weights: Float[Tensor, "p n"]
+
+    def counting(self) -> "Rows":
+        """Rows that count for any question, at least one; weights of each sum to 1."""
+        counting = (self.weights > 0).any(0)
+        counting[0] |= ~counting.any()
+        rows = counting.nonzero().squeeze(1)
+        weights = self.weights[:, rows]
+        total = weights.sum(1, keepdim=True).clamp_min(1e-12)
+        return Rows(self.x[rows], self.hot[rows], self.strata[rows], self.labels[:, rows].clamp_min(0), weights / total)
+
+    def batch(self, rows: Int64[Tensor, " b"]) -> "Rows":
+        """Some rows, their weights stretched to stand for all."""
+        part = self.weights[:, rows] * (len(self.x) / len(rows))
+        return Rows(self.x[rows], self.hot[rows], self.strata[rows], self.labels[:, rows], part)
+
+
+class Plan(NamedTuple):
+    """How networks are trained."""
+
+    width: int
+    epochs: int
+    batch: int
+    rate: float
+    decay: float
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Networks at their best epoch."""
+    """Networks at their best period, or at the one asked for."""
 
     networks: Networks
     loss: Float[Tensor, " p"]
     """Lowest weighted held-out cross-entropy, in nats."""
     best: Int64[Tensor, " p"]
-    """The epoch it was met in, counted from 1."""
+    """The period it was met in, counted from 1, of `PERIODS`."""
+    scale: Float[Tensor, " p"]
+    """By which the logits were multiplied in `networks`."""
     tail: Float[Tensor, " p"]
-    """Nats by which the last fifth of the epochs lowered the held-out loss."""
+    """Nats by which the last fifth of the training lowered the held-out loss."""
 
 
 def train(
-    x: Float[Tensor, "n r"],
-    strata: Int64[Tensor, " n"],
-    labels: Int64[Tensor, "p n"],
-    weights: Float[Tensor, "p n"],
-    outside: Bool[Tensor, "p n"],
-    classes: int,
-    *,
-    conditioned: int,
-    generator: torch.Generator,
-    width: int,
-    epochs: int,
-    batch: int,
-    rate: float,
-    decay: float,
-) -> Trained:
+    inside: Rows, outside: Rows | None, begin: Directions, prior: Float[Tensor, "p t c"] | None, classes: int,
+    plan: Plan, *, generator: torch.Generator,
+    stop: Int64[Tensor, " p"] | None = None, scale: Float[Tensor, " p"] | None = None,
+) -> Trained:  # fmt: skip
     """
-    Train on the rows not `outside`, choose the epoch on those that are; rows with label -1 count in neither.
+    Train on the rows `inside`, choose period and scale on those `outside`, or take `stop` and `scale` as given.
 
-    `conditioned` is the count of strata the networks are conditioned on, 0 for none.
+    `prior` is added to the logits of each class in training and choice, and left out of the networks: what the weights
+    make of the classes' shares.
     """
-    p, n = labels.shape
-    counts = weights * (labels >= 0)
-    inner = _normal(counts * ~outside) * n
-    outer = _normal(counts * outside)
-    truth = labels.clamp_min(0)
-    networks, flat, matrices = _flat(_initial(x, truth, inner, classes, conditioned, width, generator))
-    mean, square, kept = torch.zeros_like(flat), torch.zeros_like(flat), flat.clone()
-    lowest, best = x.new_full((p,), torch.inf), torch.zeros(p, dtype=torch.int64, device=x.device)
-    scales, scale = torch.tensor(SCALES, device=x.device), torch.ones(p, device=x.device)
-    history = []
-    steps, done = epochs * max(1, -(-n // batch)), 0
-    for epoch in range(1, epochs + 1):
-        for rows in torch.split(torch.randperm(n, generator=generator).to(x.device), batch):
-            done += 1
-            gradient = torch.cat(_gradients(networks, x[rows], strata[rows], truth[:, rows], inner[:, rows]), 1)
-            _adamw(flat, gradient, mean, square, rate * _cycle(done / steps), decay * matrices, done)
-        loss, sharp = _loss(networks.logits(x, strata), truth, outer).min(0)
-        better = loss < lowest
-        scale = torch.where(better, scales[sharp], scale)
-        lowest, best = torch.where(better, loss, lowest), torch.where(better, epoch, best)
-        history.append(lowest)
-        kept = torch.where(better[:, None], flat, kept)
-    tail = history[max(0, int(0.8 * epochs) - 1)] - lowest
-    flat.copy_(kept)
-    for part in (networks.second, networks.offset, networks.skip):
-        part.mul_(scale.view(-1, *[1] * (part.dim() - 1)))
-    return Trained(networks, lowest, best, tail)
+    inside, outside = inside.counting(), None if outside is None else outside.counting()
+    networks, flat, table = _begin(inside, begin, classes, plan, generator)
+    state = [(values, torch.zeros_like(values), torch.zeros_like(values)) for values in (networks.vectors, flat)]
+    n = len(inside.x)
+    batch = max(1, min(plan.batch, n))
+    steps = max(PERIODS, plan.epochs * (n // batch))
+    ends = [steps * period // PERIODS for period in range(1, PERIODS + 1)]
+    keep = _Keep(networks, flat, stop, scale)
+    order, at = torch.randperm(n, generator=generator).to(inside.x.device), 0
+    for step in range(1, steps + 1):
+        if at + batch > n:
+            order, at = torch.randperm(n, generator=generator).to(inside.x.device), 0
+        rows, at = order[at : at + batch], at + batch
+        part = inside.batch(rows)
+        now = plan.rate * _cycle(step / steps)
+        for (values, mean, square), gradient, (rates, decays) in zip(
+            state, _gradients(networks, part, prior), table, strict=True
+        ):
+            _adamw(values, gradient, mean, square, now * rates, now * plan.decay * decays, step)
+        if step in ends:
+            keep.look(ends.index(step) + 1, outside, prior)
+    return keep.finish()
 
 
-def _normal(counts: Tensor) -> Tensor:
-    return counts / counts.sum(1, keepdim=True).clamp_min(1e-12)
+class _Keep:
+    """The best so far, or what was asked for."""
+
+    def __init__(self, networks: Networks, flat: Tensor, stop: Tensor | None, scale: Tensor | None) -> None:
+        p = len(flat)
+        self.networks, self.flat, self.stop = networks, flat, stop
+        self.kept = networks.vectors.clone(), flat.clone()
+        self.scale = flat.new_ones(p) if scale is None else scale
+        self.lowest, self.best = flat.new_full((p,), torch.inf), torch.zeros(p, dtype=torch.int64, device=flat.device)
+        self.history: list[Tensor] = []
+
+    def look(self, period: int, outside: Rows | None, prior: Tensor | None) -> None:
+        """Keep the networks for which this period is the best, or the one asked for."""
+        if outside is None or self.stop is not None:
+            better = torch.full_like(self.best, period) == (PERIODS if self.stop is None else self.stop)
+            self.lowest = torch.where(better, 0.0, self.lowest)
+        else:
+            loss, sharp = _loss(self.networks.logits(outside.x, outside.hot), outside, prior).min(0)
+            better = loss < self.lowest
+            self.scale = torch.where(better, torch.tensor(SCALES, device=loss.device)[sharp], self.scale)
+            self.lowest = torch.where(better, loss, self.lowest)
+        self.best = torch.where(better, period, self.best)
+        self.history.append(self.lowest)
+        vectors, flat = self.kept
+        self.kept = (
+            torch.where(better[:, None, None], self.networks.vectors, vectors),
+            torch.where(better[:, None], self.flat, flat),
+        )
+
+    def finish(self) -> Trained:
+        """The networks kept, their logits scaled."""
+        self.networks.vectors.copy_(self.kept[0])
+        self.flat.copy_(self.kept[1])
+        for part in (self.networks.second, self.networks.skip, self.networks.offset):
+            part.mul_(self.scale[:, None, None])
+        tail = self.history[int(0.8 * PERIODS) - 1] - self.lowest
+        return Trained(self.networks, self.lowest, self.best, self.scale, tail)
 
 
-def _initial(x: Tensor, truth: Tensor, inner: Tensor, c: int, s: int, h: int, generator: torch.Generator) -> Networks:
-    """Random directions of unit output variance, outputs near the log of the class shares."""
+def _begin(
+    inside: Rows, begin: Directions, classes: int, plan: Plan, generator: torch.Generator
+) -> tuple[Networks, Tensor, list[tuple[Tensor, Tensor]]]:
+    """Networks, all but their directions as views of one tensor, and of both the steps and the decay."""
 
     def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator).to(x)
+        return torch.randn(*shape, generator=generator).to(inside.x)
 
-    p, r = len(truth), x.shape[1]
-    size = float(x.square().sum(1).mean()) or 1.0
-    prior = _normal(x.new_zeros(p, c).scatter_add_(1, truth, inner))
-    return Networks(
-        normal(p, r, h) * (2.0 / size) ** 0.5,
-        normal(p, h) * 0.1,
-        normal(p, h, c) * h**-0.5 * 0.1,
-        prior.clamp_min(1e-7).log(),
-        x.new_zeros(p, s, h),
-        x.new_zeros(p, s, h),
-        x.new_zeros(p, s * min(r, CROSSED), c),
+    p, k, r = begin.vectors.shape
+    s, h, c, zeros = inside.hot.shape[1], plan.width, classes, inside.x.new_zeros
+    share = zeros(p, c).scatter_add_(1, inside.labels, inside.weights)
+    gates = begin.gates if begin.gates.shape[1] else inside.x.new_ones(p, s, k)
+    small, once = SHARE, float(s > 1)
+    parts = (  # values, step, decay
+        (gates, 0.3 * once, 0.0),
+        (normal(p, k, h) * (2 / max(k, 1)) ** 0.5, max(k, 1) ** -0.5, small),
+        (normal(p, h) * 0.5, 1.0, 0.0),
+        (zeros(p, s, h), 0.3 * once, small),
+        (normal(p, h, c) * (0.1 * h**-0.5), h**-0.5, small),
+        (zeros(p, k, c), max(k, 1) ** -0.5, small),
+        (share.clamp_min(1e-4).log()[:, None].repeat(1, s, 1), 0.2 if s > 1 else 1.0, 0.0),
     )
-
-
-def _gradients(net: Networks, x: Tensor, strata: Tensor, truth: Tensor, weights: Tensor) -> list[Tensor]:
-    """Of the mean weighted cross-entropy, in the order of `Networks`, (p, -1) each."""
-    p, b = truth.shape
-    r, h = net.first.shape[1:]
-    hot = one_hot(strata, net.strata).to(x.dtype) if net.strata else x
-    raw, crossed = net.raw(x), net.crossed(x, hot)
-    hidden = net.hidden(raw, hot)
-    out = net.out(hidden, crossed).softmax(2)
-    out.scatter_add_(2, truth.unsqueeze(2), out.new_full((p, b, 1), -1.0))
-    out *= (weights / b).unsqueeze(2)
-    back = torch.bmm(out, net.second.transpose(1, 2)).mul_(hidden > 0)
-    second, offset = torch.bmm(hidden.transpose(1, 2), out), out.sum(1)
-    conditioning = []
-    if net.strata:
-        skip = (crossed.T @ out.transpose(0, 1).reshape(b, -1)).view(-1, p, out.shape[2]).transpose(0, 1)
-        conditioning = [hot.T @ (back * raw), hot.T @ back, skip]
-        back = back * (hot @ net.gain + 1)
-    first = (x.T @ back.transpose(0, 1).reshape(b, p * h)).view(r, p, h).transpose(0, 1)
-    return [part.reshape(p, -1) for part in (first, back.sum(1), second, offset, *conditioning)]
-
-
-def _flat(net: Networks) -> tuple[Networks, Tensor, Tensor]:
-    """The networks as views of one (p, parameters) tensor, and where in it matrices lie, which decay: biases do not."""
-    parts = [net.first, net.bias, net.second, net.offset, net.gain, net.shift, net.skip]
-    flat = torch.cat([part.flatten(1) for part in parts], 1)
+    flat = torch.cat([values.flatten(1) for values, _, _ in parts], 1)
+    sizes = [values[0].numel() for values, _, _ in parts]
     views = [
-        view.view(part.shape)
-        for view, part in zip(torch.split(flat, [part[0].numel() for part in parts], 1), parts, strict=True)
-    ]
-    matrix = torch.cat([torch.full_like(part[0].flatten(), float(at not in (1, 3))) for at, part in enumerate(parts)])
-    return Networks(*views), flat, matrix
+        view.view(values.shape)
+        for view, (values, _, _) in zip(flat.split(sizes, 1), parts, strict=True)
+    ]  # fmt: skip
+    rates, decays = (
+        torch.cat([torch.full((size,), each[at]) for size, each in zip(sizes, parts, strict=True)]).to(flat)
+        for at in (1, 2)
+    )
+    one = flat.new_ones(())
+    table = [(one * max(r, 1) ** -0.5, one), (rates, decays)]
+    return Networks(begin.vectors.clone().contiguous(), *views), flat, table
 
 
-def _adamw(flat: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, rate: float, decay: Tensor, step: int) -> None:
+def _gradients(net: Networks, rows: Rows, prior: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Of the weighted cross-entropy: for the directions, (p, k, r), and for the others in their order, (p, -1)."""
+    x, hot, strata, labels, weights = rows
+    p, k, r = net.vectors.shape
+    seen, gates, gated, hidden, logits = net.forward(x, hot)
+    out = (logits if prior is None else logits + prior[:, strata]).softmax(2)
+    out.scatter_add_(2, labels.unsqueeze(2), out.new_full((), -1.0).expand(*labels.shape, 1))
+    out *= weights.unsqueeze(2)
+    back = torch.bmm(out, net.second.transpose(1, 2))
+    back = torch.where(hidden > 0, back, 0.0)
+    turned = hot.T
+    onto = torch.baddbmm(torch.bmm(out, net.skip.transpose(1, 2)), back, net.mix.transpose(1, 2))
+    first = ((onto * gates).transpose(1, 2).reshape(p * k, len(x)) @ x).view(p, k, r)
+    rest = (
+        turned @ (onto * seen), gated.transpose(1, 2) @ back, back.sum(1), turned @ back,
+        hidden.transpose(1, 2) @ out, gated.transpose(1, 2) @ out, turned @ out,
+    )  # fmt: skip
+    return first, torch.cat([part.reshape(p, -1) for part in rest], 1)
+
+
+def _adamw(
+    values: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, rate: Tensor, decay: Tensor, step: int
+) -> None:
     """One step in place."""
     mean.lerp_(gradient, 0.1)
-    square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-    flat.mul_(1 - rate * decay)
-    root = square.sqrt().mul_((1 - 0.999**step) ** -0.5).add_(1e-8)
-    flat.addcdiv_(mean, root, value=-rate / (1 - 0.9**step))
+    square.mul_(0.99).addcmul_(gradient, gradient, value=0.01)
+    values.mul_(1 - decay)
+    root = square.sqrt().mul_((1 - 0.99**step) ** -0.5).add_(1e-8)
+    values.sub_((mean / root).mul_(rate * (1 / (1 - 0.9**step))))
 
 
 def _cycle(share: float) -> float:
-    """Linear warm-up over the first 30 % of the steps, then linear to zero."""
-    return min(share / 0.3, (1 - share) / 0.7)
+    """Linear warm-up over the first fifth of the steps, then a cosine to zero."""
+    return min(share / 0.2, (1 + cos(pi * max(0.0, share - 0.2) / 0.8)) / 2)
 
 
-def _loss(logits: Tensor, truth: Tensor, weights: Tensor) -> Float[Tensor, "t p"]:
+def _loss(logits: Tensor, rows: Rows, prior: Tensor | None) -> Float[Tensor, "t p"]:
     """Weighted cross-entropy by scale of the logits."""
     losses = []
+    beside = 0.0 if prior is None else prior[:, rows.strata]
     for scale in SCALES:
-        scaled = logits * scale
-        nats = scaled.logsumexp(2) - scaled.gather(2, truth.unsqueeze(2)).squeeze(2)
-        losses.append((nats * weights).sum(1))
+        scaled = logits * scale + beside
+        nats = scaled.logsumexp(2) - scaled.gather(2, rows.labels.unsqueeze(2)).squeeze(2)
+        losses.append((nats.clamp_max(CEILING) * rows.weights).sum(1))
     return torch.stack(losses)
