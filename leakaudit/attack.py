@@ -6,7 +6,7 @@ attributes inquired into, and writes down what a reader of the audit needs to kn
 """
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from leakaudit.catalog import Call
 from leakaudit.contest import Entrant, entrants
 from leakaudit.embeddings import Embeddings
 from leakaudit.errors import InputError
+from leakaudit.exhibits import Exhibits, copies, tamed, together
 from leakaudit.inquiry import Inquiry, inquire
 from leakaudit.labels import Labelled, labelled, recoded
 from leakaudit.numerics.device import describe, resolve
@@ -36,23 +37,6 @@ class Step:
     done: int
     total: int
     words: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exhibits:
-    """What else the auditor holds; each None where it does not apply, with the reason in `absent`."""
-
-    trained: UInt64[np.ndarray, " t"] | None = None
-    """Identities of the images the checkpoint was trained on."""
-    table: Int64[np.ndarray, "targets privates"] | None = None
-    """Training rows in each (target, private) cell."""
-    paper: Embeddings | None = None
-    """Training rows under the papers' colouring."""
-    random_init: Embeddings | None = None
-    """The subject's rows through a fresh encoder."""
-    raw: Float32[np.ndarray, "n ..."] | None = None
-    """The subject's rows as pixels, at most 32x32."""
-    absent: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +68,8 @@ def attack(
     Raises:
         InputError: labels, embeddings or attackers that cannot be used; the message says what there is instead.
     """
-    subject.check()
     lined = _entrants(private, attackers, auxiliaries, tolerance)
+    subject, exhibits = tamed(subject.check(), exhibits)
     keep = np.ones(len(subject), bool) if exhibits.trained is None else ~np.isin(subject.ids, exhibits.trained)
     chosen = labelled(subject, keep, private, target)
     left_out = tuple(name for name in DECIDERS if Call(name, {}) not in attackers)
@@ -133,11 +117,15 @@ def _plan(
     """What is asked about these attributes."""
     first = next(iter(chosen.values()))
     part, y, strata = subject.take(first.rows), first.target.codes, len(first.target.classes)
-    group = np.arange(len(part)) if part.group is None else part.group
     fingerprint = subject.origin.fingerprint
     private = np.stack([rows.private.codes for rows in chosen.values()])
+    group, grouped = together(part, np.concatenate([private, y[None]]))
     folds = protocol.folds(y, private, group, protocol.chance(fingerprint, seed, "folds"))
     arena = Arena(part.z, y, strata, group, folds, seed, device)
+    if not arena.x.shape[1]:
+        raise InputError(
+            f"{subject.origin.name}: z is the same in all {len(part)} attack rows: there is nothing to read"
+        )
     exhibits = terms.exhibits
     papers, tables, cases = {}, {}, []
     for name, rows in chosen.items():
@@ -150,7 +138,7 @@ def _plan(
         if usual is None and name in papers:
             usual = stats.tabulate(papers[name].rows.target, papers[name].labels, *shape).argmax(axis=1)
         case = Case(
-            name, arena, rows.private.codes, shape[1], part.group is not None, usual, fingerprint,
+            name, arena, rows.private.codes, shape[1], grouped, usual, fingerprint,
             draws=max(999, 100 * len(chosen) - 1), names=rows.private.classes, values=rows.private.values,
         )  # fmt: skip
         _scorable(case, subject.origin.name, terms.target)
@@ -297,6 +285,9 @@ def _audit(
             "seed": arena.seed,
             "device": describe(arena.device),
             "inference": portrait.INFERENCE,
-            "notes": portrait.notes(subject, chosen, attributes, terms.auxiliaries, exhibits.absent),
+            "notes": [
+                *portrait.notes(subject, chosen, attributes, terms.auxiliaries, exhibits.absent),
+                *copies(subject, arena.group),
+            ],
         },
     )  # fmt: skip

@@ -20,6 +20,7 @@ from leakaudit.dataset import Dataset
 from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
+from leakaudit.exhibits import Exhibits
 from leakaudit.numerics import device as devices
 from leakaudit.subject import Subject, Terms, find
 
@@ -109,19 +110,19 @@ def _extract(source: Encoder, dataset: Dataset, terms: Terms) -> Generator[Any, 
     )
 
 
-def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> Generator[Any, None, attacking.Exhibits]:
+def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> Generator[Any, None, Exhibits]:
     """What else the auditor holds: baselines, training table, and rows coloured the papers' way."""
     absent: dict[str, str] = {}
     if subject.encoder is None or subject.dataset is None:
         no_model = "embeddings alone: there is no model and no image here"
         reasons = dict.fromkeys(("trained", "table", "paper", "random_init", "raw"), no_model)
-        return attacking.Exhibits(absent=reasons)
+        return Exhibits(absent=reasons)
     random_init = yield from _extract(subject.encoder.untrained(terms.seed), subject.dataset, terms)
     pixels = extract.pixels(subject.dataset)
     card = subject.checkpoint
     if card is None:
         unknown = "the training of this model is not known"
-        return attacking.Exhibits(
+        return Exhibits(
             random_init=random_init, raw=pixels, absent=dict.fromkeys(("trained", "table", "paper"), unknown)
         )
     table = card.table if (terms.target or card.recipe.target) == card.recipe.target else None
@@ -132,9 +133,7 @@ def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> G
         paper = yield from _extract(subject.encoder, _paper(card, terms), terms)
     else:
         absent["paper"] = "not asked"
-    return attacking.Exhibits(
-        trained=card.trained, table=table, paper=paper, random_init=random_init, raw=pixels, absent=absent
-    )
+    return Exhibits(trained=card.trained, table=table, paper=paper, random_init=random_init, raw=pixels, absent=absent)
 
 
 def _paper(card: Checkpoint, terms: Terms) -> Dataset:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from leakaudit import audit as audits
-from leakaudit.attack import Exhibits
+from leakaudit.exhibits import Exhibits
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings
 

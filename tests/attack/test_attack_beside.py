@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from leakaudit import learning
-from leakaudit.attack import Exhibits
+from leakaudit.exhibits import Exhibits
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels
 from leakaudit.finding import Learned

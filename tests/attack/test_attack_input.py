@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from leakaudit.attack import Exhibits
+from leakaudit.exhibits import Exhibits
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings

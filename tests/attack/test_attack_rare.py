@@ -7,7 +7,7 @@ import pytest
 
 from leakaudit import detection, protocol, stats
 from leakaudit.arena import Arena, Case
-from leakaudit.attack import Exhibits
+from leakaudit.exhibits import Exhibits
 from leakaudit.dataset import Labels
 from leakaudit.errors import InputError
 from leakaudit.numerics import plants

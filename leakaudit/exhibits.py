@@ -1,0 +1,60 @@
+"""
+What the auditor holds beside the subject's rows, and rows made fit to be attacked.
+
+Fit: in units that float32 arithmetic can serve, and with copies of a row kept together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt64
+
+from leakaudit.embeddings import Embeddings
+from leakaudit.numerics import copies as alike
+from leakaudit.numerics.ranges import ranges
+
+COPIED = 0.01
+"""Share of rows that are copies of others from which copies count as one in intervals and tests."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exhibits:
+    """What else the auditor holds; each None where it does not apply, with the reason in `absent`."""
+
+    trained: UInt64[np.ndarray, " t"] | None = None
+    """Identities of the images the checkpoint was trained on."""
+    table: Int64[np.ndarray, "targets privates"] | None = None
+    """Training rows in each (target, private) cell."""
+    paper: Embeddings | None = None
+    """Training rows under the papers' colouring."""
+    random_init: Embeddings | None = None
+    """The subject's rows through a fresh encoder."""
+    raw: Float32[np.ndarray, "n ..."] | None = None
+    """The subject's rows as pixels, at most 32x32."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+
+def tamed(subject: Embeddings, exhibits: Exhibits) -> tuple[Embeddings, Exhibits]:
+    """The subject, and training rows of the same encoder, in units that float32 arithmetic can serve."""
+    tame = ranges(subject.z)
+    if exhibits.paper is not None:
+        exhibits = replace(exhibits, paper=replace(exhibits.paper, z=tame(exhibits.paper.z)))
+    return replace(subject, z=tame(subject.z), notes=(*subject.notes, *filter(None, [tame.note]))), exhibits
+
+
+def together(part: Embeddings, labels: Int64[np.ndarray, "k n"]) -> tuple[Int64[np.ndarray, " n"], bool]:
+    """Rows that stay together in every split, by group or as copies, and whether those are the unit of inference."""
+    if part.group is not None:
+        return part.group, True
+    group = alike.together(part.z, labels)
+    return group, len(part) - len(np.unique(group)) > COPIED * len(part)
+
+
+def copies(subject: Embeddings, group: Int64[np.ndarray, " n"]) -> tuple[str, ...]:
+    """What a reader must know of rows that are copies of others."""
+    count = len(group) - len(np.unique(group))
+    if subject.group is not None or not count:
+        return ()
+    words = f"{count:,} rows have the numbers and labels of another: they stay with it in every split"
+    return (words + ", and count as one with it" if count > COPIED * len(group) else words,)
