@@ -35,6 +35,35 @@ def permutations(units: int, draws: int, rng: np.random.Generator) -> Shaped[np.
     return order.T
 
 
+def trades(
+    target: Int64[np.ndarray, " n"], group: Int64[np.ndarray, " n"], draws: int, rng: np.random.Generator
+) -> Shaped[np.ndarray, "n b"]:
+    """
+    The identity and `draws` relabellings of rows by `stats.redraw`, for labels that differ inside groups.
+
+    Whole groups trade, among those of one commonest target: a row gets the label of one of the other group's rows of
+    its own target, in random order and over again where those are fewer, and of any group's where there are none.
+    """
+    _, index = np.unique(group, return_inverse=True)
+    strata, groups = int(target.max(initial=0)) + 1, int(index.max(initial=-1)) + 1
+    own = index * strata + target
+    rows = np.bincount(own, minlength=groups * strata)
+    commonest, start = rows.reshape(groups, strata).argmax(axis=1), np.cumsum(rows) - rows
+    source = np.empty((draws + 1, len(target)), np.int32)
+    source[0] = np.arange(len(target))
+    giver, place, spare = np.empty_like(commonest), np.empty_like(own), np.empty_like(own)
+    kind, even = np.argsort(commonest, kind="stable"), np.argsort(target, kind="stable")
+    for drawn in source[1:]:
+        giver[kind] = np.argsort(commonest + rng.random(groups))
+        order = np.argsort(own + rng.random(len(own)))
+        place[order] = source[0]
+        others = giver[index] * strata + target
+        at = start[others] + (place - start[own]) % np.maximum(rows[others], 1)
+        spare[even] = np.argsort(target + rng.random(len(own)))
+        drawn[:] = np.where(rows[others] > 0, order[np.minimum(at, len(own) - 1)], spare)
+    return source.T
+
+
 def explicit(
     features: Features,
     units: Int64[np.ndarray, " m"],

@@ -244,11 +244,7 @@ def _traded(units: Units, columns: Int8[np.ndarray, "n k"], draws: int, seed: in
 
 def _mixed(seen: Cues, rows: Rows, index: Codes, columns: Int8[np.ndarray, "n k"], draws: int, seed: int) -> Parts:
     """The moments of each target class where rows of a group get the labels of another group's rows."""
-    rng, here = np.random.default_rng([seed, 0]), np.arange(len(rows))
-    source = np.empty((len(rows), draws + 1), np.int32)
-    source[:, 0] = here
-    for draw in range(1, draws + 1):
-        source[:, draw] = stats.redraw(seen.target[rows], here, index[rows], rng)
+    source = orbit.trades(seen.target[rows], index[rows], draws, np.random.default_rng([seed, 0]))
     for y in np.unique(seen.target[rows]):
         part = np.flatnonzero(seen.target[rows] == y)
         yield orbit.explicit(lambda some: seen.of(rows[some]), part, columns[rows], source[part])

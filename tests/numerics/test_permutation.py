@@ -212,6 +212,27 @@ def test_whole_groups_trade_as_redraw_has_them() -> None:
         assert units.features(np.array([part]))[0, -1] == inside.sum()
 
 
+def test_rows_of_mixed_groups_trade_as_redraw_has_them() -> None:
+    """A row gets the label of a row of its target, in the one group that its group trades with where that has any."""
+    rng = np.random.default_rng(6)
+    target, group = rng.integers(0, 3, 200), rng.integers(0, 25, 200)
+    source = orbit.trades(target, group, 300, rng)
+    table = stats.tabulate(group, target, 25, 3)
+    assert (source[:, 0] == np.arange(200)).all()
+    assert (target[source] == target[:, None]).all()
+    for drawn in source.T[1:]:
+        for g in range(25):
+            mine = group == g
+            partners = [
+                h for h in range(25)
+                if table[h].argmax() == table[g].argmax()
+                and all((group[drawn[mine & (target == y)]] == h).all() for y in range(3) if table[h, y])
+            ]  # fmt: skip
+            assert partners
+    # 25 groups in three strata: a group keeps its own labels about every eighth time
+    assert 0.04 < (source[:, 1:] == np.arange(200)[:, None]).mean() < 0.25
+
+
 def test_features_are_white_inside_target_classes() -> None:
     """Linear and quadratic features have mean zero in each target class, and covariance 1 inside them."""
     rng = np.random.default_rng(0)
