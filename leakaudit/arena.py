@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from leakaudit import protocol, stats
 from leakaudit.attackers import Question, Rows
+from leakaudit.numerics.gaussian import Halves, halves
 from leakaudit.numerics.moments import Moments, moments
 from leakaudit.protocol import Fold
 from leakaudit.scoring import Answers
@@ -47,6 +48,11 @@ class Arena:
     def x(self) -> Float32[np.ndarray, "n r"]:
         """Z in whitened components, largest variance first."""
         return self.moments.basis.components(self.z) if self.given is None else self.given
+
+    @cached_property
+    def halves(self) -> Halves:
+        """Standardised rows in two halves, for the separation of classes along a direction."""
+        return halves(self.z, group=self.group, seed=self.seed, known=self.moments)
 
     @cached_property
     def everything(self) -> Rows:

@@ -67,14 +67,10 @@ def cells(rows: Labelled, found: Inquiry) -> tuple[Cell, ...]:
 
 def separation(rows: Labelled, found: Inquiry) -> tuple[Separation, ...]:
     """The private classes along PC1 and along Fisher's direction."""
-    case = found.case
-    group = case.arena.group if case.grouped else None
-    return (
-        _separation("pc1", gaussian.pc1(case.arena.z, case.private, case.classes), rows),
-        _separation(
-            "lda", gaussian.lda(case.arena.z, case.private, case.classes, group=group, seed=case.arena.seed), rows
-        ),
-    )
+    case, arena = found.case, found.case.arena
+    pc1 = gaussian.pc1(arena.z, case.private, case.classes, known=arena.moments)
+    lda = gaussian.lda(arena.z, case.private, case.classes, split=arena.halves)
+    return _separation("pc1", pc1, rows), _separation("lda", lda, rows)
 
 
 def _separation(direction: str, line: Line, rows: Labelled) -> Separation:

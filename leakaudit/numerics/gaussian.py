@@ -42,6 +42,33 @@ class Line:
     bells: tuple[Bell, ...]
 
 
+@dataclass(frozen=True)
+class Halves:
+    """Standardised rows in two halves that keep groups whole, computed once for all attributes."""
+
+    x: Float32[np.ndarray, "n d"]
+    unit: Float64[np.ndarray, " d"]
+    side: Int64[np.ndarray, " n"]
+    """0 or 1."""
+    squares: Float64[np.ndarray, "2 d d"]
+    """Sum of the outer products of the rows of each half."""
+
+
+def halves(
+    z: Float32[np.ndarray, "n d"],
+    *,
+    group: Int64[np.ndarray, " n"] | None = None,
+    seed: int = 0,
+    known: Moments | None = None,
+) -> Halves:
+    """Two halves of the rows, dealt by group without a look at any label."""
+    known = known or moments(z)
+    x = ((z - known.mean) / known.scale).astype(np.float32)
+    side = parts(np.zeros(len(z), np.int64), np.arange(len(z)) if group is None else group, 2, seed)
+    squares = np.stack([(x[side == half].T @ x[side == half]).astype(np.float64) for half in (0, 1)])
+    return Halves(x, known.scale, side, squares)
+
+
 def pc1(
     z: Float32[np.ndarray, "n d"],
     labels: Int64[np.ndarray, " n"],
@@ -54,7 +81,7 @@ def pc1(
     known = known or moments(z)
     values, vectors = known.eigen
     total = float(values.sum())
-    scores = (z - known.mean) @ vectors[:, 0]
+    scores = z @ vectors[:, 0] - known.mean @ vectors[:, 0]
     return _line(scores, labels, classes, bins, float(values[0]) / total if total > 0 else 0.0)
 
 
@@ -66,19 +93,21 @@ def lda(
     group: Int64[np.ndarray, " n"] | None = None,
     seed: int = 0,
     bins: int = 40,
+    split: Halves | None = None,
 ) -> Line:
     """
     The classes along Fisher's first direction, cross-fitted.
 
     The direction is fitted on one half of the groups and measured on the other, both ways; the halves are laid over
-    each other in units of their own deviation, and d' is the mean of the two halves'.
+    each other in units of their own deviation, and d' is the mean of the two halves'. `split`: halves of these rows
+    that are there already.
     """
-    half = parts(labels + 1, np.arange(len(z)) if group is None else group, 2, seed)
+    split = split or halves(z, group=group, seed=seed)
     scores = np.zeros(len(z))
     distances = []
-    for side in (0, 1):
-        fitted, measured = half != side, half == side
-        along = (z[measured] - z.mean(axis=0)) @ direction(z[fitted], labels[fitted], classes)
+    for half in (0, 1):
+        fitted, measured = split.side != half, split.side == half
+        along = split.x[measured] @ _fisher(split.x[fitted], labels[fitted], classes, split.squares[1 - half])
         line = _line(along, labels[measured], classes, 1, None)
         distances.append(line.d_prime)
         centre, deviation = _units(along, labels[measured], classes)
@@ -90,34 +119,40 @@ def lda(
 def direction(
     z: Float32[np.ndarray, "n d"], labels: Int64[np.ndarray, " n"], classes: int
 ) -> Float64[np.ndarray, " d"]:
+    """The direction along which class means differ most in units of the within-class deviation."""
+    split = halves(z)
+    return _fisher(split.x, labels, classes, split.squares.sum(axis=0)) / split.unit
+
+
+def _fisher(
+    x: Float32[np.ndarray, "n d"], labels: Int64[np.ndarray, " n"], classes: int, squares: Float64[np.ndarray, "d d"]
+) -> Float64[np.ndarray, " d"]:
     """
-    The direction along which class means differ most in units of the within-class deviation.
+    Fisher's first direction; rows with label -1 are a class of their own that says nothing but how rows scatter.
 
     The within-class covariance is shrunk towards its diagonal by d / (d + n); the sign makes the last class lie to the
     right of the first.
     """
-    kept = labels >= 0
-    z, labels = z[kept], labels[kept]
-    present = [c for c in range(classes) if (labels == c).any()]
+    counts = np.bincount(labels + 1, minlength=classes + 1).astype(np.float64)
+    sums = np.stack([x[labels == c].sum(axis=0, dtype=np.float64) for c in range(-1, classes)])
+    present = np.flatnonzero(counts[1:]) + 1
     if len(present) <= 1:
-        return np.zeros(z.shape[1])
-    unit = moments(z).scale
-    scaled = (z - z.mean(axis=0, dtype=np.float64)) / unit
-    means = np.stack([scaled[labels == c].mean(axis=0) for c in present])
-    counts = np.array([(labels == c).sum() for c in present])
-    within = scaled - means[np.searchsorted(present, labels)]
-    covariance = within.T @ within / len(z)
-    shrink = z.shape[1] / (z.shape[1] + len(z))
-    diagonal = np.diag(covariance)
+        return np.zeros(x.shape[1])
+    means = sums / np.maximum(counts, 1)[:, None]
+    covariance = (squares - sums.T @ means) / max(len(x), 1)
+    shrink = x.shape[1] / (x.shape[1] + len(x))
+    diagonal = np.maximum(np.diag(covariance), 0.0)
     covariance = (1 - shrink) * covariance + shrink * np.diag(diagonal)
-    covariance[np.diag_indices_from(covariance)] += 1e-8 * max(float(diagonal.mean()), 1e-12)
+    # float32 sums leave a covariance that is singular up to rounding
+    covariance[np.diag_indices_from(covariance)] += 1e-6 * max(float(diagonal.mean()), 1e-12)
+    means, counts = means[present], counts[present]
     spread = (means - counts @ means / counts.sum()) * np.sqrt(counts / counts.sum())[:, None]
     # Generalised eigenproblem between / within: the leading right singular vector of spread @ within^-1/2.
     root = np.linalg.cholesky(covariance)
     leading = np.linalg.svd(np.linalg.solve(root, spread.T).T, full_matrices=False)[2][0]
-    along = np.linalg.solve(root.T, leading)
-    sign = np.sign((means[-1] - means[0]) @ along) or 1.0
-    return np.asarray(sign * along / unit)
+    along: Float64[np.ndarray, " d"] = np.linalg.solve(root.T, leading)
+    turned: Float64[np.ndarray, " d"] = along * (np.sign((means[-1] - means[0]) @ along) or 1.0)
+    return turned
 
 
 def _units(scores: Float64[np.ndarray, " n"], labels: Int64[np.ndarray, " n"], classes: int) -> tuple[float, float]:
