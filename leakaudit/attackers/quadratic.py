@@ -1,17 +1,68 @@
 """
-A quadric per class: logistic regression on leading whitened components, their squares and their products.
+Quadrics: where the classes' covariances differ, pooled or within each target class, blended with their hyperplanes.
 
 Finds what no hyperplane does, by interaction or by distance, in closed steps: a bottleneck whose linear trace was
 erased perfectly (LEACE) still gave the attribute away at 99.8 % to a quadratic rule.
 """
 
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from leakaudit.attackers import Guesses, Question, Rows
-from leakaudit.numerics.search import Basis, search, strengths
+from leakaudit.attackers import components as leading
+from leakaudit.numerics import logistic
+from leakaudit.numerics.blend import blend
+from leakaudit.numerics.holdout import parts
+from leakaudit.numerics.moments import Whitening, moments
+from leakaudit.numerics.quadric import Sorted, Whitener, signed, whitener
+from leakaudit.numerics.rules import CONTRASTS, Rules, Starts, rules
+from leakaudit.numerics.scores import Scores, learn
 
 DECIDES = True
+
+MOST = 512
+"""Leading components that are looked at."""
+MANY = 5_000
+"""Rows from which one held-out quarter is enough; below, each is held out in turn."""
+QUARTERS = 4
+GAIN = 0.001
+"""Nats per row that normal scores must gain over z as it is."""
+SAMPLE = 8_192
+"""Rows from which the components of normal scores are taken, at most."""
+CELLS = 1 << 26
+"""Scores held at a time."""
+PENALTY = 10.0
+"""On the squared weights of rules, in nats over all held-out rows."""
+FAR = 8.0
+"""A score counts no further than this, in its own root mean square."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What was chosen for a question."""
+
+    space: "Space"
+    names: tuple[str, ...]
+    """Of the rules."""
+    weights: tuple[float, ...]
+    far: tuple[float, ...]
+    """Where each score is cut off."""
+    starts: Starts
+    """Where covariances differed."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """A view of z."""
+
+    scores: Scores | None
+    """None: z as it is, in the components of the audit."""
+    basis: Whitening | None
+    whitener: Whitener
 
 
 def attack(
@@ -21,37 +72,174 @@ def attack(
     *,
     seed: int,
     device: str,
-    components: tuple[int, ...] = (8, 16, 32),
-    penalties: int = 3,
-    folds: int = 0,
+    components: int = MOST,
 ) -> list[Guesses]:
     """
-    Guess by the components and penalty with the lowest weighted cross-entropy on held-out groups of the seen rows.
+    Guess by a blend of quadrics and hyperplanes on at most `components` leading components.
 
-    `components` are the counts of leading whitened components tried; one whose products outnumber the seen rows is
-    left out, but for the smallest. `converged` says that the refit's objective lies within 1e-6 nats of its minimum.
+    The blend is the one of lowest weighted cross-entropy on groups of the seen rows that the rules were not fitted to;
+    of z as it is and of its columns' normal scores the view is chosen there too. All steps are closed or solved to
+    rounding, so `converged` is true.
     """
-    counts = sorted({min(count, seen.z.shape[1]) for count in components})
-    counts = [count for count in counts if count * (count + 3) // 2 <= len(seen)] or counts[:1]
-    bases = [_basis(seen, unseen, count, penalties, device) for count in counts]
-    answers = search(bases, questions, seen.target, seen.group, folds=folds, seed=seed)
-    return [Guesses(answer.probabilities, answer.converged, answer.notes) for answer in answers]
+    hall = _Hall(seen, unseen, seed, device, components)
+    guesses: dict[int, Guesses] = {}
+    for classes in sorted({question.classes for question in questions}):
+        k = logistic.columns(classes)
+        size = max(1, CELLS // max(1, len(seen) * k * (24 if k <= CONTRASTS else 6)))
+        alike = [i for i, question in enumerate(questions) if question.classes == classes]
+        for first in range(0, len(alike), size):
+            mine = alike[first : first + size]
+            guesses.update(zip(mine, hall.answer([questions[i] for i in mine], classes), strict=True))
+    return [guesses[i] for i in range(len(questions))]
 
 
-def _basis(seen: Rows, unseen: Rows, count: int, penalties: int, device: str) -> Basis:
-    """Components, squares and products, standardised over the seen rows."""
-    whitening = seen.moments.leading(count)
-    found = len(whitening.variance)
-    first, second = torch.triu_indices(found, found)
+class _Hall:
+    """Both kinds of rows, in each view that is asked for."""
 
-    def features(rows: Rows) -> Tensor:
-        x = torch.from_numpy(whitening.components(rows.z)).to(device)
-        return torch.cat((x, x[:, first] * x[:, second]), 1)
+    def __init__(self, seen: Rows, unseen: Rows, seed: int, device: str, count: int) -> None:
+        self.seen, self.unseen, self.seed, self.device, self.count = seen, unseen, seed, device, count
+        self.part = torch.from_numpy(parts(seen.target, seen.group, QUARTERS, seed)).to(device)
+        self.turns = QUARTERS if len(seen) < MANY else 1
+        self.fields: list[_Field] = []
 
-    old, new = features(seen), features(unseen)
-    mean = old.mean(0)
-    scale = (old - mean).square().mean(0).sqrt().clamp_min(1e-6)
-    ladder = strengths(penalties)
-    names = tuple(f"{found} leading components and their products, penalty {strength:.2g}" for strength in ladder)
-    table = torch.tensor(ladder, device=device)[:, None].expand(-1, old.shape[1])
-    return Basis((old - mean) / scale, (new - mean) / scale, table, names)
+    def field(self, space: Space) -> "_Field":
+        """The rows in a view."""
+        for field in self.fields:
+            if field.space is space:
+                return field
+        self.fields.append(_Field(self, space, *self._both(space)))
+        return self.fields[-1]
+
+    def _both(self, space: Space) -> tuple[Tensor, Tensor]:
+        if space.scores is None or space.basis is None:
+            made = leading(self.seen, self.unseen, self.count)
+            pair = made.seen, made.unseen
+        else:
+            first, second = (space.scores.of(rows.z) for rows in (self.seen, self.unseen))
+            pair = space.basis.components(first, self.count), space.basis.components(second, self.count)
+        if not pair[0].shape[1]:  # nothing varies
+            pair = np.zeros((len(self.seen), 1), np.float32), np.zeros((len(self.unseen), 1), np.float32)
+        old, new = (torch.from_numpy(np.ascontiguousarray(part)).to(self.device) for part in pair)
+        return old, new
+
+    @cached_property
+    def views(self) -> "tuple[_Field, ...]":
+        """Z as it is, and its columns' normal scores."""
+        target = torch.from_numpy(self.seen.target).to(self.device)
+        made = []
+        for scores in (None, learn(self.seen.z, self.seed, self.device)):
+            basis = None
+            if scores is not None:
+                rows = np.random.default_rng(self.seed).permutation(len(self.seen))[:SAMPLE]
+                basis = moments(scores.of(self.seen.z[np.sort(rows)])).basis
+            bare = Space(scores, basis, Whitener(torch.zeros(0, 0), torch.zeros(0, 0)))
+            old, new = self._both(bare)
+            space = replace(bare, whitener=whitener(old, target, self.seen.strata))
+            made.append(_Field(self, space, old, new))
+        self.fields += made
+        return tuple(made)
+
+    def answer(self, questions: list[Question], classes: int) -> list[Guesses]:
+        """Questions of one count of classes."""
+        free = [i for i, question in enumerate(questions) if not isinstance(question.settled, Settled)]
+        settled = {i: q.settled for i, q in enumerate(questions) if isinstance(q.settled, Settled)}
+        if free:
+            settled |= dict(zip(free, self._settle([questions[i] for i in free], classes), strict=True))
+        guesses: dict[int, Guesses] = {}
+        for space in {id(mine.space): mine.space for mine in settled.values()}.values():
+            mine = [i for i, chosen in settled.items() if chosen.space is space]
+            made = self.field(space).answer([questions[i] for i in mine], [settled[i] for i in mine], classes)
+            guesses.update(zip(mine, made, strict=True))
+        return [guesses[i] for i in range(len(questions))]
+
+    def _settle(self, questions: list[Question], classes: int) -> list[Settled]:
+        """The view with the lower loss, the second where it gains `GAIN` nats."""
+        (first, loss), (second, other) = (field.settle(questions, classes) for field in self.views)
+        return [b if gain else a for a, b, gain in zip(first, second, (other < loss - GAIN).tolist(), strict=True)]
+
+
+class _Field:
+    """Both kinds of rows in one view, sorted by target class, whitened within it."""
+
+    def __init__(self, hall: _Hall, space: Space, old: Tensor, new: Tensor) -> None:
+        self.hall, self.space = hall, space
+        target, asked = (torch.from_numpy(rows.target).to(old.device) for rows in (hall.seen, hall.unseen))
+        self.seen = Sorted.of(space.whitener(old, target), target, hall.seen.strata)
+        self.unseen = Sorted.of(space.whitener(new, asked), asked, hall.seen.strata)
+
+    def _asked(self, questions: list[Question]) -> tuple[Tensor, Tensor]:
+        order = self.seen.order.cpu()
+        labels, weights = (
+            torch.from_numpy(np.stack(table))[:, order].to(self.seen.x.device)
+            for table in ([question.labels for question in questions], [question.weights for question in questions])
+        )
+        return labels, weights
+
+    def answer(self, questions: list[Question], settled: list[Settled], classes: int) -> list[Guesses]:
+        """Rules fitted to all labelled rows, in the blend settled on."""
+        labels, weights = self._asked(questions)
+        starts: Starts = {}
+        for count in set.intersection(*(set(mine.starts) for mine in settled)):
+            starts[count] = torch.stack([mine.starts[count] for mine in settled]).to(labels.device)
+        final = rules(self.seen, signed(self.seen, labels, weights, classes), self.hall.seed, starts)
+        chance = self._blended(final, settled, classes).cpu().numpy()
+        found = final.starts
+        made = []
+        for i, mine in enumerate(settled):
+            kept = replace(mine, starts={count: table[i].cpu() for count, table in found.items()})
+            made.append(Guesses(np.ascontiguousarray(chance[i]), converged=True, notes=_words(mine), settled=kept))
+        return made
+
+    def settle(self, questions: list[Question], classes: int) -> tuple[list[Settled], Tensor]:
+        """Weights of the rules, learned on quarters that they were not fitted to, and the loss they reach."""
+        labels, weights = self._asked(questions)
+        part = self.hall.part[self.seen.order]
+        scores, truth, counts = [], [], []
+        for turn in range(self.hall.turns):
+            held = part == turn
+            made = rules(self.seen, signed(self.seen, labels, weights * ~held, classes), self.hall.seed)
+            rows = held.nonzero().squeeze(1)
+            most = max(1, CELLS // max(1, len(labels) * len(made.names) * logistic.columns(classes)))
+            rows = rows[:: max(1, -(-len(rows) // most))]
+            scores.append(made.scores(self.seen.part(rows)))
+            truth.append(labels[:, rows])
+            counts.append(weights[:, rows])
+        table, right, share = torch.cat(scores, 1), torch.cat(truth, 1), torch.cat(counts, 1)
+        shown = (share * (right >= 0))[:, :, None, None]
+        size = (table.square() * shown).sum((1, 3)) / shown.sum((1, 3)).clamp_min(1e-30) / table.shape[3]
+        size = size.sqrt().clamp_min(1e-6)
+        unit = (table / size[:, None, :, None]).clamp_(-FAR, FAR)
+        count = ((right >= 0) & (share > 0)).sum(1).float().mean()
+        found, loss = blend(unit, right, share, penalty=PENALTY / max(1.0, float(count)))
+        blends = zip((found / size).tolist(), (FAR * size).tolist(), strict=True)
+        starts = made.starts
+        return [
+            Settled(self.space, made.names, tuple(a), tuple(far), {r: table[i].cpu() for r, table in starts.items()})
+            for i, (a, far) in enumerate(blends)
+        ], loss
+
+    def _blended(self, final: Rules, settled: list[Settled], classes: int) -> Tensor:
+        """P(class | unseen row), in the rows' own order."""
+        device, q = self.seen.x.device, len(settled)
+        known = [{name: (a, far) for name, a, far in zip(s.names, s.weights, s.far, strict=True)} for s in settled]
+        table = [[each.get(name, (0.0, 1.0)) for name in final.names] for each in known]
+        weights, far = torch.tensor(table, device=device).unbind(2)
+        used = final.only([name for j, name in enumerate(final.names) if float(weights[:, j].max()) > 0])
+        keep = torch.tensor([final.names.index(name) for name in used.names], dtype=torch.int64, device=device)
+        weights, bound = weights[:, keep], far[:, None, keep, None]
+        out = torch.empty(q, len(self.unseen.x), classes, device=device)
+        size = max(1, CELLS // max(1, q * len(final.names) * logistic.columns(classes)))
+        for first in range(0, len(self.unseen.x), size):
+            part = self.unseen.part(torch.arange(first, min(first + size, len(self.unseen.x)), device=device))
+            logits = torch.einsum("qnjk,qj->qkn", used.scores(part).clamp(-bound, bound), weights)
+            out[:, part.order] = logistic.probabilities(logits).transpose(1, 2)
+        return out
+
+
+def _words(settled: Settled) -> tuple[str, ...]:
+    """The rules that count most."""
+    strength = [weight * far for weight, far in zip(settled.weights, settled.far, strict=True)]
+    order = sorted(range(len(strength)), key=lambda j: -strength[j])
+    used = [settled.names[j] for j in order if strength[j] > max(0.1 * max(strength), 1e-3)]
+    view = "" if settled.space.scores is None else " of normal scores"
+    return (f"{'; '.join(used[:3])}{view}" if used else "no rule tells anything",)

@@ -89,6 +89,8 @@ def votes(
         prior = torch.full_like(prior, PRIOR / classes)
     made = [torch.empty(len(found.index), classes, device=weight.device) for _ in counts]
     step = max(1, CELLS // max(found.index.shape[1], classes))
+    if not len(labels):
+        return [torch.full_like(out, 1 / classes) for out in made]
     for first in range(0, len(found.index), step):
         part = slice(first, first + step)
         index = found.index[part]
