@@ -145,8 +145,10 @@ def main() -> None:
     lines = a.output.read_text().splitlines() if a.output.exists() else []
     done = {(each.cell, each.number): each for each in (Outcome(**json.loads(line)) for line in lines)}
     asked = [cell for cell in CELLS if a.part is None or cell.part in a.part]
-    todo = [(cell, i) for cell in asked for i in range(max(1, round(a.replicates * cell.share)) if a.replicates else 0)]
-    todo = [(cell, i) for cell, i in todo if (cell.name, i) not in done]
+    wanted = {cell: max(1, round(a.replicates * cell.share)) if a.replicates else 0 for cell in asked}
+    todo = [(cell, i) for cell in asked for i in range(wanted[cell]) if (cell.name, i) not in done]
+    # all cells grow at the same rate, so that the table of a run that was stopped is a whole one
+    todo.sort(key=lambda each: each[1] / wanted[each[0]])
     with (
         ProcessPoolExecutor(a.jobs, multiprocessing.get_context("spawn"), worker) as pool,
         a.output.open("a") as file,
@@ -159,8 +161,9 @@ def main() -> None:
             file.flush()
     print(f"python {shlex.join(sys.argv)}")
     seconds = sum(each.seconds for each in done.values())
-    print(f"suite {' + '.join(a.attackers)}; {len(done)} replicates, {seconds:,.0f} CPU s; rate (SE) of replicates")
-    for claim in claims(a.attackers):
+    names = list(dict.fromkeys(name for each in done.values() for name in each.uppers))
+    print(f"suite {' + '.join(names[:-1])}; {len(done)} replicates, {seconds:,.0f} CPU s; rate (SE) of replicates")
+    for claim in claims(names):
         for cell in claim.cells:
             outcomes = [each for each in done.values() if each.cell == cell.name]
             if outcomes:
