@@ -6,6 +6,7 @@ The forms differ in where they put a sentence, not in what it says.
 
 from collections.abc import Iterator, Sequence
 
+from leakaudit.audit import Attribute
 from leakaudit.finding import Operating, Regression
 from leakaudit.render import _entries, _figures
 from leakaudit.render._entries import Entry
@@ -67,19 +68,26 @@ def labels(entry: Entry) -> str:
     most, rows = max(point.labels for point in part.learning), part.rows.rows
     if part.labels_needed is None:
         return f"more than the {most:,} that an attacker was given"
-    return f"about {_figures.about(part.labels_needed)} of {rows:,}"
+    return f"{_count(part)} of {rows:,}"
+
+
+def _count(part: Attribute) -> str:
+    """The labels needed; where the curve shows it from its first point on, no more than that."""
+    assert part.labels_needed is not None
+    word = "at most" if part.labels_needed == min(point.labels for point in part.learning) else "about"
+    return f"{word} {_figures.about(part.labels_needed)}"
 
 
 def shows(group: Sequence[Entry]) -> str:
     """From how many labelled rows on each model of one private attribute shows it."""
     parts = [(entry.name, entry.attribute) for entry in group]
-    after = [f"{_figures.about(p.labels_needed)} of {name}" for name, p in parts if p.labels_needed is not None]
+    after = [f"{_count(p)} of {name}" for name, p in parts if p.labels_needed is not None]
     never = [f"{max(point.labels for point in p.learning):,} of {name}" for name, p in parts if p.labels_needed is None]
     private = group[0].attribute.private
     if not after:
         return f"The {private} does not show after {_figures.joined(never)}: no attacker was given more labelled rows."
     after[0] = after[0].replace(" of ", " labelled rows of ", 1)
-    words = f"The {private} shows after about {_figures.joined(after)}"
+    words = f"The {private} shows after {_figures.joined(after)}"
     return f"{words}; not after {_figures.joined(never)}." if never else f"{words}."
 
 

@@ -6,6 +6,7 @@ one script by their sha256. It reads without script, without style sheet, withou
 """
 
 import base64
+import functools
 import hashlib
 import re
 from pathlib import Path
@@ -55,6 +56,7 @@ def render(report: Report, *, width: int) -> str:
     )  # fmt: skip
 
 
+@functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
