@@ -146,6 +146,8 @@ class Attribute:
     """For a continuous private attribute."""
     worst: Cell | None = None
     """The target class with the largest lower bound of E, of those with rows enough to say."""
+    seeds: tuple[float, ...] = ()
+    """E of the nested winner with further attack seeds, each counted one up; none where one seed was asked for."""
 
 
 @dataclass(frozen=True)

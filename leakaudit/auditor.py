@@ -47,8 +47,9 @@ def attack(
             tolerance=terms.tolerance,
             seed=terms.seed,
             device=terms.device,
+            seeds=terms.seeds,
         )
-    what = [[str(call) for call in attackers], auxiliaries]
+    what = [[str(call) for call in attackers], auxiliaries, terms.seeds]
     return _leave(audit, outcomes, subject, terms, ["attack", what])
 
 

@@ -142,8 +142,9 @@ def attack(
         list[str] | None, options.flag("balanced (decides), matched, paper.", "--auxiliary", metavar="D")
     ] = None,
     suite: Annotated[
-        str, options.flag("Declared suite of attackers: standard.", "--suite", metavar="NAME")
+        str, options.flag("Declared suite of attackers: standard or full.", "--suite", metavar="NAME")
     ] = "standard",
+    seeds: Annotated[int, options.flag("Attack seeds; the first decides.", "--seeds", metavar="N")] = 1,
     rows: options.Rows,
     run: options.Run,
     output: options.Output,
@@ -154,7 +155,7 @@ def attack(
     names = attacker or _pick("suite", suite, protocol.SUITES)
     calls = tuple(catalog.call("attackers", name, "--attacker") for name in names)
     distributions = tuple(_pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
-    auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, gates=gates)
+    auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, gates=gates, seeds=seeds)
     work = auditor.attack(auditor.find(subject, terms), terms, calls, distributions)
     _, path = progress.watch(work, f"attack {subject}", run.manner)
     _say(f"saved {path}")

@@ -21,6 +21,7 @@ from leakaudit.numbers import regress
 from leakaudit.numerics.permutation import Permuted
 from leakaudit.protocol import DECIDING
 from leakaudit.questions import Paper, Plan, feasible
+from leakaudit.repeats import repeats
 from leakaudit.scoring import Answers
 
 
@@ -51,6 +52,8 @@ class Inquiry:
     learning: tuple[Learned, ...] = ()
     numbers: tuple[Regression, ...] = ()
     """Of a continuous attribute."""
+    seeds: tuple[float, ...] = ()
+    """E of the nested winner with further attack seeds."""
     guesses: Mapping[str, Codes] = field(default_factory=dict)
     """Of every finding, on the scored rows."""
     beside: Mapping[str, Codes] = field(default_factory=dict)
@@ -113,12 +116,14 @@ def inquire(plan: Plan) -> Generator[str, None, dict[str, Inquiry]]:
         if case.name in plan.papers:
             yield f"{case.name}: the papers' own protocol"
     numbers = yield from regress(arena, cases, plan.readers)
+    scatter = yield from repeats(cases, plan.deciding, plan.again)
     by_name = {each.name: each for each in plan.deciding}
     learned = yield from learning.curves(
         arena, cases, [by_name[each.winner] for each in made], [each.figures for each in made]
     )
-    for each, curve in zip(made, learned, strict=True):
-        found[each.case.name] = replace(each, learning=curve, numbers=numbers.get(each.case.name, ()))
+    for each, curve, points in zip(made, learned, scatter, strict=True):
+        named = numbers.get(each.case.name, ())
+        found[each.case.name] = replace(each, learning=curve, numbers=named, seeds=points)
     return found
 
 

@@ -45,6 +45,8 @@ class Plan:
     features: Mapping[str, Float32[np.ndarray, "n p"] | str]
     """For each of `baselines.KINDS` the features of the same rows, or why there are none."""
     tolerance: float
+    again: tuple[tuple[protocol.Fold, ...], ...] = ()
+    """Divisions of the rows for further attack seeds."""
 
     @property
     def deciding(self) -> tuple[Entrant, ...]:
@@ -84,6 +86,7 @@ class Plan:
         read = sum(not isinstance(self.features[kind], str) for kind in KINDS)
         own += read * contest.words(arena, self.readers, alone)
         own += len(arena.folds) * contest.words(arena, self.after, alone) + len(self.deciding)
+        own += len(self.again) * contest.words(arena, self.deciding, alone)
         return own + controls.steps(self.hardest, self.deciding, self.tolerance)
 
 

@@ -39,6 +39,8 @@ class Terms:
     device: str = "cpu"
     batch_size: int = 512
     seed: int = 0
+    seeds: int = 1
+    """Attack seeds, counted up from `seed`."""
     gates: tuple[Ask, ...] = ()
     with_images: bool = False
     command: str = ""

@@ -121,7 +121,8 @@ def direction(
 ) -> Float64[np.ndarray, " d"]:
     """The direction along which class means differ most in units of the within-class deviation."""
     split = halves(z)
-    return _fisher(split.x, labels, classes, split.squares.sum(axis=0)) / split.unit
+    along: Float64[np.ndarray, " d"] = _fisher(split.x, labels, classes, split.squares.sum(axis=0)) / split.unit
+    return along
 
 
 def _fisher(

@@ -10,6 +10,7 @@ from leakaudit import learning
 from leakaudit.exhibits import Exhibits
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels
+from leakaudit.errors import InputError
 from leakaudit.finding import Learned
 from leakaudit.stats import Interval
 
@@ -110,3 +111,16 @@ def test_attributes_may_miss_labels_in_rows_of_their_own(missing: int, embed: An
     assert [part.rows.rows for part in audit.attributes] == [500 - missing, 500 - missing // 2]
     assert [part.rows.missing for part in audit.attributes] == [missing, missing // 2]
     assert all(part.verdict == "LEAK" and part.rows.scored == part.rows.rows for part in audit.attributes)
+
+
+def test_attack_seeds_are_points(embed: Any, attacked: Any) -> None:
+    """Further seeds show where E falls with other folds; the first decides, alone or among others."""
+    made = embed(300, width=3, leak=2.0)
+    one, three = attacked(made).only, attacked(made, seeds=3).only
+    assert one.seeds == ()
+    assert len(three.seeds) == 2
+    assert three.figures == one.figures
+    assert all(abs(point - one.figures.excess.value) < 0.15 for point in three.seeds)
+    assert len({one.figures.excess.value, *three.seeds}) == 3
+    with pytest.raises(InputError, match="--seeds 0: at least 1"):
+        attacked(made, seeds=0)
