@@ -144,8 +144,8 @@ def _fisher(
     shrink = x.shape[1] / (x.shape[1] + len(x))
     diagonal = np.maximum(np.diag(covariance), 0.0)
     covariance = (1 - shrink) * covariance + shrink * np.diag(diagonal)
-    # float32 sums leave a covariance that is singular up to rounding
-    covariance[np.diag_indices_from(covariance)] += 1e-6 * max(float(diagonal.mean()), 1e-12)
+    # float32 sums leave a covariance that is singular up to rounding; columns have unit variance
+    covariance[np.diag_indices_from(covariance)] += 1e-5
     means, counts = means[present], counts[present]
     spread = (means - counts @ means / counts.sum()) * np.sqrt(counts / counts.sum())[:, None]
     # Generalised eigenproblem between / within: the leading right singular vector of spread @ within^-1/2.
