@@ -24,8 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 
-BLOCK = 8192
-"""Rows changed at a time."""
+BLOCK = 1024
+"""Rows held in float64 at a time: few enough that their memory is used again."""
 ROUNDING = 1e-10
 """Eigenvalues of the covariance, and squared cosines with the labels, below this share of the largest are rounding."""
 
@@ -52,8 +52,9 @@ class Eraser:
         erased = np.empty(z.shape, np.float32)
         for start in range(0, len(z), BLOCK):
             part = z[start : start + BLOCK].astype(np.float64)
-            left = part - ((part - self.mean) @ self.right.T) @ self.left.T
-            erased[start : start + BLOCK] = np.where(self.emptied, self.mean, left)
+            part -= ((part - self.mean) @ self.right.T) @ self.left.T
+            part[:, self.emptied] = self.mean[self.emptied]
+            erased[start : start + BLOCK] = part
         return erased
 
 
@@ -77,9 +78,12 @@ def erase(
     centred = labels - share @ labels
     covariance, crossed = np.zeros((len(mean), len(mean))), np.zeros((len(mean), labels.shape[1]))
     for rows, part in _blocks(share):
-        x = z[rows] / size - mean
-        covariance += (x * part[:, None]).T @ x
-        crossed += (x * part[:, None]).T @ centred[rows]
+        root = np.sqrt(part)[:, None]
+        x = z[rows] / size
+        x -= mean
+        x *= root
+        covariance += x.T @ x
+        crossed += x.T @ (root * centred[rows])
     deviation = np.sqrt(np.diag(covariance))
     unit = np.where(deviation > ROUNDING, deviation, 0.0)
     inverse = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0)

@@ -116,7 +116,20 @@ def reading(report: Report) -> Section:
     ]
     part = report.audits[0].attributes[0]
     lede = "Five verdicts are possible. None of them says that a model gives nothing away."
-    return Section("reading", "How to read this", lede, {"verdicts": verdicts, "part": part, "suite": suite})
+    body = {"verdicts": verdicts, "part": part, "suite": suite, "deep": _deep(_entries.entries(report))}
+    return Section("reading", "How to read this", lede, body)
+
+
+def _deep(found: Group) -> set[str]:
+    """Which of the further figures stand in this report, and are to be explained."""
+    parts = [entry.attribute for entry in found]
+    known = {
+        "auc": any(part.figures.auc for part in parts),
+        "tests": any(part.p_h is not None for part in parts),
+        "learning": any(part.learning for part in parts),
+        "leace": any(_entries.baseline(part, "leace") for part in parts),
+    }
+    return {name for name, there in known.items() if there}
 
 
 def provenance(report: Report, sources: Sequence[Audit]) -> Section:
