@@ -99,6 +99,7 @@ class _Hall:
     def __init__(self, seen: Rows, unseen: Rows, seed: int, device: str, count: int) -> None:
         self.seen, self.unseen, self.seed, self.device, self.count = seen, unseen, seed, device, count
         self.part = torch.from_numpy(parts(seen.target, seen.group, QUARTERS, seed)).to(device)
+        self.target = torch.from_numpy(seen.target).to(device)
         self.turns = QUARTERS if len(seen) < MANY else 1
         self.fields: list[_Field] = []
 
@@ -107,25 +108,12 @@ class _Hall:
         for field in self.fields:
             if field.space is space:
                 return field
-        self.fields.append(_Field(self, space, *self._both(space)))
+        self.fields.append(_Field(self, space))
         return self.fields[-1]
-
-    def _both(self, space: Space) -> tuple[Tensor, Tensor]:
-        if space.scores is None or space.basis is None:
-            made = leading(self.seen, self.unseen, self.count)
-            pair = made.seen, made.unseen
-        else:
-            first, second = (space.scores.of(rows.z) for rows in (self.seen, self.unseen))
-            pair = space.basis.components(first, self.count), space.basis.components(second, self.count)
-        if not pair[0].shape[1]:  # nothing varies
-            pair = np.zeros((len(self.seen), 1), np.float32), np.zeros((len(self.unseen), 1), np.float32)
-        old, new = (torch.from_numpy(np.ascontiguousarray(part)).to(self.device) for part in pair)
-        return old, new
 
     @cached_property
     def views(self) -> "tuple[_Field, ...]":
         """Z as it is, and its columns' normal scores."""
-        target = torch.from_numpy(self.seen.target).to(self.device)
         made = []
         for scores in (None, learn(self.seen.z, self.seed, self.device)):
             basis = None
@@ -133,11 +121,21 @@ class _Hall:
                 rows = np.random.default_rng(self.seed).permutation(len(self.seen))[:SAMPLE]
                 basis = moments(scores.of(self.seen.z[np.sort(rows)])).basis
             bare = Space(scores, basis, Whitener(torch.zeros(0, 0), torch.zeros(0, 0)))
-            old, new = self._both(bare)
-            space = replace(bare, whitener=whitener(old, target, self.seen.strata))
-            made.append(_Field(self, space, old, new))
+            x = self.components(bare, self.seen)
+            made.append(_Field(self, replace(bare, whitener=whitener(x, self.target, self.seen.strata)), x))
         self.fields += made
         return tuple(made)
+
+    def components(self, space: Space, rows: Rows) -> Tensor:
+        """The rows in the components of a view; where nothing varies, one column of zeros."""
+        if space.scores is None or space.basis is None:
+            made = leading(self.seen, rows, self.count).unseen
+            x = torch.from_numpy(np.ascontiguousarray(made)).to(self.device)
+        else:
+            matrix = torch.from_numpy(space.basis.matrix[:, : self.count]).float().to(self.device)
+            shift = torch.from_numpy(space.basis.mean @ space.basis.matrix[:, : self.count]).float().to(self.device)
+            x = torch.addmm(-shift, torch.from_numpy(space.scores.of(rows.z)).to(self.device), matrix)
+        return x if x.shape[1] else x.new_zeros(len(x), 1)
 
     def answer(self, questions: list[Question], classes: int) -> list[Guesses]:
         """Questions of one count of classes."""
@@ -161,11 +159,17 @@ class _Hall:
 class _Field:
     """Both kinds of rows in one view, sorted by target class, whitened within it."""
 
-    def __init__(self, hall: _Hall, space: Space, old: Tensor, new: Tensor) -> None:
+    def __init__(self, hall: _Hall, space: Space, x: Tensor | None = None) -> None:
         self.hall, self.space = hall, space
-        target, asked = (torch.from_numpy(rows.target).to(old.device) for rows in (hall.seen, hall.unseen))
-        self.seen = Sorted.of(space.whitener(old, target), target, hall.seen.strata)
-        self.unseen = Sorted.of(space.whitener(new, asked), asked, hall.seen.strata)
+        x = hall.components(space, hall.seen) if x is None else x
+        self.seen = Sorted.of(space.whitener(x, hall.target), hall.target, hall.seen.strata)
+
+    @cached_property
+    def unseen(self) -> Sorted:
+        """The rows to guess."""
+        x = self.hall.components(self.space, self.hall.unseen)
+        target = torch.from_numpy(self.hall.unseen.target).to(x.device)
+        return Sorted.of(self.space.whitener(x, target), target, self.hall.seen.strata)
 
     def _asked(self, questions: list[Question]) -> tuple[Tensor, Tensor]:
         order = self.seen.order.cpu()
@@ -197,7 +201,9 @@ class _Field:
         scores, truth, counts = [], [], []
         for turn in range(self.hall.turns):
             held = part == turn
-            made = rules(self.seen, signed(self.seen, labels, weights * ~held, classes), self.hall.seed)
+            rest = (~held).nonzero().squeeze(1)
+            train = self.seen.part(rest)
+            made = rules(train, signed(train, labels[:, rest], weights[:, rest], classes), self.hall.seed)
             rows = held.nonzero().squeeze(1)
             most = max(1, CELLS // max(1, len(labels) * len(made.names) * logistic.columns(classes)))
             rows = rows[:: max(1, -(-len(rows) // most))]

@@ -18,9 +18,9 @@ from torch import Tensor
 from leakaudit.numerics.device import generator
 from leakaudit.numerics.logistic import columns
 
-BLOCK = 1 << 22
+BLOCK = 1 << 19
 """Numbers in flight at a time."""
-STEPS, WIDTH, WARM = 6, 8, 2
+STEPS, WIDTH, WARM = 4, 8, 2
 """Of the block Krylov space, whose dimension is steps times width; steps from a start that is nearly right."""
 KEPT = 16
 """Of its eigenvectors."""
@@ -67,7 +67,8 @@ class Whitener:
 
     def __call__(self, x: Float32[Tensor, "n r"], strata: Int64[Tensor, " n"]) -> Float32[Tensor, "n r"]:
         """The rows, whitened."""
-        return (x - self.centre[strata]) @ self.matrix
+        made = x @ self.matrix
+        return made.sub_((self.centre @ self.matrix)[strata])
 
 
 def whitener(x: Float32[Tensor, "n r"], strata: Int64[Tensor, " n"], count: int) -> Whitener:
@@ -176,13 +177,18 @@ def patterns(
     """
     The outer eigenvectors over the first `count` components, from a block Krylov space.
 
-    `start` are such eigenvectors from most of the same rows: then `WARM` steps are enough.
+    `start` are such eigenvectors from most of the same rows: then `WARM` steps are enough. Where they are of fewer
+    components, chance is added: a leak may hide in the others alone.
     """
     p, k, _ = moments.signs.shape
     r = min(count, rows.x.shape[1])
-    steps = STEPS if start is None else WARM
-    if start is None:
-        start = torch.randn(r, min(WIDTH, r), generator=generator(seed)).to(rows.x).expand(p, k, -1, -1)
+    steps = WARM if start is not None and start.shape[2] == r else STEPS
+    if steps == STEPS:
+        chance = torch.randn(r, min(WIDTH, r), generator=generator(seed)).to(rows.x)
+        chance = (chance / r**0.5).expand(p, k, -1, -1).contiguous()
+        if start is not None:
+            chance[:, :, : start.shape[2], : start.shape[3]] += start
+        start = chance
     block = torch.linalg.qr(start)[0]
     basis, moved = block, rows.x.new_zeros(p, k, r, 0)
     signs = moments.signs.flatten(0, 1).T.contiguous()

@@ -22,7 +22,7 @@ CONTRASTS = 32
 """With more contrasts there are only the rules of few parameters."""
 STRATA = 64
 """With more strata none has a rule of its own."""
-HELD = 1 << 22
+HELD = 1 << 19
 """Numbers in flight at a time."""
 
 
@@ -145,14 +145,16 @@ def rules(rows: Sorted, moments: Signed, seed: int, starts: Starts | None = None
         few = table[..., :count, :count]
         pooled = few.sum(2)
         cuts = (2, 4, 8) if count > 8 else (2, 4)  # noqa: PLR2004  # all 8 are the last
-        parts.append(_patterns(formed(pooled), count, cuts))
+        last = formed(pooled)
+        parts.append(_patterns(last, count, cuts))
         if own and count**2 * rows.count <= n * 2:
             share = moments.share[:, None, :, None, None].clamp_min(1 / n)
             parts.append(_Bowl(f"quadric per target class, {count} components", few / share))
     if small:
         for count in (count for count in _ladder((128, width), width) if FORMED < count <= n):
-            found = patterns(rows, moments, count, seed, starts.get(count) if starts else None)
-            parts.append(_patterns(found, count, CUTS[:3]))
+            start = starts.get(count) if starts else None
+            last = patterns(rows, moments, count, seed, last.vectors[..., :WIDTH] if start is None else start)
+            parts.append(_patterns(last, count, CUTS[:3]))
     return Rules(moments, tuple(parts))
 
 
