@@ -51,7 +51,7 @@ def attack(
     old, new = (torch.from_numpy(rows.target).to(device) for rows in (seen, unseen))
     strata = Stratified(old, new, seen.strata)
     counts = sorted({count for count in components if count < found})
-    few = {}
+    few: dict[str, Float64[np.ndarray, " f"]] = {}
     for count in counts:
         inside = np.where(np.arange(counts[-1]) < count, 1.0, OUT)
         few |= _named(f"{count} leading components", FEW if count == counts[-1] else FEW[:1], inside, seen.strata)

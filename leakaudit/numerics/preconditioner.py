@@ -6,9 +6,12 @@ Over strata each component stands in as many columns as there are strata, and on
 inverted by the Schur complement of the shared one.
 """
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor
+
+from leakaudit.numerics.sweeps import Lens
 
 USUAL = 0.2
 """Curvature that a shared Cholesky factor takes penalties to stand beside."""
@@ -88,6 +91,15 @@ class Preconditioner:
         size = data.square().flatten(1).sum(1)
         ratio = size / (inner * self.curvature).clamp_min(torch.finfo(step.dtype).tiny)
         return torch.where(inner > 0, ratio, 1.0).clamp(*RANGE)
+
+
+def sampled(x: Float32[np.ndarray, "n d"], rows: int = 8192) -> tuple[Lens, Float[Tensor, "d d"]]:
+    """A lens that moves the columns' means to 0, and their covariance; both of `rows` rows evenly spread over x."""
+    some = x[:: max(1, len(x) // rows)][:rows]
+    mean = some.mean(axis=0)
+    some = some - mean
+    gram = torch.from_numpy(some.T @ some) / max(len(some), 1)  # numpy does half of a symmetric product, torch all
+    return Lens(torch.from_numpy(mean), torch.ones(x.shape[1])), gram
 
 
 def _cholesky(gram: Tensor, penalty: Tensor) -> Tensor:

@@ -61,11 +61,13 @@ class Strata:
     ) -> Float[Tensor, "p k m"]:
         """The logits of rows that lie in strata like these."""
         own, shift = self.fold(weights, bias)
-        out = x.new_empty(*bias.shape, len(x))
-        for rows, at in lots(of_row, self.count):
-            flat, moved = own[at].flatten(0, 1), shift[at].flatten()
-            out[..., rows] = torch.addmm(moved[:, None], flat, x[rows].T).view(*bias.shape, len(rows))
-        return out
+        order = torch.argsort(of_row, stable=True)
+        blocks = x[order].split(torch.bincount(of_row, minlength=self.count).tolist())
+        made = [
+            torch.addmm(moved[:, None], flat, block.T)
+            for flat, moved, block in zip(own.flatten(1, 2), shift.flatten(1), blocks, strict=True)
+        ]
+        return torch.cat(made, 1)[:, torch.argsort(order)].view(*bias.shape, len(x))
 
 
 def lots(of_row: Int64[Tensor, " n"], count: int) -> list[tuple[Int64[Tensor, " _"], int]]:
