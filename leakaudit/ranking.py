@@ -21,6 +21,7 @@ RATE = 0.01
 """False positive rate at which true positives are counted."""
 FEWEST = 299
 """Negatives of which, with probability .95, at least one scores above the true threshold of RATE: 1 - .99^299."""
+TAIL = stats.LEVEL / 2
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,9 @@ def operating(
 
     Positives and negatives of a class are weighted to the same shares of target classes, so that what knows the target
     alone has both rates equal. The threshold is the lowest that leaves the negatives' weight above it at `rate` or
-    less; a tie with it is not named. Refused below 299 negatives (their worth in even weights, or their groups).
+    less; a tie with it is not named. The positives' share and the threshold are uncertain independently: each end adds
+    the distances to both bounds in quadrature (Zou and Donner, Statistics in Medicine 27, 2008). Refused below 299
+    negatives (their worth in even weights, or their groups).
     """
     table = stats.tabulate(target, private, int(target.max(initial=0)) + 1, chances.shape[1])
     cells = stats.covered(table)
@@ -179,21 +182,41 @@ def _operate(
     if negatives < FEWEST:
         note = f"refused: {negatives} negatives, {FEWEST} are needed"
         return Operating(name, rate, None, negatives, note)
-    threshold = _threshold(score[negative], weight, rate)
+    factor = 2.0 if doubled else 1.0
+    least, middle, most = _thresholds(score[negative], weight, rate, worth / factor)
     positive = side & asked[target]
-    part = stats.share(
-        score[positive] > threshold,
-        target[positive],
-        frequency,
-        None if group is None else group[positive],
-        doubled=doubled,
-    )
-    return Operating(name, rate, part.interval, negatives, "of this threshold; its own chance is not in the interval")
+    groups = None if group is None else group[positive]
+
+    def named(threshold: float) -> Share:
+        hits = score[positive] > threshold
+        return stats.share(hits, target[positive], frequency, groups, doubled=doubled)
+
+    found = named(middle)
+    value, (low, high) = found.value, found.bounds(TAIL)
+    low = value - np.hypot(value - low, value - named(least).value)
+    high = value + np.hypot(high - value, named(most).value - value)
+    return Operating(name, rate, Interval(value, max(0.0, float(low)), min(1.0, float(high))), negatives)
 
 
-def _threshold(score: Float64[np.ndarray, " n"], weight: Float64[np.ndarray, " n"], rate: float) -> float:
-    """The lowest score with at most `rate` of the weight strictly above it."""
+def _thresholds(
+    score: Float64[np.ndarray, " n"], weight: Float64[np.ndarray, " n"], rate: float, worth: float
+) -> tuple[float, float, float]:
+    """
+    Scores to be exceeded: so high that `rate` is surely not, as it is in these rows, so low that it surely is.
+
+    The middle one is the lowest with at most `rate` of the weight strictly above it; the others are the lowest whose
+    upper Clopper-Pearson bound is at most the rate (infinite where there is none), and the highest whose lower bound is
+    at least that.
+    """
     values, place = np.unique(score, return_inverse=True)
     mass = np.bincount(place, weight)
-    above = mass[::-1].cumsum()[::-1] - mass
-    return float(values[np.argmax(above <= rate * float(weight.sum()) * (1 + 1e-12))])
+    above = np.maximum(mass[::-1].cumsum()[::-1] - mass, 0.0) / float(weight.sum())
+    middle = int(np.argmax(above <= rate * (1 + 1e-12)))
+    sure = middle
+    while sure < len(values) and stats.clopper_pearson(float(above[sure]), worth, TAIL)[1] > rate:
+        sure += 1
+    loose = middle
+    while loose >= 0 and stats.clopper_pearson(float(above[loose]), worth, TAIL)[0] < rate:
+        loose -= 1
+    least = float(values[sure]) if sure < len(values) else np.inf
+    return least, float(values[middle]), float(values[loose]) if loose >= 0 else -np.inf
