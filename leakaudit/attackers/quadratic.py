@@ -16,8 +16,9 @@ from leakaudit.attackers import Guesses, Question, Rows
 from leakaudit.attackers import components as leading
 from leakaudit.numerics import logistic
 from leakaudit.numerics.blend import blend
+from leakaudit.numerics.device import generator
 from leakaudit.numerics.holdout import parts
-from leakaudit.numerics.moments import Whitening, moments
+from leakaudit.numerics.moments import moments
 from leakaudit.numerics.quadric import Sorted, Whitener, signed, whitener
 from leakaudit.numerics.rules import CONTRASTS, Rules, Starts, rules
 from leakaudit.numerics.scores import Scores, learn
@@ -60,8 +61,7 @@ class Space:
     """A view of z."""
 
     scores: Scores | None
-    """None: z as it is, in the components of the audit."""
-    basis: Whitening | None
+    """Of the columns of z; None: z as it is, in the components of the audit."""
     whitener: Whitener
 
 
@@ -99,7 +99,6 @@ class _Hall:
     def __init__(self, seen: Rows, unseen: Rows, seed: int, device: str, count: int) -> None:
         self.seen, self.unseen, self.seed, self.device, self.count = seen, unseen, seed, device, count
         self.part = torch.from_numpy(parts(seen.target, seen.group, QUARTERS, seed)).to(device)
-        self.target = torch.from_numpy(seen.target).to(device)
         self.turns = QUARTERS if len(seen) < MANY else 1
         self.fields: list[_Field] = []
 
@@ -114,28 +113,25 @@ class _Hall:
     @cached_property
     def views(self) -> "tuple[_Field, ...]":
         """Z as it is, and its columns' normal scores."""
-        made = []
-        for scores in (None, learn(self.seen.z, self.seed, self.device)):
-            basis = None
-            if scores is not None:
-                rows = np.random.default_rng(self.seed).permutation(len(self.seen))[:SAMPLE]
-                basis = moments(scores.of(self.seen.z[np.sort(rows)])).basis
-            bare = Space(scores, basis, Whitener(torch.zeros(0, 0), torch.zeros(0, 0)))
-            x = self.components(bare, self.seen)
-            made.append(_Field(self, replace(bare, whitener=whitener(x, self.target, self.seen.strata)), x))
-        self.fields += made
-        return tuple(made)
+        plain = self.sorted(None, self.seen)
+        scores = learn(self.seen.z, self.seed, self.device)
+        scored = self.sorted(scores, self.seen)
+        rows = torch.randperm(len(scored.x), generator=generator(self.seed))[:SAMPLE].sort().values
+        basis = moments(scored.x[rows.to(self.device)].cpu().numpy()).basis.matrix[:, : self.count]
+        basis = basis if basis.shape[1] else np.zeros((len(basis), 1))
+        matrix = torch.from_numpy(basis).float().to(self.device)
+        pair = Space(None, whitener(plain)), Space(scores, whitener(scored, matrix))
+        self.fields += [_Field(self, space, x) for space, x in zip(pair, (plain, scored), strict=True)]
+        return tuple(self.fields[-2:])
 
-    def components(self, space: Space, rows: Rows) -> Tensor:
-        """The rows in the components of a view; where nothing varies, one column of zeros."""
-        if space.scores is None or space.basis is None:
-            made = leading(self.seen, rows, self.count).unseen
-            x = torch.from_numpy(np.ascontiguousarray(made)).to(self.device)
-        else:
-            matrix = torch.from_numpy(space.basis.matrix[:, : self.count]).float().to(self.device)
-            shift = torch.from_numpy(space.basis.mean @ space.basis.matrix[:, : self.count]).float().to(self.device)
-            x = torch.addmm(-shift, torch.from_numpy(space.scores.of(rows.z)).to(self.device), matrix)
-        return x if x.shape[1] else x.new_zeros(len(x), 1)
+    def sorted(self, scores: Scores | None, rows: Rows) -> Sorted:
+        """The rows in components, or as scores of their columns, by target class; one column of zeros for none."""
+        x = leading(self.seen, rows, self.count).unseen if scores is None else scores.of(rows.z)
+        x = x if x.shape[1] else np.zeros((len(x), 1), np.float32)
+        order = np.argsort(rows.target, kind="stable")
+        table = torch.from_numpy(x[order]).to(self.device)
+        target, places = (torch.from_numpy(t).to(self.device) for t in (rows.target[order], order))
+        return Sorted(table, target, places, rows.strata)
 
     def answer(self, questions: list[Question], classes: int) -> list[Guesses]:
         """Questions of one count of classes."""
@@ -159,17 +155,14 @@ class _Hall:
 class _Field:
     """Both kinds of rows in one view, sorted by target class, whitened within it."""
 
-    def __init__(self, hall: _Hall, space: Space, x: Tensor | None = None) -> None:
+    def __init__(self, hall: _Hall, space: Space, rows: Sorted | None = None) -> None:
         self.hall, self.space = hall, space
-        x = hall.components(space, hall.seen) if x is None else x
-        self.seen = Sorted.of(space.whitener(x, hall.target), hall.target, hall.seen.strata)
+        self.seen = space.whitener(hall.sorted(space.scores, hall.seen) if rows is None else rows)
 
     @cached_property
     def unseen(self) -> Sorted:
         """The rows to guess."""
-        x = self.hall.components(self.space, self.hall.unseen)
-        target = torch.from_numpy(self.hall.unseen.target).to(x.device)
-        return Sorted.of(self.space.whitener(x, target), target, self.hall.seen.strata)
+        return self.space.whitener(self.hall.sorted(self.space.scores, self.hall.unseen))
 
     def _asked(self, questions: list[Question]) -> tuple[Tensor, Tensor]:
         order = self.seen.order.cpu()

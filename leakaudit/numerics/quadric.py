@@ -61,30 +61,39 @@ class Sorted:
 class Whitener:
     """Takes the mean of the stratum away and makes the covariance within strata I, leading components first."""
 
-    centre: Float32[Tensor, "s r"]
-    matrix: Float32[Tensor, "r r"]
-    """Upper triangular: the first components of the result depend on the first components only."""
+    centre: Float32[Tensor, "s d"]
+    matrix: Float32[Tensor, "d r"]
 
-    def __call__(self, x: Float32[Tensor, "n r"], strata: Int64[Tensor, " n"]) -> Float32[Tensor, "n r"]:
+    def __call__(self, rows: Sorted) -> Sorted:
         """The rows, whitened."""
-        made = x @ self.matrix
-        return made.sub_((self.centre @ self.matrix)[strata])
+        made = rows.x @ self.matrix
+        shift = self.centre @ self.matrix
+        for y, part in rows.slices():
+            made[part] -= shift[y]
+        return Sorted(made, rows.strata, rows.order, rows.count)
 
 
-def whitener(x: Float32[Tensor, "n r"], strata: Int64[Tensor, " n"], count: int) -> Whitener:
-    """Learned from rows without labels; the covariance is drawn towards I by r of n + r parts."""
-    n, r = x.shape
-    sums = x.new_zeros(count, r).index_add_(0, strata, x)
-    rows = torch.bincount(strata, minlength=count)[:, None]
-    centre = sums / (rows + 1)
-    covariance = torch.zeros(r, r, dtype=torch.float32, device=x.device)
-    for first in range(0, n, 8192):
-        centred = x[first : first + 8192] - centre[strata[first : first + 8192]]
-        covariance += centred.T @ centred
-    covariance = (covariance + r * torch.eye(r, device=x.device)) / max(1, n + r)
-    lower = torch.linalg.cholesky(covariance.double())
-    eye = torch.eye(r, dtype=torch.float64, device=x.device)
-    return Whitener(centre, torch.linalg.solve_triangular(lower, eye, upper=False).T.float().contiguous())
+def whitener(rows: Sorted, basis: Float32[Tensor, "d r"] | None = None) -> Whitener:
+    """
+    Learned from rows without labels, on the components x @ basis in their order: the map is upper triangular there.
+
+    The covariance is drawn towards I by r of n + r parts.
+    """
+    n, d = rows.x.shape
+    basis = torch.eye(d, device=rows.x.device) if basis is None else basis
+    r = basis.shape[1]
+    centre = rows.x.new_zeros(rows.count, d)
+    covariance = torch.zeros(d, d, dtype=torch.float32, device=rows.x.device)
+    for y, part in rows.slices():
+        centre[y] = rows.x[part].sum(0) / (part.stop - part.start + 1)
+        for first in range(part.start, part.stop, 8192):
+            centred = rows.x[first : min(first + 8192, part.stop)] - centre[y]
+            covariance.addmm_(centred.T, centred)
+    wide = basis.double()
+    covariance = wide.T @ covariance.double() @ wide
+    eye = torch.eye(r, dtype=torch.float64, device=rows.x.device)
+    lower = torch.linalg.cholesky((covariance + r * eye) / max(1, n + r))
+    return Whitener(centre, (wide @ torch.linalg.solve_triangular(lower, eye, upper=False).T).float().contiguous())
 
 
 @dataclass(frozen=True)
@@ -137,20 +146,16 @@ def spread(rows: Sorted, moments: Signed, count: int) -> Float32[Tensor, "p k s 
     """Signed second moments of the first `count` components about the mean, by stratum."""
     p, k, _ = moments.signs.shape
     r = min(count, rows.x.shape[1])
-    above, beside = torch.triu_indices(r, r, device=rows.x.device)
     flat = moments.signs.flatten(0, 1)
     out = rows.x.new_zeros(p, k, rows.count, r, r)
-    size = max(1, BLOCK // max(1, len(above)))
+    size = max(1, BLOCK // (p * k * max(1, r)))
     for y, part in rows.slices():
-        made = rows.x.new_zeros(p * k, len(above))
+        full = rows.x.new_zeros(p * k * r, r)
         for start in range(part.start, part.stop, size):
             some = slice(start, min(start + size, part.stop))
             x = rows.x[some, :r]
-            made.addmm_(flat[:, some], x[:, above] * x[:, beside])
+            full.addmm_((flat[:, None, some] * x.T).flatten(0, 1), x)
         mean, first = moments.mean[:, y, :r].unsqueeze(1), moments.first[:, :, y, :r]
-        full = rows.x.new_zeros(p * k, r, r)
-        full[:, above, beside] = made
-        full[:, beside, above] = made
         cross = first.unsqueeze(3) * mean.unsqueeze(2)
         square = moments.total[:, :, y, None, None] * (mean.unsqueeze(3) * mean.unsqueeze(2))
         out[:, :, y] = full.view(p, k, r, r) - cross - cross.transpose(2, 3) - square
