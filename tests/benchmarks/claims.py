@@ -77,6 +77,7 @@ class Outcome:
 
 
 CELLS = (
+    *(Cell("refit", world, 3_000 if "clustered" in world else 2_000) for world in worlds.NULLS),
     *(Cell("nulls", world, 3_000 if "clustered" in world else 2_000) for world in worlds.NULLS),
     *(
         Cell("power", world, rows, size, share=0.25, brief=rows * size < BRIEF)
@@ -131,6 +132,7 @@ def claims(names: Sequence[str]) -> list[Claim]:
     part = {name: tuple(cell for cell in CELLS if cell.part == name) for name in {cell.part for cell in CELLS}}
     nulls, power, absence = part["nulls"], part["power"], part["absence"]
     made = [
+        Claim("p of H at or under .05", part["refit"], lambda each: each.h <= LEVEL, 0.07),
         Claim("detected", nulls, lambda each: each.detected, 0.07),
         Claim("LEAK at .05", nulls, verdict("LEAK", 0.05), 0.02),
         Claim("detected", tuple(c for c in power if c.brief), lambda each: each.detected, 0.8, True),

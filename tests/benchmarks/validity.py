@@ -61,7 +61,7 @@ def replicate(cell: Cell, number: int, *, seed: int, names: Sequence[str]) -> Ou
     h = 1.0
     if not fresh:
         h = detection.refitted(arena, [case.private], [2], protocol.refits(1), grouped=case.grouped)[0].p
-    if cell.brief and protocol.combined(h, 1.0) <= LEVEL:
+    if cell.part == "refit" or (cell.brief and protocol.combined(h, 1.0) <= LEVEL):
         seconds = time.process_time() - start
         return Outcome(cell.name, number, h, 1.0, *[np.nan] * 4, {}, np.nan, {}, {}, np.nan, True, seconds)
     attackers = entrants([Call(name, {}) for name in names])
