@@ -117,3 +117,16 @@ def test_balanced_rows_read_the_colour_beside_the_digit() -> None:
     digit, colour = chance.integers(0, 10, (2, 3000))
     z = np.concatenate((np.eye(10)[digit], 0.5 * np.eye(10)[colour]), axis=1) / 1.25**0.5
     assert accuracy(ask(z, colour, seen=2000), colour, 2000) == 1.0
+
+
+def test_what_was_settled_is_kept_when_asked_again() -> None:
+    """The second call, on more rows, chooses nothing: the same note, guesses no worse, and converged."""
+    z, labels = gaussians(1.0, rows=4000)
+    first = ask(z, np.where(np.arange(4000) < SEEN // 2, labels, -1))
+    seen, unseen = (Rows(z[part].astype(np.float32), np.zeros(len(z[part]), np.int64), 1, np.arange(len(z[part])))
+                    for part in (slice(SEEN), slice(SEEN, None)))  # fmt: skip
+    question = Question(labels[:SEEN], np.ones(SEEN, np.float32), 2, first.settled)
+    [again] = linear.attack(seen, unseen, (question,), seed=1, device="cpu")
+    assert again.notes == first.notes
+    assert again.converged
+    assert accuracy(again, labels) == pytest.approx(norm.cdf(0.5), abs=0.04)

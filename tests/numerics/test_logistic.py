@@ -6,6 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from leakaudit.numerics import logistic
+from leakaudit.numerics.sweeps import Lens
 
 
 def problem(n: int, d: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -150,3 +151,103 @@ def test_chunks_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> No
     whole = logistic.fit(*given, 3)
     monkeypatch.setattr(logistic, "COLUMNS", 6)
     torch.testing.assert_close(logistic.fit(*given, 3).weights, whole.weights, atol=1e-5, rtol=0)
+
+
+def test_the_gap_is_never_larger_than_stated() -> None:
+    """However early it stops, the objective lies no further above the float64 minimum than the proof says."""
+    x, labels, weights = problem(500, 20, 2, 6)
+    exact = solve(x, labels, weights, 1e-3, 2)
+    stated = []
+    for tolerance in (1.0, 1e-1, 1e-3, 1e-6):
+        fit = solve(x, labels, weights, 1e-3, 2, tolerance=tolerance)
+        above = objective(fit, x, labels, weights, 1e-3) - objective(exact, x, labels, weights, 1e-3)
+        assert -1e-14 <= above <= float(fit.gap[0]) <= tolerance
+        stated.append(above)
+    assert stated[0] > 1e-9  # it did stop early
+
+
+def objective(fit: logistic.Fit, x: np.ndarray, labels: np.ndarray, weights: np.ndarray, strength: float) -> float:
+    """Of two classes."""
+    logits = fit.logits(torch.from_numpy(x))[0, 0]
+    nats = torch.nn.functional.softplus(logits * torch.from_numpy(1 - 2 * labels)).numpy()
+    return float(nats @ weights / weights.sum() + strength / 2 * fit.weights.square().sum())
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_questions_are_shared_and_columns_stay_out(classes: int) -> None:
+    """Problems that share a question, some without a column, are what each is alone with the columns it has."""
+    x, labels, weights = problem(300, 6, classes, 7)
+    penalty = torch.full((3, 6), 0.05, dtype=torch.float64)
+    penalty[1, 4:] = torch.inf
+    penalty[2] = 0.5
+    several = torch.from_numpy(np.stack((labels, np.roll(labels, 5)))).to(torch.int8)
+    shares = torch.from_numpy(weights)[None].repeat(2, 1)
+    of = torch.tensor([1, 0, 0])
+    fit = logistic.fit(torch.from_numpy(x), several, shares, penalty, classes, of=of, tolerance=1e-13)
+    assert fit.converged.all()
+    assert not fit.weights[1, :, 4:].any()
+    for at, (asked, width, strength) in enumerate(((1, 6, 0.05), (0, 4, 0.05), (0, 6, 0.5))):
+        alone = solve(x[:, :width], several[asked].long().numpy(), weights, strength, classes)
+        torch.testing.assert_close(fit.weights[at, :, :width], alone.weights[0], atol=1e-5, rtol=0)
+
+
+HOSTILE = {
+    "fewer rows than columns": np.random.default_rng(0).normal(size=(30, 80)),
+    "columns four times": np.repeat(np.random.default_rng(1).normal(size=(200, 3)), 4, axis=1),
+    "one column": np.random.default_rng(2).normal(size=(200, 1)),
+    "a constant column": np.random.default_rng(3).normal(size=(200, 3)) * [1, 0, 1] + [0, 5, 0],
+    "the range of float16": np.random.default_rng(4).normal(size=(300, 4)) * [6e-5, 1, 6e2, 6e4] / 4 + [0, 0, 0, 3e4],
+    "large means": np.random.default_rng(5).normal(size=(300, 4)) + 1000,
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_hostile_columns_are_solved_as_scikit_learn_solves_them_standardised(case: str, classes: int) -> None:
+    """Through a lens that standardises, with the Gram of what it shows, in float32: the same probabilities."""
+    x = HOSTILE[case]
+    scale = np.where(x.std(0) > 0, x.std(0), 1)
+    seen = (x - x.mean(0)) / scale
+    labels = (seen[:, :1] + 0.7 * np.random.default_rng(6).normal(size=(len(x), classes))).argmax(1)
+    lens = Lens(torch.from_numpy(x.mean(0)).float(), torch.from_numpy(1 / scale).float())
+    fit = logistic.fit(
+        torch.from_numpy(x).float(), torch.from_numpy(labels)[None], None, torch.full((1, len(scale)), 0.01), classes,
+        lens=lens, gram=torch.from_numpy(np.atleast_2d(np.cov(seen.T, bias=True))).float(), tolerance=1e-7,
+    )  # fmt: skip
+    assert fit.converged.all()
+    theirs = LogisticRegression(C=100 / len(x), tol=1e-10, max_iter=20_000).fit(seen, labels)
+    ours = fit.probabilities(torch.from_numpy(seen).float())[0].T
+    np.testing.assert_allclose(ours, theirs.predict_proba(seen), atol=2e-3)
+    torch.testing.assert_close(fit.raw(lens).probabilities(torch.from_numpy(x).float())[0].T, ours, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("labels", [np.full(60, -1), np.zeros(60, np.int64), np.where(np.arange(60) == 7, 1, 0)])
+def test_one_class_or_none_is_solved(labels: np.ndarray) -> None:
+    """Finite, converged, and never surer of what no row says."""
+    x = np.random.default_rng(8).normal(size=(60, 3))
+    fit = solve(x, labels, np.ones(60), 0.1, 2, torch.float32, 1e-6)
+    assert fit.converged.all()
+    assert torch.isfinite(fit.weights).all()
+
+
+def test_hundreds_of_classes_are_solved_to_a_proof() -> None:
+    """As many classes as rows allow, most of them rare."""
+    labels = np.random.default_rng(9).integers(0, 300, 1500)
+    x = np.random.default_rng(10).normal(size=(300, 20))[labels] + np.random.default_rng(11).normal(size=(1500, 20))
+    fit = logistic.fit(
+        torch.from_numpy(x / 2**0.5).float(), torch.from_numpy(labels)[None], None, torch.full((1, 20), 1e-3), 300
+    )
+    assert fit.converged.all()
+    assert (fit.logits(torch.from_numpy(x / 2**0.5).float())[0].argmax(0).numpy() == labels).mean() > 0.3
+
+
+def test_a_solution_is_not_sought_again() -> None:
+    """Started at its own solution it takes a sweep to see it, one to prove it, and few besides."""
+    x, labels, weights = problem(400, 12, 3, 12)
+    first = solve(x, labels, weights, 0.01, 3, torch.float32, 1e-6)
+    again = logistic.fit(
+        torch.from_numpy(x).float(), torch.from_numpy(labels)[None], torch.from_numpy(weights)[None].float(),
+        torch.full((1, 12), 0.01), 3, start=first, tolerance=1e-6,
+    )  # fmt: skip
+    assert again.converged.all()
+    assert again.iterations <= 4 < first.iterations

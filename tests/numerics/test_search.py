@@ -1,6 +1,6 @@
 """The search takes the basis and the penalty that read held-out rows best."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -72,3 +72,51 @@ def test_groups_are_not_divided(x: np.ndarray) -> None:
         for each in (group, np.arange(ROWS))
     ]
     assert chosen == [f"none {OUT}", "names 0.001"]
+
+
+def test_what_was_settled_is_not_chosen_anew(x: np.ndarray) -> None:
+    """Asked again with what it settled on, it keeps to it on labels that would call for another, and converges."""
+    clear = (x[:ROWS, 0] > 0).astype(np.int64)
+    bases = [basis(x[:, :5], "left", 1e-3, 1.0), basis(x[:, 5:10], "right", 1e-3)]
+    group, strata = np.arange(ROWS), np.zeros(ROWS, np.int64)
+    [first] = search(bases, [Asked(clear, np.ones(ROWS, np.float32), 2)], strata, group, folds=0, seed=0)
+    other = (x[:ROWS, 5] > 0).astype(np.int64)
+    again, anew = search(
+        bases,
+        [Asked(other, np.ones(ROWS, np.float32), 2, settled) for settled in (first.settled, None)],
+        strata, group, folds=0, seed=0,
+    )  # fmt: skip
+    assert (first.notes, again.notes, anew.notes) == (("left 0.001",), ("left 0.001",), ("right 0.001",))
+    assert again.settled.scale == first.settled.scale
+    assert again.converged
+
+
+def test_a_solve_from_the_last_one_ends_where_one_from_nothing_does(x: np.ndarray) -> None:
+    """More labels, the same choice: guesses are those of a choice that carries no solution along."""
+    labels = (x[:ROWS, 0] + x[:ROWS, 1] > 0.3).astype(np.int64)
+    bases = [basis(x[:, :5], "left", 0.01)]
+    group, strata = np.arange(ROWS), np.zeros(ROWS, np.int64)
+    part = Asked(np.where(group % 3, labels, -1), np.ones(ROWS, np.float32), 2)
+    [first] = search(bases, [part], strata, group, folds=0, seed=0)
+    blank = replace(first.settled, fit=first.settled.fit.part(slice(0, 0)))
+    warm, cold = search(
+        bases, [Asked(labels, np.ones(ROWS, np.float32), 2, settled) for settled in (first.settled, blank)],
+        strata, group, folds=0, seed=0,
+    )  # fmt: skip
+    np.testing.assert_allclose(warm.probabilities, cold.probabilities, atol=2e-3)
+    assert np.abs(warm.probabilities - first.probabilities).max() > 1e-3
+
+
+def test_unlabelled_rows_are_in_no_part(x: np.ndarray) -> None:
+    """Rows without a label may hold anything: the choice and the guesses stay the same."""
+    labels = np.where(np.arange(ROWS) % 2, (x[:ROWS, 0] > 0).astype(np.int64), -1)
+    wild = x.copy()
+    wild[:ROWS][labels < 0] *= 50
+    group, strata = np.arange(ROWS), np.zeros(ROWS, np.int64)
+    plain, other = (
+        search([basis(part[:, :5], "x", 0.01, 1.0)], [Asked(labels, np.ones(ROWS, np.float32), 2)],
+               strata, group, folds=0, seed=0)[0]
+        for part in (x, wild)
+    )  # fmt: skip
+    assert plain.notes == other.notes
+    np.testing.assert_allclose(plain.probabilities, other.probabilities, atol=5e-3)
