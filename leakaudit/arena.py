@@ -38,6 +38,8 @@ class Arena:
     """Of z, where they were computed already."""
     given: Float32[np.ndarray, "n r"] | None = None
     """Z in the components of `known`, where they were computed already."""
+    later: "Arena | None" = None
+    """What the refit on training and validation rows looks at instead, where z was fitted to labels."""
 
     @cached_property
     def moments(self) -> Moments:

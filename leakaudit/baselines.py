@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Int64
 
 from leakaudit import protocol
 from leakaudit.arena import Arena, Ask, Case, Codes
 from leakaudit.contest import Answer, Entrant, compete, nested, saying
 from leakaudit.finding import Baseline, Finding
 from leakaudit.numerics import erasure
-from leakaudit.protocol import Fold
+from leakaudit.numerics.erasure import Eraser
 
 LEADING = 256
 """Principal components of an image that are attacked, where it has more numbers."""
@@ -74,18 +74,21 @@ def contested(
 
 def erased(arena: Arena, cases: Sequence[Case], attackers: Sequence[Entrant]) -> Generator[str, None, list[Reached]]:
     """
-    The bottleneck after a LEACE erasure of all private attributes, fitted in each fold on the rows seen there.
+    The bottleneck after a LEACE erasure of all private attributes, fitted in each fold on the rows of each fit.
 
     A linear attacker is blind to it by construction; what another still reads, no linear audit would have found.
     """
     asks = [Ask(case.private, case.classes) for case in cases]
     parts: list[list[dict[str, Answer]]] = []
     for fold in arena.folds:
-        eraser = erasure.erase(arena.z[fold.seen], _beyond(arena, asks, fold))
-        alone = replace(arena, z=eraser.apply(arena.z), folds=(fold,), known=None, given=None)
+        tuned, final = (
+            replace(arena, z=_eraser(arena, asks, rows).apply(arena.z), folds=(fold,), known=None, given=None)
+            for rows in (fold.train, fold.seen)
+        )
+        alone = replace(tuned, later=final)
         parts.append((yield from saying(ERASED, compete(alone, attackers, asks))))
     every = "the attribute" if len(cases) == 1 else f"all {len(cases)} attributes"
-    note = f"{every} erased by LEACE, fitted on the rows seen in each fold"
+    note = f"{every} erased by LEACE, fitted on the rows that the attacker is"
     made = []
     for i, case in enumerate(cases):
         answer = {each.name: _joined(arena, [part[i][each.name] for part in parts]) for each in attackers}
@@ -95,13 +98,13 @@ def erased(arena: Arena, cases: Sequence[Case], attackers: Sequence[Entrant]) ->
     return made
 
 
-def _beyond(arena: Arena, asks: Sequence[Ask], fold: Fold) -> Float64[np.ndarray, "m k"]:
-    """What every private class says beyond the target on the seen rows, each row counting as its attackers count it."""
-    target, columns = arena.target[fold.seen], []
-    for question in (ask.of(fold.seen, arena.target) for ask in asks):
+def _eraser(arena: Arena, asks: Sequence[Ask], rows: Int64[np.ndarray, " m"]) -> Eraser:
+    """Of what every private class says beyond the target on these rows, each counting as its attackers count it."""
+    target, columns = arena.target[rows], []
+    for question in (ask.of(rows, arena.target) for ask in asks):
         said = erasure.within(question.labels, target, question.classes, arena.strata, question.weights)
         columns.append(said * question.weights[:, None])
-    return np.concatenate(columns, axis=1)
+    return erasure.erase(arena.z[rows], np.concatenate(columns, axis=1))
 
 
 def _reading(case: Case, name: str, answer: Answer) -> Finding:

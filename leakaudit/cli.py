@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from leakaudit import __version__, catalog, options, progress, protocol, recipe, store
+from leakaudit import __version__, catalog, options, progress, recipe, store
 from leakaudit.errors import InputError, LeakauditError
 
 app = typer.Typer(
@@ -152,6 +152,8 @@ def attack(
     gates: options.Gates,
 ) -> None:
     """Try to read the private attribute; the verdict says what is there."""
+    from leakaudit import protocol
+
     names = attacker or _pick("suite", suite, protocol.SUITES)
     calls = tuple(catalog.call("attackers", name, "--attacker") for name in names)
     distributions = tuple(_pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])

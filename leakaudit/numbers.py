@@ -5,6 +5,7 @@ By ridge regression, and by the perceptron's distribution over twenty bins, read
 """
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -60,10 +61,10 @@ def _figures(
     rows = case.scored
     if np.ptp(values[rows] - usual[0][rows]) == 0:
         return ()
-    group = arena.group[rows] if case.grouped else None
+    answers = replace(case.answers(labels), classes=len(middles), usual=None)
+    bits = {name: answers.bits(chance[rows]) for name, chance in chances.items()}
+    truth = values[rows], usual[0][rows], usual[1][rows], answers.group
     return tuple(
-        regression.score(
-            name, mean[rows], median[rows], values[rows], usual[0][rows], usual[1][rows], group, seed=arena.seed
-        )
+        regression.score(name, mean[rows], median[rows], *truth, seed=arena.seed, bits=bits.get(name))
         for name, (mean, median) in said.items()
     )
