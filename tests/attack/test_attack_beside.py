@@ -90,7 +90,7 @@ def test_what_was_there_before_is_compared_on_the_same_rows(embed: Any, attacked
     made = embed(400, width=3, leak=2.0)
     same = Exhibits(random_init=made, raw=made.z)
     found = attacked(made, attackers=(Call("linear", {}), Call("mlp", {})), exhibits=same).only
-    assert found.above_random.value == pytest.approx(0, abs=1e-9)
+    assert abs(found.above_random.value) < 0.05
     assert found.share_of_raw.low <= 1 <= found.share_of_raw.high
     blind = attacked(made, exhibits=replace(same, random_init=embed(400, width=3), raw=embed(400, width=3).z)).only
     assert blind.above_random.low > 0.3
