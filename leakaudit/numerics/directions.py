@@ -15,7 +15,7 @@ from torch import Tensor
 
 ROUNDS = 3
 """Of subspace iteration."""
-LEAST = 0.2
+LEAST = 0.3
 """Length of a direction that does not rise above chance."""
 CONTRASTS = 8
 """Between classes, at most: beyond, random halves of the classes."""
@@ -108,13 +108,15 @@ def _spreads(x: Tensor, signs: Tensor, count: int, total: float, most: float, ge
     basis = torch.randn(p, r, count, generator=generator).to(x)
     for _ in range(ROUNDS):
         parts = _applied(x, signs, torch.linalg.qr(basis)[0])
-        basis = torch.stack([_applied(x, signs[:, j : j + 1], parts[:, j])[:, 0] for j in range(m)]).sum(0)
+        twice = [_applied(x, signs[:, j : j + 1], parts[:, j])[:, 0] for j in range(m)]
+        basis = torch.stack(twice).sum(0)
     basis = torch.linalg.qr(basis)[0]
     parts = _applied(x, signs, basis)
     values, turned = torch.linalg.eigh(torch.einsum("pmra,pmrb->pab", parts, parts))
     basis, values = basis @ turned.flip(2), values.flip(1).clamp_min(1e-24).sqrt()
     edge = 2 * (most * total * signs.square().sum(2).sum(1, keepdim=True)) ** 0.5
-    return (basis * _above(edge / values)[:, None]).transpose(1, 2)
+    long: Tensor = basis * _above(edge / values)[:, None]
+    return long.transpose(1, 2)
 
 
 def _applied(x: Tensor, signs: Tensor, basis: Tensor) -> Tensor:

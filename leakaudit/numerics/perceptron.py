@@ -6,7 +6,7 @@ a multi-index model. With r inputs it costs and errs like k r parameters, not li
 known class (the target class), each class has its own gate on the directions, its own shift of the hidden units and its
 own offset: one direction can pull to opposite sides in two classes.
 
-    s = (x P) * gate[class],   logits = relu(s M + b + shift[class]) A + s B + offset[class]
+    s = (x P) * gate[class],   logits = relu(s M + b + shift[class]) A + s B + (sqrt(1 + s^2) - 1) C + offset[class]
 
 AdamW is that of Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, with steps in proportion to
 the size of each matrix's columns; the schedule is a warm-up, then a cosine (ICLR 2017).
@@ -20,9 +20,10 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
+from leakaudit.numerics.deck import Deck, Rows
 from leakaudit.numerics.directions import Directions
 
-SCALES = (0.25, 0.5, 0.75, 1.0, 1.5)
+SCALES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5)
 """Factors on the logits, chosen on held-out rows: one that ranks well but is too sure of itself is not at a loss."""
 PERIODS = 10
 """How often the held-out loss is looked at."""
@@ -30,6 +31,8 @@ SHARE = 0.05
 """Decay of the other matrices, over that of the directions."""
 CEILING = 9.0
 """Nats that one held-out row counts at most, lest it decide alone."""
+BOWL = 4.0
+"""Steps of the weights of the bowls sqrt(1 + s^2) - 1, over those of the hyperplane."""
 BLOCK = 1 << 22
 """Numbers of a hidden layer held at a time."""
 
@@ -45,6 +48,7 @@ class Networks:
     shift: Float[Tensor, "p s h"]
     second: Float[Tensor, "p h c"]
     skip: Float[Tensor, "p k c"]
+    bowl: Float[Tensor, "p k c"]
     offset: Float[Tensor, "p s c"]
 
     def logits(self, x: Float[Tensor, "n r"], hot: Float32[Tensor, "n s"]) -> Float[Tensor, "p n c"]:
@@ -54,15 +58,20 @@ class Networks:
         parts = [self.forward(*each).logits for each in zip(x.split(size), hot.split(size), strict=True)]
         return torch.cat(parts, 1)
 
-    def forward(self, x: Float[Tensor, "b r"], hot: Float32[Tensor, "b s"]) -> "Layers":
-        """All layers of a batch."""
+    def forward(self, x: Float[Tensor, "*p b r"], hot: Float32[Tensor, "*p b s"]) -> "Layers":
+        """All layers of a batch: the same rows for all networks, or rows of its own for each."""
         p, k, r = self.vectors.shape
-        seen = (x @ self.vectors.view(p * k, r).T).view(len(x), p, k).transpose(0, 1)
+        if x.dim() == self.vectors.dim():
+            seen = torch.bmm(x, self.vectors.transpose(1, 2))
+        else:
+            seen = (x @ self.vectors.view(p * k, r).T).view(len(x), p, k).transpose(0, 1)
         gates = hot @ self.gates
         gated = seen * gates
         hidden = torch.baddbmm(self.bias[:, None] + hot @ self.shift, gated, self.mix).relu_()
-        logits = torch.baddbmm(hot @ self.offset, hidden, self.second).baddbmm_(gated, self.skip)
-        return Layers(seen, gates, gated, hidden, logits)
+        root = torch.addcmul(gated.new_ones(()), gated, gated).sqrt_()
+        logits = torch.baddbmm(hot @ self.offset, hidden, self.second)
+        logits.baddbmm_(gated, self.skip).baddbmm_(root - 1, self.bowl)
+        return Layers(seen, gates, gated, root, hidden, logits)
 
     def take(self, rows: Int64[Tensor, " q"]) -> "Networks":
         """Some of the networks."""
@@ -75,34 +84,9 @@ class Layers(NamedTuple):
     seen: Float[Tensor, "p b k"]
     gates: Float[Tensor, "p b k"]
     gated: Float[Tensor, "p b k"]
+    root: Float[Tensor, "p b k"]
     hidden: Float[Tensor, "p b h"]
     logits: Float[Tensor, "p b c"]
-
-
-class Rows(NamedTuple):
-    """Rows of p questions. A row of weight 0 does not count for that question."""
-
-    x: Float[Tensor, "n r"]
-    hot: Float32[Tensor, "n s"]
-    """Which class of those conditioned on each row is in; one column of ones conditions on nothing."""
-    strata: Int64[Tensor, " n"]
-    """Which row of `prior` is added to the logits."""
-    labels: Int64[Tensor, "p n"]
-    weights: Float[Tensor, "p n"]
-
-    def counting(self) -> "Rows":
-        """Rows that count for any question, at least one; weights of each sum to 1."""
-        counting = (self.weights > 0).any(0)
-        counting[0] |= ~counting.any()
-        rows = counting.nonzero().squeeze(1)
-        weights = self.weights[:, rows]
-        total = weights.sum(1, keepdim=True).clamp_min(1e-12)
-        return Rows(self.x[rows], self.hot[rows], self.strata[rows], self.labels[:, rows].clamp_min(0), weights / total)
-
-    def batch(self, rows: Int64[Tensor, " b"]) -> "Rows":
-        """Some rows, their weights stretched to stand for all."""
-        part = self.weights[:, rows] * (len(self.x) / len(rows))
-        return Rows(self.x[rows], self.hot[rows], self.strata[rows], self.labels[:, rows], part)
 
 
 class Plan(NamedTuple):
@@ -144,45 +128,46 @@ def train(
     inside, outside = inside.counting(), None if outside is None else outside.counting()
     networks, flat, table = _begin(inside, begin, classes, plan, generator)
     state = [(values, torch.zeros_like(values), torch.zeros_like(values)) for values in (networks.vectors, flat)]
-    n = len(inside.x)
-    batch = max(1, min(plan.batch, n))
-    steps = max(PERIODS, plan.epochs * (n // batch))
+    deck = Deck(inside, plan.batch, generator)
+    steps = max(PERIODS, plan.epochs * (deck.size // deck.batch))
     ends = [steps * period // PERIODS for period in range(1, PERIODS + 1)]
-    keep = _Keep(networks, flat, stop, scale)
-    order, at = torch.randperm(n, generator=generator).to(inside.x.device), 0
-    for step in range(1, steps + 1):
-        if at + batch > n:
-            order, at = torch.randperm(n, generator=generator).to(inside.x.device), 0
-        rows, at = order[at : at + batch], at + batch
-        part = inside.batch(rows)
+    held = None if outside is None else Deck(outside, 1, generator).every()
+    keep = _Keep(networks, flat, held, stop, scale)
+    last = steps if stop is None else ends[max(1, int(stop.max())) - 1]
+    for step in range(1, last + 1):
+        part = deck.deal()
         now = plan.rate * _cycle(step / steps)
         for (values, mean, square), gradient, (rates, decays) in zip(
             state, _gradients(networks, part, prior), table, strict=True
         ):
             _adamw(values, gradient, mean, square, now * rates, now * plan.decay * decays, step)
         if step in ends:
-            keep.look(ends.index(step) + 1, outside, prior)
+            keep.look(ends.index(step) + 1, prior)
     return keep.finish()
 
 
 class _Keep:
     """The best so far, or what was asked for."""
 
-    def __init__(self, networks: Networks, flat: Tensor, stop: Tensor | None, scale: Tensor | None) -> None:
+    def __init__(
+        self, networks: Networks, flat: Tensor, outside: Rows | None, stop: Tensor | None, scale: Tensor | None
+    ) -> None:
         p = len(flat)
-        self.networks, self.flat, self.stop = networks, flat, stop
+        self.networks, self.flat, self.stop, self.outside = networks, flat, stop, outside
         self.kept = networks.vectors.clone(), flat.clone()
         self.scale = flat.new_ones(p) if scale is None else scale
         self.lowest, self.best = flat.new_full((p,), torch.inf), torch.zeros(p, dtype=torch.int64, device=flat.device)
         self.history: list[Tensor] = []
 
-    def look(self, period: int, outside: Rows | None, prior: Tensor | None) -> None:
+    def look(self, period: int, prior: Tensor | None) -> None:
         """Keep the networks for which this period is the best, or the one asked for."""
-        if outside is None or self.stop is not None:
+        if self.outside is None or self.stop is not None:
             better = torch.full_like(self.best, period) == (PERIODS if self.stop is None else self.stop)
             self.lowest = torch.where(better, 0.0, self.lowest)
         else:
-            loss, sharp = _loss(self.networks.logits(outside.x, outside.hot), outside, prior).min(0)
+            loss, sharp = _loss(
+                self.networks.forward(self.outside.x, self.outside.hot).logits, self.outside, prior
+            ).min(0)
             better = loss < self.lowest
             self.scale = torch.where(better, torch.tensor(SCALES, device=loss.device)[sharp], self.scale)
             self.lowest = torch.where(better, loss, self.lowest)
@@ -198,9 +183,9 @@ class _Keep:
         """The networks kept, their logits scaled."""
         self.networks.vectors.copy_(self.kept[0])
         self.flat.copy_(self.kept[1])
-        for part in (self.networks.second, self.networks.skip, self.networks.offset):
+        for part in (self.networks.second, self.networks.skip, self.networks.bowl, self.networks.offset):
             part.mul_(self.scale[:, None, None])
-        tail = self.history[int(0.8 * PERIODS) - 1] - self.lowest
+        tail = self.history[min(int(0.8 * PERIODS), len(self.history)) - 1] - self.lowest
         return Trained(self.networks, self.lowest, self.best, self.scale, tail)
 
 
@@ -224,6 +209,7 @@ def _begin(
         (zeros(p, s, h), 0.3 * once, small),
         (normal(p, h, c) * (0.1 * h**-0.5), h**-0.5, small),
         (zeros(p, k, c), max(k, 1) ** -0.5, small),
+        (zeros(p, k, c), BOWL * max(k, 1) ** -0.5, small),
         (share.clamp_min(1e-4).log()[:, None].repeat(1, s, 1), 0.2 if s > 1 else 1.0, 0.0),
     )
     flat = torch.cat([values.flatten(1) for values, _, _ in parts], 1)
@@ -245,20 +231,28 @@ def _gradients(net: Networks, rows: Rows, prior: Tensor | None) -> tuple[Tensor,
     """Of the weighted cross-entropy: for the directions, (p, k, r), and for the others in their order, (p, -1)."""
     x, hot, strata, labels, weights = rows
     p, k, r = net.vectors.shape
-    seen, gates, gated, hidden, logits = net.forward(x, hot)
-    out = (logits if prior is None else logits + prior[:, strata]).softmax(2)
+    seen, gates, gated, root, hidden, logits = net.forward(x, hot)
+    out = (logits if prior is None else logits + _beside(prior, strata)).softmax(2)
     out.scatter_add_(2, labels.unsqueeze(2), out.new_full((), -1.0).expand(*labels.shape, 1))
     out *= weights.unsqueeze(2)
     back = torch.bmm(out, net.second.transpose(1, 2))
     back = torch.where(hidden > 0, back, 0.0)
-    turned = hot.T
+    turned = hot.transpose(-1, -2)
     onto = torch.baddbmm(torch.bmm(out, net.skip.transpose(1, 2)), back, net.mix.transpose(1, 2))
-    first = ((onto * gates).transpose(1, 2).reshape(p * k, len(x)) @ x).view(p, k, r)
+    onto.addcmul_(torch.bmm(out, net.bowl.transpose(1, 2)), gated / root)
+    pulled = (onto * gates).transpose(1, 2)
+    first = torch.bmm(pulled, x) if x.dim() == pulled.dim() else (pulled.reshape(p * k, len(x)) @ x).view(p, k, r)
     rest = (
         turned @ (onto * seen), gated.transpose(1, 2) @ back, back.sum(1), turned @ back,
-        hidden.transpose(1, 2) @ out, gated.transpose(1, 2) @ out, turned @ out,
+        hidden.transpose(1, 2) @ out, gated.transpose(1, 2) @ out, (root - 1).transpose(1, 2) @ out, turned @ out,
     )  # fmt: skip
     return first, torch.cat([part.reshape(p, -1) for part in rest], 1)
+
+
+def _beside(prior: Float[Tensor, "p t c"], strata: Int64[Tensor, "*p b"]) -> Float[Tensor, "p b c"]:
+    if strata.dim() == 1:
+        return prior[:, strata]
+    return prior[torch.arange(len(prior), device=prior.device)[:, None], strata]
 
 
 def _adamw(
@@ -280,7 +274,7 @@ def _cycle(share: float) -> float:
 def _loss(logits: Tensor, rows: Rows, prior: Tensor | None) -> Float[Tensor, "t p"]:
     """Weighted cross-entropy by scale of the logits."""
     losses = []
-    beside = 0.0 if prior is None else prior[:, rows.strata]
+    beside = 0.0 if prior is None else _beside(prior, rows.strata)
     for scale in SCALES:
         scaled = logits * scale + beside
         nats = scaled.logsumexp(2) - scaled.gather(2, rows.labels.unsqueeze(2)).squeeze(2)

@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from leakaudit.numerics import perceptron
+from leakaudit.numerics.deck import Rows
 from leakaudit.numerics.device import generator
 from leakaudit.numerics.directions import Directions, directions
-from leakaudit.numerics.perceptron import Networks, Plan, Rows, Trained
+from leakaudit.numerics.perceptron import Networks, Plan, Trained
 
 PLAN = Plan(width=7, epochs=12, batch=32, rate=0.05, decay=0.1)
-PARTS = ("gates", "mix", "bias", "shift", "second", "skip", "offset")
+PARTS = ("gates", "mix", "bias", "shift", "second", "skip", "bowl", "offset")
 
 
 def rows(strata: int, count: int = 60) -> Rows:
