@@ -38,6 +38,8 @@ CELLS = 1 << 26
 """Scores held at a time."""
 PENALTY = 10.0
 """On the squared weights of rules, in nats over all held-out rows."""
+SURE = 3.0
+"""Nats above which a score is penalised as it is, and below which as if it were of mean square 1."""
 FAR = 8.0
 """A score counts no further than this, in its own root mean square."""
 
@@ -207,10 +209,13 @@ class _Field:
         shown = (share * (right >= 0))[:, :, None, None]
         size = (table.square() * shown).sum((1, 3)) / shown.sum((1, 3)).clamp_min(1e-30) / table.shape[3]
         size = size.sqrt().clamp_min(1e-6)
-        unit = (table / size[:, None, :, None]).clamp_(-FAR, FAR)
+        unit = size.clamp_max(SURE)
+        table = (table / unit[:, None, :, None]).clamp_(
+            *((sign * FAR * size / unit)[:, None, :, None] for sign in (-1, 1))
+        )
         count = ((right >= 0) & (share > 0)).sum(1).float().mean()
-        found, loss = blend(unit, right, share, penalty=PENALTY / max(1.0, float(count)))
-        blends = zip((found / size).tolist(), (FAR * size).tolist(), strict=True)
+        found, loss = blend(table, right, share, penalty=PENALTY / max(1.0, float(count)))
+        blends = zip((found / unit).tolist(), (FAR * size).tolist(), strict=True)
         starts = made.starts
         return [
             Settled(self.space, made.names, tuple(a), tuple(far), {r: table[i].cpu() for r, table in starts.items()})

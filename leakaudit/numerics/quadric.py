@@ -24,7 +24,7 @@ STEPS, WIDTH, WARM = 4, 8, 2
 """Of the block Krylov space, whose dimension is steps times width; steps from a start that is nearly right."""
 KEPT = 16
 """Of its eigenvectors."""
-MOST = 0.9
+MOST = 0.98
 """Largest difference believed, of a pooled variance of 1."""
 
 
