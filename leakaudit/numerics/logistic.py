@@ -108,8 +108,8 @@ def fit(
     those it shows. Columns without `gram` should have mean 0, variance about 1 and little correlation; with their
     `gram`, an estimate of their covariance, they may be correlated. Neither is assumed of them but for speed. Rows with
     label -1 or weight 0 do not count; a column with an infinite penalty stays out. With `strata` the columns are what
-    those make of x, and r counts them. Solved when the gap is below
-    `tolerance` nats: proven, else in two steps' own estimate.
+    those make of x, and r counts them. Solved when the gap is below `tolerance` nats: proven, else in two steps' own
+    estimate.
     """
     of = torch.arange(len(labels), device=labels.device) if of is None else of
     width = max(1, (CARD if labels.is_cuda else COLUMNS) // columns(classes))
