@@ -18,7 +18,7 @@ from leakaudit.numerics.device import generator
 from leakaudit.numerics.directions import directions
 from leakaudit.numerics.holdout import parts
 from leakaudit.numerics.inputs import VIEWS, Inputs, Maps, Side, learned
-from leakaudit.numerics.perceptron import Plan, Trained
+from leakaudit.numerics.perceptron import PERIODS, Plan, Trained
 
 DECIDES = True
 
@@ -34,6 +34,7 @@ DOUBLINGS = 2
 """How often the epochs are doubled while that makes progress."""
 MANY = 20_000
 """Rows from which no component is damped, and one network, on one view, is enough."""
+TWO = 2
 EVEN = 0.05
 """Nats of prior that count as none."""
 
@@ -184,18 +185,27 @@ class _Job:
         prior = prior - prior.mean(2, keepdim=True)
         return prior if float(prior.abs().max()) > EVEN else None
 
-    def train(self, form: Form, mine: Tensor, stop: Tensor | None = None, scale: Tensor | None = None) -> _Fit:
-        """Networks of one form for the questions `mine`; with `stop` and `scale` of each member on all rows."""
+    def train(
+        self, form: Form, mine: Tensor, stop: Tensor | None = None, scale: Tensor | None = None, *, pilot: bool = False
+    ) -> _Fit:
+        """
+        Networks of one form for the questions `mine`; with `stop` and `scale` of each member on all rows.
+
+        A pilot runs over two quarters of the rows, half as often.
+        """
         members = []
         hot, strata = self.inputs.hot(form.conditioned).seen, self.inputs.strata
         labels, counts = self.labels[mine], self.counts[mine]
-        plan = Plan(self.size.width, form.epochs, self.size.batch, self.size.rate, form.decay)
+        epochs, batch = (max(1, form.epochs // 2), self.size.batch // 2) if pilot else (form.epochs, self.size.batch)
+        first = PERIODS // 2 if stop is None and len(strata) >= MANY else 1
+        plan = Plan(self.size.width, epochs, batch, self.size.rate, form.decay, first)
         for at, view in enumerate(form.views):
             x = self.inputs.view(view, form.conditioned).seen
             inside, outside = deck.Rows(x, hot, strata, labels, counts), None
             if stop is None:
                 held = self.part == at % 4
-                inside, outside = inside._replace(weights=counts * ~held), inside._replace(weights=counts * held)
+                used = (self.part == 1) | (self.part == TWO) if pilot else ~held
+                inside, outside = inside._replace(weights=counts * used), inside._replace(weights=counts * held)
             chance = generator(self.seed + 1000 * form.init + at)
             begin = directions(
                 x, hot if form.conditioned else hot[:, :0], labels, inside.weights, self.classes,
@@ -212,11 +222,17 @@ class _Job:
     def choose(self, forms: list[Form]) -> list[_Answer]:
         """Each question's best form, trained for as many epochs as help."""
         every = torch.arange(len(self.questions), device=self.inputs.device)
-        fits = [self.train(form, every) for form in forms]
+        pilot = len(forms) > 1 and len(self.inputs.strata) >= MANY
+        fits = [self.train(form, every, pilot=pilot) for form in forms]
         best = torch.stack([fit.loss for fit in fits]).argmin(0)
         found: dict[int, _Answer] = {}
         for at, fit in enumerate(fits):
-            found |= self._finish(fit, (best == at).nonzero().squeeze(1))
+            mine = (best == at).nonzero().squeeze(1)
+            if pilot and len(mine):
+                again = self._finish(self.train(fit.form, mine), every[: len(mine)], mine)
+                found |= {question: again[row] for row, question in enumerate(mine.tolist())}
+            else:
+                found |= self._finish(fit, mine, every)
         return [found[i] for i in range(len(self.questions))]
 
     def refit(self) -> list[_Answer]:
@@ -233,8 +249,8 @@ class _Job:
             found |= {i: _Answer(fit, row, settled[i].converged) for row, i in enumerate(mine)}
         return [found[i] for i in range(len(self.questions))]
 
-    def _finish(self, fit: _Fit, mine: Tensor) -> dict[int, _Answer]:
-        """Per question of `mine` the fit with as many epochs as help."""
+    def _finish(self, fit: _Fit, mine: Tensor, every: Tensor) -> dict[int, _Answer]:
+        """Per row of the fit in `mine` the fit with as many epochs as help; `every` is the question of each row."""
         final = {question: _Answer(fit, question, converged=True) for question in mine.tolist()}
         falling = fit.tail[mine] >= SETTLED
         loss, pending = fit.loss[mine][falling], mine[falling]
@@ -243,7 +259,7 @@ class _Job:
             if not len(pending):
                 break
             form = form._replace(epochs=2 * form.epochs)
-            longer = self.train(form, pending)
+            longer = self.train(form, every[pending])
             gain = loss - longer.loss
             final |= {q: _Answer(longer, row, True) for row, q in enumerate(pending.tolist()) if gain[row] > 0}
             falling = (gain >= SETTLED) & (longer.tail >= SETTLED)

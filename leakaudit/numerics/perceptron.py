@@ -97,6 +97,8 @@ class Plan(NamedTuple):
     batch: int
     rate: float
     decay: float
+    first: int
+    """Tenth of the training after which the held-out loss is looked at first."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def train(
             state, _gradients(networks, part, prior), table, strict=True
         ):
             _adamw(values, gradient, mean, square, now * rates, now * plan.decay * decays, step)
-        if step in ends:
+        if step in ends[plan.first - 1 :]:
             keep.look(ends.index(step) + 1, prior)
     return keep.finish()
 
@@ -185,7 +187,7 @@ class _Keep:
         self.flat.copy_(self.kept[1])
         for part in (self.networks.second, self.networks.skip, self.networks.bowl, self.networks.offset):
             part.mul_(self.scale[:, None, None])
-        tail = self.history[min(int(0.8 * PERIODS), len(self.history)) - 1] - self.lowest
+        tail = self.history[-min(PERIODS // 5 + 1, len(self.history))] - self.lowest
         return Trained(self.networks, self.lowest, self.best, self.scale, tail)
 
 

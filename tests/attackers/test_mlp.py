@@ -1,9 +1,13 @@
 """The perceptron finds what no hyperplane does."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+
+from leakaudit.attackers import Question, Rows, mlp
 
 Leak = Callable[..., Any]
 SEEN = 2000
@@ -37,10 +41,47 @@ def test_small_plants_are_found_in_few_rows(leak: Leak) -> None:
         assert sorted(found)[1] > 0.1
 
 
-def test_seeds_differ(leak: Leak) -> None:
-    """Another count of networks is another attacker, and the notes say which form and epochs were chosen."""
-    made = leak("xor", 0.5, rows=1500, width=20, seed=0)
-    one, three = (made.ask("mlp", 1000, networks=count)[0] for count in (1, 3))
-    assert (one.probabilities != three.probabilities).any()
+def test_knobs_are_heeded(leak: Leak) -> None:
+    """More networks are another attacker; more decays and initialisations are more forms, of which one is named."""
+    made = leak("xor", 0.5, rows=500, width=20, seed=0)
+    one, two, many = (made.ask("mlp", 400, **knobs)[0] for knobs in ({}, {"networks": 2}, {"inits": 3, "decays": 2}))
+    assert (one.probabilities != two.probabilities).any()
+    assert one.notes[0].count("/") < two.notes[0].count("/")
     assert "components" in one.notes[0]
-    assert one.notes[0].count("/") < three.notes[0].count("/")
+    assert "decay" in many.notes[0]
+
+
+def test_what_was_settled_is_not_sought_again(leak: Leak) -> None:
+    """Asked again with what it settled on, the attacker keeps to it, and reads as much."""
+    made = leak("xor", 0.5, rows=SEEN + 4000, width=48, seed=1)
+    seen, unseen = made.rows(slice(SEEN)), made.rows(slice(SEEN, None))
+    asked = Question(made.private[:SEEN], np.ones(SEEN, np.float32), 2)
+    [first] = mlp.attack(seen, unseen, (asked,), seed=0, device="cpu")
+    [again] = mlp.attack(seen, unseen, (replace(asked, settled=first.settled),), seed=0, device="cpu")
+    assert (again.settled.form, again.settled.stop) == (first.settled.form, first.settled.stop)
+    hits = [(guess.probabilities.argmax(1) == made.private[SEEN:]).mean() for guess in (first, again)]
+    assert hits[1] > hits[0] - 0.03
+
+
+def test_lopsided_weights_do_not_blind(leak: Leak) -> None:
+    """Where the attribute is the target's in 97 of 100 rows, a linear leak is read from weighted rows too."""
+    made = leak("linear", 0.8, rows=SEEN + 4000, width=48, seed=3)
+    usual = made.private == made.target % 2
+    kept = usual | (np.random.default_rng(0).random(len(usual)) < 0.03)
+    rows = np.flatnonzero(kept[:SEEN])
+    cells = np.bincount(made.target[rows] * 2 + made.private[rows], minlength=20).reshape(-1, 2)
+    weights = cells.sum(1)[made.target[rows]] / cells[made.target[rows], made.private[rows]]
+    asked = Question(made.private[rows], np.float32(weights / weights.mean()), 2)
+    seen = Rows(made.z[rows], made.target[rows], 10, rows)
+    [guess] = mlp.attack(seen, made.rows(slice(SEEN, None)), (asked,), seed=0, device="cpu")
+    rare = ~usual[SEEN:]
+    assert (guess.probabilities.argmax(1) == made.private[SEEN:])[rare].mean() > 0.75
+
+
+def test_a_thousand_classes_fit(leak: Leak) -> None:
+    """A thousand private classes and a thousand target classes in two thousand rows give a distribution."""
+    made = leak("none", 0, rows=2000, width=16, seed=0)
+    many = np.arange(2000) % 1000
+    seen = Rows(made.z, many, 1000, np.arange(2000))
+    [guess] = mlp.attack(seen, seen, (Question(many, np.ones(2000, np.float32), 1000),), seed=0, device="cpu")
+    np.testing.assert_allclose(guess.probabilities.sum(1), 1, atol=1e-4)

@@ -9,7 +9,7 @@ from leakaudit.numerics.device import generator
 from leakaudit.numerics.directions import Directions, directions
 from leakaudit.numerics.perceptron import Networks, Plan, Trained
 
-PLAN = Plan(width=7, epochs=12, batch=32, rate=0.05, decay=0.1)
+PLAN = Plan(width=7, epochs=12, batch=32, rate=0.05, decay=0.1, first=1)
 PARTS = ("gates", "mix", "bias", "shift", "second", "skip", "bowl", "offset")
 
 
