@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from leakaudit import protocol, stats
-from leakaudit.attackers import Question, Rows
+from leakaudit.attackers import Further, Question, Rows
+from leakaudit.beyond import Beyond
 from leakaudit.numerics.gaussian import Halves, halves
 from leakaudit.numerics.moments import Moments, moments
 from leakaudit.protocol import Fold
@@ -40,6 +41,8 @@ class Arena:
     """Z in the components of `known`, where they were computed already."""
     later: "Arena | None" = None
     """What the refit on training and validation rows looks at instead, where z was fitted to labels."""
+    beyond: Beyond | None = None
+    """All rows of the file of which these are a sample."""
 
     @cached_property
     def moments(self) -> Moments:
@@ -65,7 +68,8 @@ class Arena:
     def apart(self) -> tuple[Rows, Rows, Rows, Rows]:
         """Training, validation, both, and scored rows of the only fold."""
         (fold,) = self.folds
-        return self.rows(fold.train), self.rows(fold.validation), self.rows(fold.seen), self.rows(fold.test)
+        seen = replace(self.rows(fold.seen), beyond=None if self.beyond is None else self.beyond.stream)
+        return self.rows(fold.train), self.rows(fold.validation), seen, self.rows(fold.test)
 
     def rows(self, part: Int64[np.ndarray, " part"]) -> Rows:
         """Some rows as an attacker sees them."""
@@ -93,11 +97,14 @@ class Ask:
     """For `matched`."""
     control: bool = False
     """Asked of deciding attackers only."""
+    further: Further | None = None
+    """Labels of all rows of a file of which the rows are a sample."""
 
     def of(self, part: Int64[np.ndarray, " part"], target: Codes) -> Question:
         """The question about some rows, with their labels and weights."""
         labels = self.labels[part]
-        return Question(labels, protocol.weights(self.auxiliary, target[part], labels, self.table), self.classes)
+        weights = protocol.weights(self.auxiliary, target[part], labels, self.table)
+        return Question(labels, weights, self.classes, further=self.further)
 
     def hidden(
         self, part: Int64[np.ndarray, " part"], target: Codes, rows: Int64[np.ndarray, " m"] | None = None
@@ -131,6 +138,8 @@ class Case:
     """Of the private classes."""
     values: Float64[np.ndarray, " n"] | None = None
     """Of a continuous attribute, whose quantile bins `private` are; NaN for missing."""
+    everywhere: Int64[np.ndarray, " all"] | None = None
+    """Labels of all rows of a file of which the rows are a sample."""
 
     @cached_property
     def known(self) -> Bool[np.ndarray, " n"]:
@@ -144,6 +153,13 @@ class Case:
         tested = np.sort(np.concatenate([fold.test for fold in self.arena.folds]))
         rows: Codes = tested[self.known[tested]]
         return rows
+
+    def ask(self, auxiliary: str, table: Table | None) -> Ask:
+        """What is asked about it."""
+        beyond, further = self.arena.beyond, None
+        if beyond is not None and self.everywhere is not None:
+            further = beyond.further(self.everywhere, auxiliary, table)
+        return Ask(self.private, self.classes, auxiliary, table, further=further)
 
     def chance(self, purpose: str) -> np.random.Generator:
         """A generator derived from data, attribute, seed and purpose."""

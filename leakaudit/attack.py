@@ -12,6 +12,7 @@ import numpy as np
 
 from leakaudit import brief, learning, portrait, protocol, standing, stats
 from leakaudit.audit import Attribute, Audit, Outcomes, worst
+from leakaudit.beyond import draw
 from leakaudit.brief import Terms
 from leakaudit.catalog import Call
 from leakaudit.embeddings import Embeddings
@@ -57,12 +58,13 @@ def attack(
         InputError: labels, embeddings or attackers that cannot be used; the message says what there is instead.
     """
     lined = brief.lined(private, attackers, auxiliaries, tolerance, seeds)
-    subject, exhibits = tamed(subject.check(), exhibits)
+    whole = None if subject.lying is None else draw(subject, private, target, seed)
+    subject, exhibits = tamed((subject if whole is None else whole.sample).check(), exhibits)
     keep = np.ones(len(subject), bool) if exhibits.trained is None else ~np.isin(subject.ids, exhibits.trained)
     chosen = labelled(subject, keep, private, target)
     left_out = tuple(name for name in DECIDERS if Call(name, {}) not in attackers)
     terms = Terms(target=target, auxiliaries=auxiliaries, exhibits=exhibits, left_out=left_out)
-    plan = brief.drawn(subject, chosen, terms, lined, attackers, tolerance, (seed, seeds), resolve(device))
+    plan = brief.drawn(subject, chosen, terms, lined, attackers, tolerance, (seed, seeds), resolve(device), whole=whole)
     total, done, run = plan.steps(), 0, inquire(plan)
     while True:
         try:

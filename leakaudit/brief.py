@@ -1,7 +1,7 @@
 """The brief of an attack: what is asked, drawn up from the subject and from what else the auditor holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from leakaudit import catalog, protocol, stats
 from leakaudit.arena import Arena, Case
 from leakaudit.attackers import Rows
 from leakaudit.baselines import AFTER, READERS, model_output
+from leakaudit.beyond import Drawn
 from leakaudit.catalog import Call
 from leakaudit.contest import Entrant, entrants
 from leakaudit.embeddings import Embeddings
@@ -60,9 +61,12 @@ def lined(
 def drawn(
     subject: Embeddings, chosen: Mapping[str, Labelled], terms: Terms, attacking: tuple[Entrant, ...],
     attackers: tuple[Call, ...], tolerance: float, seeds: tuple[int, int], device: str,
+    *, whole: Drawn | None = None,
 ) -> Plan:  # fmt: skip
     """
     What is asked about these attributes; of `seeds` the first decides, the second says how many there are.
+
+    `whole` is the file of which the subject is a sample.
 
     Raises:
         InputError: the scored rows say nothing of an attribute beyond the target.
@@ -80,6 +84,8 @@ def drawn(
         raise InputError(
             f"{subject.origin.name}: z is the same in all {len(part)} attack rows: there is nothing to read"
         )
+    if whole is not None and len(folds) == 1:
+        arena = replace(arena, beyond=whole.beyond(terms.target, first.target, first.rows[folds[0].test], device))
     exhibits = terms.exhibits
     papers, tables, cases = {}, {}, []
     for name, rows in chosen.items():
@@ -94,6 +100,7 @@ def drawn(
         case = Case(
             name, arena, rows.private.codes, shape[1], grouped, usual, fingerprint,
             draws=max(999, 100 * len(chosen) - 1), names=rows.private.classes, values=rows.private.values,
+            everywhere=None if arena.beyond is None or whole is None else whole.codes(name, rows.private),
         )  # fmt: skip
         _scorable(case, subject.origin.name, terms.target)
         cases.append(case)

@@ -6,7 +6,7 @@ nothing: finds what H's families cannot express. Each at its own share of the 5 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from leakaudit import protocol, stats
 from leakaudit.arena import Arena, Case, Codes
 from leakaudit.contest import Answer, nested
 from leakaudit.numerics import permutation
+from leakaudit.numerics.cues import cues
 from leakaudit.numerics.permutation import Permuted
+from leakaudit.numerics.stream import Leading
 from leakaudit.stats import LEVEL, Interval
 
 
@@ -42,6 +44,21 @@ def refitted(
         arena.group if grouped else None,
         draws=permutations - 1,
         seed=arena.seed,
+    )
+
+
+def detected(arena: Arena, cases: Sequence[Case], permutations: int) -> list[Permuted]:
+    """H of these cases, on all rows of the file where the arena holds a sample of it."""
+    beyond, classes = arena.beyond, [case.classes for case in cases]
+    if beyond is None:
+        labels = [case.private for case in cases]
+        return refitted(arena, labels, classes, permutations, grouped=cases[0].grouped)
+    # what is looked at is learned from the sample, and then looked at in every row
+    seen = cues(arena.x, arena.moments.basis.variance, arena.target, arena.strata)
+    every = replace(seen, x=Leading(beyond.stream, arena.moments.basis), target=np.maximum(beyond.target, 0))
+    told = [np.where(beyond.target < 0, -1, each) for each in (case.everywhere for case in cases) if each is not None]
+    return permutation.among(
+        every, np.stack(told), tuple(classes), beyond.group, draws=permutations - 1, seed=arena.seed
     )
 
 

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64, UInt64
 
-from leakaudit import catalog, foreign, record, store
+from leakaudit import catalog, foreign, lying, record, store
 from leakaudit.dataset import Dataset, Labels
 from leakaudit.errors import InputError, RefusedError
+from leakaudit.lying import Lying
 
 SHARD = 8192
 """Rows in a shard."""
@@ -48,7 +49,7 @@ class Origin:
 class Embeddings:
     """Bottleneck vectors, and for each row what is known about it."""
 
-    z: Float32[np.ndarray, "n d"]
+    z: Float32[np.ndarray, "held d"]
     logits: Float32[np.ndarray, "n k"] | None
     columns: Mapping[str, Labels]
     ids: UInt64[np.ndarray, " n"]
@@ -58,10 +59,12 @@ class Embeddings:
     groups: str = ""
     """Name of the column that `group` came from."""
     notes: tuple[str, ...] = field(default=())
+    lying: Lying | None = None
+    """Z on disk, where it is too large for memory: then `z` is empty, and `take` reads the rows."""
 
     def __len__(self) -> int:
         """Count of rows."""
-        return len(self.z)
+        return len(self.ids)
 
     def column(self, name: str) -> Labels:
         """
@@ -78,7 +81,8 @@ class Embeddings:
         """Some rows, in the order given (indices or a mask)."""
         return replace(
             self,
-            z=self.z[rows],
+            z=self.z[rows] if self.lying is None else self.lying.take(np.arange(len(self))[rows]),
+            lying=None,
             logits=None if self.logits is None else self.logits[rows],
             columns={name: labels.take(rows) for name, labels in self.columns.items()},
             ids=self.ids[rows],
@@ -101,6 +105,8 @@ class Embeddings:
         Raises:
             InputError: no rows, no columns in z, or a value that is not finite; the message names the first row.
         """
+        if self.lying is not None:
+            return self
         if self.z.shape[0] == 0 or self.z.shape[1] == 0:
             raise InputError(f"{self.origin.name}: z has shape {self.z.shape}: there is nothing to attack")
         for name, values in (("z", self.z), ("logits", self.logits)):
@@ -146,11 +152,12 @@ def read(path: Path) -> Embeddings:
     """
     if path.is_dir():
         return _read_folder(path)
-    found = foreign.read(path)
+    large = lying.find(path)
+    found = foreign.read(path) if large is None else foreign.beside(path, large)
     columns = {f"column {name}": labels.values for name, labels in found.columns.items()}
     fingerprint = store.digest_tensors({"ids": found.ids, **columns})
     origin = Origin(path.name, "file", found.sha256, data="", split="", fingerprint=fingerprint)
-    return Embeddings(found.z, found.logits, found.columns, found.ids, origin, notes=found.notes).check()
+    return Embeddings(found.z, found.logits, found.columns, found.ids, origin, notes=found.notes, lying=large).check()
 
 
 def folder(home: Path, key: str, split: str) -> Path:

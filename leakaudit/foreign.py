@@ -9,25 +9,23 @@ Text, truth values and whole numbers are classes; empty text, null, NaN and -1 a
 """
 
 import os
-import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt64
 
-from leakaudit import store
+from leakaudit import sheets, store
 from leakaudit.dataset import Labels, identify
 from leakaudit.errors import InputError, RefusedError
+from leakaudit.lying import Lying
 
 SUFFIXES = (".npz", ".parquet", ".safetensors", ".csv")
 MATRIX = 2
 MOST_CLASSES = 1000
 EXACT = 2**24
 """Whole numbers below this keep apart as float32."""
-NULLS = ["", "NaN", "nan", "null"]
 Arrays = dict[str, np.ndarray]
 
 
@@ -35,7 +33,7 @@ Arrays = dict[str, np.ndarray]
 class Foreign:
     """What the file holds."""
 
-    z: Float32[np.ndarray, "n d"]
+    z: Float32[np.ndarray, "held d"]
     logits: Float32[np.ndarray, "n k"] | None
     columns: dict[str, Labels]
     ids: UInt64[np.ndarray, " n"]
@@ -60,22 +58,39 @@ def read(path: Path) -> Foreign:
         other = "; a table of images is --data of a model" if "path" in arrays else other
         raise InputError(f"{path}: no embeddings: {wanted} expected, {held} found{other}")
     z = _matrix(arrays.pop("z"), f"{path}: z")
+    return _put(path, arrays, z, len(z), store.digest_file(path))
+
+
+def beside(path: Path, large: Lying) -> Foreign:
+    """What the file holds beside a z that is left where it lies."""
+    arrays = store.read_tensors(path, without="z")[0]
+    return _put(path, arrays, np.empty((0, large.width), np.float32), len(large), large.examined())
+
+
+def _put(path: Path, arrays: Arrays, z: Float32[np.ndarray, "held d"], rows: int, sha: str) -> Foreign:
+    """Columns and logits beside z."""
     logits = _matrix(arrays.pop("logits"), f"{path}: logits") if "logits" in arrays else None
-    if logits is not None and len(logits) != len(z):
-        raise InputError(f"{path}: logits has {len(logits)} rows, z has {len(z)}")
+    if logits is not None and len(logits) != rows:
+        raise InputError(f"{path}: logits has {len(logits)} rows, z has {rows}")
     columns, notes = {}, []
     for name, values in arrays.items():
         if values.ndim != 1:
             notes.append(f"array {name} of shape {list(values.shape)} is no column and was left aside")
-        elif len(values) != len(z):
-            raise InputError(f"{path}: column {name} has {len(values)} rows, z has {len(z)}")
+        elif len(values) != rows:
+            raise InputError(f"{path}: column {name} has {len(values)} rows, z has {rows}")
         else:
             columns[name] = values
-    sha = store.digest_file(path)
     known = columns.pop("id", None)
-    ids = identify(sha, np.arange(len(z))) if known is None else identify("id", _plain(known, f"{path}: column id"))
+    ids = _numbered(sha, rows) if known is None else identify("id", _plain(known, f"{path}: column id"))
     coded = {name: labels(values, f"{path}: column {name}") for name, values in columns.items()}
     return Foreign(z, logits, coded, ids, sha, tuple(notes))
+
+
+def _numbered(sha: str, rows: int) -> UInt64[np.ndarray, " n"]:
+    """Identities of the rows of a file; of so many that naming each would take long, their numbers from a start."""
+    if rows <= EXACT // 4:
+        return identify(sha, np.arange(rows))
+    return np.uint64(int(sha[:14], 16)) + np.arange(rows, dtype=np.uint64)
 
 
 def is_embeddings(path: Path) -> bool:
@@ -92,7 +107,7 @@ def is_embeddings(path: Path) -> bool:
         return "z" in _members(path)
     if path.suffix == ".safetensors":
         return "z" in _tensor_names(path)
-    names = (_table if path.suffix == ".csv" else _parquet)(path, head=True).schema.names
+    names = (sheets.table if path.suffix == ".csv" else sheets.parquet)(path, head=True).schema.names
     return "z" in names or "z0" in names
 
 
@@ -170,7 +185,7 @@ def _arrays(path: Path) -> Arrays:
         return store.read_tensors(path)[0]
     if path.suffix == ".npz":
         return _unzip(path)
-    return _columns(_parquet(path) if path.suffix == ".parquet" else _table(path), path)
+    return sheets.columns(sheets.parquet(path) if path.suffix == ".parquet" else sheets.table(path), path)
 
 
 def _members(path: Path) -> dict[str, int]:
@@ -209,92 +224,3 @@ def _tensor_names(path: Path) -> list[str]:
             return list(file.keys())
     except (SafetensorError, OSError, ValueError) as error:
         raise RefusedError(f"{path}: truncated, or not a safetensors file ({error})") from error
-
-
-def _table(path: Path, *, head: bool = False) -> Any:
-    """A CSV file as an arrow table; its first block alone with `head`."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    options = csv.ConvertOptions(null_values=NULLS, strings_can_be_null=True, true_values=[], false_values=[])
-    try:
-        table = (csv.open_csv if head else csv.read_csv)(path, convert_options=options)
-        "".join(table.schema.names)  # decoded only now, and perhaps not UTF-8
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        what = " ".join(str(error).split())[:120]
-        raise RefusedError(f"{path}: truncated, or not a CSV table ({what})") from error
-    return table
-
-
-def _parquet(path: Path, *, head: bool = False) -> Any:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        return parquet.ParquetFile(path).schema_arrow.empty_table() if head else parquet.read_table(path)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        what = " ".join(str(error).split())[:120]
-        raise RefusedError(f"{path}: truncated, or not a parquet table ({what})") from error
-
-
-def _columns(table: Any, path: Path) -> Arrays:
-    """The columns of an arrow table, those of z and of the logits put side by side."""
-    names: list[str] = table.column_names
-    double = {name for name in names if names.count(name) > 1}
-    if double:
-        raise InputError(f"{path}: columns of the same name: {', '.join(sorted(double))}")
-    arrays: Arrays = {}
-    for whole, part in (("z", "z"), ("logits", "logit")):
-        wide = [name for name in names if re.fullmatch(rf"{part}(0|[1-9]\d*)", name)]
-        expected = [f"{part}{i}" for i in range(len(wide))]
-        if set(wide) != set(expected):
-            gap = next(name for name in expected if name not in wide)
-            raise InputError(f"{path}: {len(wide)} columns {part}0, {part}1, ... but no {gap}")
-        if wide:
-            arrays[whole] = np.stack([_numbers(table[name], f"{path}: column {name}") for name in expected], axis=1)
-            names = [name for name in names if name not in wide]
-    for name in names:
-        lists = str(table[name].type).startswith(("list", "fixed_size_list", "large_list"))
-        arrays[name] = _lists(table[name], f"{path}: column {name}") if lists else _values(table[name])
-    return arrays
-
-
-def _numbers(column: Any, where: str) -> Float32[np.ndarray, " n"]:
-    import pyarrow as pa
-
-    kind = column.type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)):
-        raise InputError(f"{where} holds {kind}: numbers expected")
-    with np.errstate(over="ignore"):
-        return column.to_numpy().astype(np.float32)  # type: ignore[no-any-return]
-
-
-def _lists(column: Any, where: str) -> np.ndarray:
-    """A column of lists of one length, as a matrix."""
-    rows = column.to_pylist()
-    if len({len(row) if row is not None else -1 for row in rows}) > 1 or (rows and rows[0] is None):
-        raise InputError(f"{where}: lists of different lengths")
-    return np.array(rows)
-
-
-def _values(column: Any) -> np.ndarray:
-    """Whole numbers with -1, other numbers with NaN, and text with the empty text where a value is missing."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
-    if pa.types.is_integer(kind):
-        missing = column.null_count > 0
-        return np.asarray(compute.fill_null(column.cast(pa.int64(), safe=False), -1) if missing else column)
-    if pa.types.is_floating(kind):
-        return np.asarray(column.to_numpy())
-    if pa.types.is_boolean(kind):
-        column = compute.if_else(column, "true", "false")
-    texts = ["" if value is None else str(value) for value in column.to_pylist()]
-    return np.array(texts, dtype=str)

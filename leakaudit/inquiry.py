@@ -95,10 +95,7 @@ def inquire(plan: Plan) -> Generator[str, None, dict[str, Inquiry]]:
     answered = yield from compete(arena, plan.attackers, [*asks, *shuffles])
     every = len(plan.asked)
     own = [dict(zip(plan.asked, answered[i * every : (i + 1) * every], strict=True)) for i in range(len(cases))]
-    permuted = detection.refitted(
-        arena, [case.private for case in cases], [case.classes for case in cases], protocol.refits(len(plan.cases)),
-        grouped=cases[0].grouped,
-    )  # fmt: skip
+    permuted = detection.detected(arena, cases, protocol.refits(len(plan.cases)))
     yield "permutations refitted"
     best = [nested({each.name: answer[DECIDING][each.name] for each in plan.deciding}, arena.folds) for answer in own]
     others = yield from _others(plan, cases)

@@ -65,10 +65,7 @@ class Plan:
 
     def asks(self) -> list[Ask]:
         """Every case with every auxiliary, in the order of `asked`."""
-        return [
-            Ask(case.private, case.classes, name, self.tables.get(case.name)) for case in self.feasible
-            for name in self.asked
-        ]  # fmt: skip
+        return [case.ask(name, self.tables.get(case.name)) for case in self.feasible for name in self.asked]
 
     @property
     def asked(self) -> list[str]:

@@ -121,9 +121,9 @@ def write_tensors(path: Path, tensors: Tensors, metadata: Mapping[str, Any] | No
     write_bytes(path, save(arrays, metadata=header))
 
 
-def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read_tensors(path: Path, without: str = "") -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """
-    Tensors and metadata of a safetensors file; the tensors are views of one read.
+    Tensors and metadata of a safetensors file, all but the one named `without`; the tensors are views of one read.
 
     Raises:
         InputError: there is no such file.
@@ -136,7 +136,7 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         with safe_open(path, framework="np") as file:
             header = (file.metadata() or {}).get("leakaudit")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            tensors = {name: file.get_tensor(name) for name in file.keys() if name != without}  # noqa: SIM118
             return tensors, json.loads(header) if header else {}
     except (SafetensorError, ValueError, OSError, TypeError) as error:
         raise RefusedError(f"{path}: truncated, or not a safetensors file ({error})") from error

@@ -21,6 +21,7 @@ from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 
 from leakaudit.numerics.moments import Moments, moments
+from leakaudit.numerics.stream import Stream
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Rows:
     """Moments of all rows of which these are a part; None: these are all there are."""
     x: Float32[np.ndarray, "n r"] | None = None
     """Z in the whitened components of `known`, where they were computed already."""
+    beyond: Stream | None = None
+    """All rows of a file of which these are a sample; who can read rows by blocks refits on them."""
 
     def __len__(self) -> int:
         """Count of rows."""
@@ -77,6 +80,15 @@ def components(seen: Rows, unseen: Rows, count: int | None = None) -> Components
 
 
 @dataclass(frozen=True)
+class Further:
+    """The labels of rows on disk."""
+
+    labels: Int64[np.ndarray, " all"]
+    """Private class of each row; -1 for missing, and for rows whose guesses are scored."""
+    weights: Float32[np.ndarray, " all"]
+
+
+@dataclass(frozen=True)
 class Question:
     """One thing to guess."""
 
@@ -87,6 +99,8 @@ class Question:
     classes: int
     settled: Any = None
     """What the same attacker chose when asked on a part of these rows; None: it chooses."""
+    further: Further | None = None
+    """Labels of the rows of `Rows.beyond`, where they may be seen."""
 
 
 @dataclass(frozen=True)

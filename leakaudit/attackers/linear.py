@@ -11,6 +11,8 @@ import torch
 
 from leakaudit.attackers import Guesses, Question, Rows
 from leakaudit.attackers import components as whitened
+from leakaudit.numerics.further import refit
+from leakaudit.numerics.logistic import probabilities
 from leakaudit.numerics.search import Basis, search, strengths
 
 DECIDES = True
@@ -50,7 +52,35 @@ def attack(
         bases.append(_basis(x.seen[:, :count], x.unseen[:, :count], leading, device))
     bases.append(_basis(x.seen, x.unseen, whole, device))
     answers = search(bases, questions, seen.target, seen.group, folds=folds, seed=seed)
-    return [Guesses(answer.probabilities, answer.converged, answer.notes, answer.settled) for answer in answers]
+    made = [Guesses(answer.probabilities, answer.converged, answer.notes, answer.settled) for answer in answers]
+    return made if seen.beyond is None else _further(seen, bases, questions, made)
+
+
+def _further(seen: Rows, bases: list[Basis], questions: tuple[Question, ...], made: list[Guesses]) -> list[Guesses]:
+    """What was settled on, refitted on all rows of the file where their labels are shown."""
+    assert seen.beyond is not None
+    for basis in bases:
+        for classes in sorted({question.classes for question in questions}):
+            mine = [
+                (i, question.further, made[i].settled)
+                for i, question in enumerate(questions)
+                if question.further is not None and question.classes == classes and made[i].settled.name in basis.names
+            ]
+            if not mine:
+                continue
+            picked = [basis.names.index(settled.name) for _, _, settled in mine]
+            fit = refit(
+                seen.beyond, seen.moments.basis, basis.penalties[picked].cpu().numpy(),
+                [further.labels for _, further, _ in mine], [further.weights for _, further, _ in mine],
+                classes, [settled.fit for _, _, settled in mine],
+            )  # fmt: skip
+            scale = torch.tensor([settled.scale for _, _, settled in mine], device=basis.unseen.device)
+            chance = probabilities(fit.logits(basis.unseen) * scale[:, None, None]).transpose(1, 2).cpu().numpy()
+            for at, (i, further, settled) in enumerate(mine):
+                told = int((further.labels >= 0).sum())
+                notes = (*made[i].notes, f"refitted on {told:,} rows, read from disk in {fit.iterations} sweeps")
+                made[i] = Guesses(np.ascontiguousarray(chance[at]), bool(fit.converged[at]), notes, settled)
+    return made
 
 
 def _basis(seen: np.ndarray, unseen: np.ndarray, penalties: dict[str, np.ndarray], device: str) -> Basis:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from leakaudit.numerics.stream import Leading
+
 MOST = 1024
 """Leading components that are looked at."""
 QUADRATIC = 16
@@ -32,7 +34,7 @@ BLOCK = 8192
 class Cues:
     """Features of rows."""
 
-    x: Float32[np.ndarray, "n r"]
+    x: Float32[np.ndarray, "n r"] | Leading
     target: Int64[np.ndarray, " n"]
     means: Float32[np.ndarray, "strata r"]
     lift: Float32[np.ndarray, "r k"]

@@ -95,7 +95,19 @@ def test(
         draws: relabellings beside the identity, at least; where shifts are used 2^j - 1.
         seed: of the relabellings; an attribute's are those it would have alone.
     """
-    seen = cues(x, variance, target, strata)
+    return among(cues(x, variance, target, strata), labels, classes, group, draws=draws, seed=seed)
+
+
+def among(
+    seen: Cues,
+    labels: Int64[np.ndarray, "q n"],
+    classes: tuple[int, ...],
+    group: Codes | None,
+    *,
+    draws: int,
+    seed: int,
+) -> list[Permuted]:
+    """The test of many attributes, where what is looked at is known already."""
     index = None if group is None else np.unique(group, return_inverse=True)[1]
     if index is not None and index.max(initial=-1) + 1 == len(index):
         index = None

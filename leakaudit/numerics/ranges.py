@@ -68,12 +68,12 @@ def ranges(z: Float32[np.ndarray, "n d"]) -> Ranges:
     usual = _usual(np.abs(some - middle))
     spread = np.maximum(most - middle, middle - least)
     wild = np.flatnonzero((spread > FAR * usual) & (spread > 0))
-    low, high, count = least.copy(), most.copy(), 0
+    low, high, count = np.full(len(least), -np.inf), np.full(len(least), np.inf), 0
     for j in wild:
         reach = FAR * _usual(np.abs(z[:, [j]].astype(np.float64) - middle[j]))[0]
-        low[j], high[j] = max(least[j], middle[j] - reach), min(most[j], middle[j] + reach)
+        low[j], high[j] = middle[j] - reach, middle[j] + reach
         count += int(((z[:, j] < np.float32(low[j])) | (z[:, j] > np.float32(high[j]))).sum())
-        spread[j] = max(high[j] - middle[j], middle[j] - low[j])
+        spread[j] = min(spread[j], reach)
     varies = spread > ULPS * np.abs(middle)
     centre = np.where(varies & (np.abs(middle) > OFFSET * spread), middle, 0.0)
     factor = _factors(np.where(varies, spread, 0.0), np.abs(middle))

@@ -1,0 +1,49 @@
+"""Rows that stay on disk, as a fit or a test visits them: in ranges that float32 can serve, block by block."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor
+
+from leakaudit.lying import Lying
+from leakaudit.numerics.moments import Whitening
+from leakaudit.numerics.ranges import Ranges
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Z of every row of a file; each visit reads it anew (`sweeps.Blocks`)."""
+
+    lying: Lying
+    tame: Ranges
+    device: str = "cpu"
+
+    def __len__(self) -> int:
+        """Count of rows."""
+        return len(self.lying)
+
+    @property
+    def width(self) -> int:
+        """Count of columns."""
+        return self.lying.width
+
+    def blocks(self) -> Iterator[tuple[slice, Float[Tensor, "b d"]]]:
+        """All rows in order, as consecutive slices and their values."""
+        for rows, block in self.lying.blocks():
+            yield rows, torch.from_numpy(self.tame(block)).to(self.device)
+
+
+@dataclass(frozen=True)
+class Leading:
+    """Whitened components of rows on disk, made of the rows that are asked for: `leading[rows, :count]`."""
+
+    stream: Stream
+    basis: Whitening
+
+    def __getitem__(self, key: tuple[Int64[np.ndarray, " m"], slice]) -> Float32[np.ndarray, "m r"]:
+        """So many leading components of some rows."""
+        rows, columns = key
+        return self.basis.components(self.stream.tame(self.stream.lying.take(rows)), columns.stop)
