@@ -79,7 +79,8 @@ def attack(
     """
     Guess by a blend of quadrics and hyperplanes on at most `components` leading components.
 
-    The blend is the one of lowest weighted cross-entropy on groups of the seen rows that the rules were not fitted to;
+    Centres and covariances within target classes, which whiten, are those of all seen rows, labelled or not. The
+    blend is the one of lowest weighted cross-entropy on groups of the seen rows that the rules were not fitted to;
     of z as it is and of its columns' normal scores the view is chosen there too. All steps are closed or solved to
     rounding, so `converged` is true.
     """
@@ -235,7 +236,8 @@ class _Field:
         size = max(1, CELLS // max(1, q * len(final.names) * logistic.columns(classes)))
         for first in range(0, len(self.unseen.x), size):
             part = self.unseen.part(torch.arange(first, min(first + size, len(self.unseen.x)), device=device))
-            logits = torch.einsum("qnjk,qj->qkn", used.scores(part).clamp(-bound, bound), weights)
+            scores = used.scores(part).clamp_(-bound, bound)
+            logits = torch.einsum("qnjk,qj->qkn", scores, weights)
             out[:, part.order] = logistic.probabilities(logits).transpose(1, 2)
         return out
 

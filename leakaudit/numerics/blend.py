@@ -46,7 +46,7 @@ def blend(
             if not worse.any():
                 break
             size = torch.where(worse[:, None], size / 3, size)
-        better = _value(scores, clean, share, trial, penalty) < value
+        better = reached < value
         a = torch.where(better[:, None], trial, a)
         before = value
         value, gradient, hessian = _model(scores, clean, share, a, penalty)
@@ -56,6 +56,8 @@ def blend(
 
 
 def _logits(scores: Tensor, a: Tensor) -> Tensor:
+    if scores.shape[3] == 1:
+        return scores[..., 0] @ a.unsqueeze(2)
     return torch.einsum("qnjk,qj->qnk", scores, a)
 
 
@@ -76,7 +78,7 @@ def _model(
     eye = penalty * torch.eye(a.shape[1], device=a.device)
     if logits.shape[2] == 1:
         flat, chance = scores[..., 0], torch.sigmoid(logits[..., 0])
-        gradient = torch.einsum("qnj,qn->qj", flat, share * (chance - labels))
+        gradient = ((share * (chance - labels)).unsqueeze(1) @ flat).squeeze(1)
         scaled = flat * (share * chance * (1 - chance)).unsqueeze(2)
         return _value(scores, labels, share, a, penalty), gradient + penalty * a, flat.transpose(1, 2) @ scaled + eye
     chance = logits.softmax(2)
