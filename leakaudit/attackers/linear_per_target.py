@@ -12,7 +12,7 @@ from jaxtyping import Float32, Float64
 
 from leakaudit.attackers import Guesses, Question, Rows
 from leakaudit.attackers import components as whitened
-from leakaudit.numerics.search import OUT, Basis, Stratified, search
+from leakaudit.numerics.search import MANY, OUT, Basis, Stratified, search
 
 DECIDES = True
 
@@ -23,7 +23,7 @@ FEW = (0.01, 0.03), (0.01, 0.3), (1.0, 1.0), (OUT, 0.1), (OUT, 1.0)
 ALL = (0.01, 0.3), (1.0, 1.0), (0.001, OUT)
 """The same on many; the last lets a target class move the shared hyperplane, but not turn it."""
 VARYING = (0.01, 0.003), (0.01, 0.03), (0.01, 0.3), (1.0, 1.0)
-"""The same on many, each penalty times the mean variance of the components over that of its own."""
+"""The same on many, times the mean variance of the components over that of each; the first from `MANY` rows on."""
 MOVE = 0.3
 """Largest penalty on how far a target class moves the shared hyperplane."""
 
@@ -57,7 +57,8 @@ def attack(
         few |= _named(f"{count} leading components", FEW if count == counts[-1] else FEW[:1], inside, seen.strata)
     damped = x.variance.mean() / x.variance if found else np.ones(0)
     many = _named(f"{found} components", ALL, np.ones(found), seen.strata)
-    many |= _named(f"{found} components as they vary", VARYING, damped, seen.strata)
+    varying = VARYING if len(seen) >= MANY else VARYING[1:]
+    many |= _named(f"{found} components as they vary", varying, damped, seen.strata)
     bases = [_basis(x.seen[:, : counts[-1]], x.unseen[:, : counts[-1]], few, strata)] if counts else []
     bases.append(_basis(x.seen, x.unseen, many, strata))
     answers = search(bases, questions, seen.target, seen.group, folds=folds, seed=seed)
