@@ -56,6 +56,11 @@ SIZES = (
     (float("inf"), Size(64, 3, 512, 12, 0.02)),
 )
 """Below so many rows, such a size."""
+MEANS = 12
+"""Directions of means where many rows are conditioned on the target class, which may each have one of their own."""
+CROWD = 8
+CROWDED = Size(32, 3, 512, 6, 0.02)
+"""Beyond so many questions at once about many rows."""
 
 
 class Form(NamedTuple):
@@ -101,13 +106,14 @@ def attack(
 
     A form is plain or conditioned on the target class. From 20,000 rows on it is one network on components of z or on
     those of its columns' normal scores; below, the mean of one on each, with another quarter of the rows held out.
+    More than 8 questions about that many rows get half the hidden units and directions each.
     `networks` multiplies that; `inits` and `decays` (each a third of the one before) are more forms to choose from. A
     knob of 0 is chosen by the count of rows. Weights count to the power 1/4 in training; what is left of the classes'
     shares stands beside the logits there. Where the last fifth of the epochs still lowered the held-out loss by 0.01
     nats, the form is trained again for twice the epochs, at most twice. `converged` says that the epochs were not what
     limits it: at the end either the last fifth of them or their doubling brought less than 0.01 nats.
     """
-    size = _size(len(seen), width, epochs, rate)
+    size = _size(len(seen), len(questions), width, epochs, rate)
     maps = next((question.settled.maps for question in questions if isinstance(question.settled, Settled)), None)
     inputs = Inputs(
         Side(seen.z, seen.target), Side(unseen.z, unseen.target), seen.strata, maps or learned(seen.z, seed, device),
@@ -199,6 +205,7 @@ class _Job:
         epochs, batch = (max(1, form.epochs // 2), self.size.batch // 2) if pilot else (form.epochs, self.size.batch)
         first = PERIODS // 2 if stop is None and len(strata) >= MANY else 1
         plan = Plan(self.size.width, epochs, batch, self.size.rate, form.decay, first)
+        means = MEANS if form.conditioned and len(strata) >= MANY else self.size.directions
         for at, view in enumerate(form.views):
             x = self.inputs.view(view, form.conditioned).seen
             inside, outside = deck.Rows(x, hot, strata, labels, counts), None
@@ -209,7 +216,7 @@ class _Job:
             chance = generator(self.seed + 1000 * form.init + at)
             begin = directions(
                 x, hot if form.conditioned else hot[:, :0], labels, inside.weights, self.classes,
-                means=self.size.directions, spreads=self.size.directions, generator=chance,
+                means=means, spreads=self.size.directions, generator=chance,
             )  # fmt: skip
             given = (None, None) if stop is None or scale is None else (stop[at], scale[at])
             prior = None if self.prior is None else self.prior[mine]
@@ -279,12 +286,14 @@ class _Job:
         way = "conditioned on the target class" if form.conditioned else "plain"
         views = " and ".join(VIEWS[view] for view in sorted(set(form.views)))
         said = f"{way}, {views}, tenth {'/'.join(map(str, stop))} of {form.epochs} epochs, decay {form.decay:.2g}"
+        said += f", {self.size.width} units, as many questions were asked" if self.size is CROWDED else ""
         notes = (said,) if converged else (said, "held-out loss still falling")
         settled = Settled(form, stop, scale, converged, self.inputs.maps)
         assert isinstance(chance, Tensor)
         return Guesses(chance.cpu().numpy(), converged, notes, settled)
 
 
-def _size(rows: int, width: int, epochs: int, rate: float) -> Size:
+def _size(rows: int, questions: int, width: int, epochs: int, rate: float) -> Size:
     size = next(size for fewer, size in SIZES if rows < fewer)
+    size = CROWDED if rows >= MANY and questions > CROWD else size
     return size._replace(width=width or size.width, epochs=epochs or size.epochs, rate=rate or size.rate)
