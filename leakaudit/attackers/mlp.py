@@ -197,12 +197,12 @@ class _Job:
         """
         Networks of one form for the questions `mine`; with `stop` and `scale` of each member on all rows.
 
-        A pilot runs over two quarters of the rows, half as often.
+        A pilot runs over two quarters of the rows.
         """
         members = []
         hot, strata = self.inputs.hot(form.conditioned).seen, self.inputs.strata
         labels, counts = self.labels[mine], self.counts[mine]
-        epochs, batch = (max(1, form.epochs // 2), self.size.batch // 2) if pilot else (form.epochs, self.size.batch)
+        epochs, batch = (form.epochs, self.size.batch // 2) if pilot else (form.epochs, self.size.batch)
         first = PERIODS // 2 if stop is None and len(strata) >= MANY else 1
         plan = Plan(self.size.width, epochs, batch, self.size.rate, form.decay, first)
         means = MEANS if form.conditioned and len(strata) >= MANY else self.size.directions
