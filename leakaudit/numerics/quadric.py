@@ -83,17 +83,28 @@ def whitener(rows: Sorted, basis: Float32[Tensor, "d r"] | None = None) -> White
     basis = torch.eye(d, device=rows.x.device) if basis is None else basis
     r = basis.shape[1]
     centre = rows.x.new_zeros(rows.count, d)
-    covariance = torch.zeros(d, d, dtype=torch.float32, device=rows.x.device)
     for y, part in rows.slices():
         centre[y] = rows.x[part].sum(0) / (part.stop - part.start + 1)
-        for first in range(part.start, part.stop, 8192):
-            centred = rows.x[first : min(first + 8192, part.stop)] - centre[y]
-            covariance.addmm_(centred.T, centred)
-    wide = basis.double()
-    covariance = wide.T @ covariance.double() @ wide
-    eye = torch.eye(r, dtype=torch.float64, device=rows.x.device)
-    lower = torch.linalg.cholesky((covariance + r * eye) / max(1, n + r))
+    wide, eye = basis.double(), torch.eye(r, dtype=torch.float64, device=rows.x.device)
+    for precision in (torch.float32, torch.float64):
+        covariance = wide.T @ _within(rows, centre, precision).double() @ wide
+        lower, failed = torch.linalg.cholesky_ex((covariance + r * eye) / max(1, n + r))
+        if not failed:
+            break
+    # where columns are nearly alike, rounding of single precision outweighs what tells them apart
+    assert not failed, "a covariance in double precision, drawn towards I, has a root"
     return Whitener(centre, (wide @ torch.linalg.solve_triangular(lower, eye, upper=False).T).float().contiguous())
+
+
+def _within(rows: Sorted, centre: Float32[Tensor, "s d"], precision: torch.dtype) -> Float[Tensor, "d d"]:
+    """Sum over strata of the outer products of rows about their centre."""
+    d = rows.x.shape[1]
+    covariance = torch.zeros(d, d, dtype=precision, device=rows.x.device)
+    for y, part in rows.slices():
+        for first in range(part.start, part.stop, 8192):
+            centred = (rows.x[first : min(first + 8192, part.stop)] - centre[y]).to(precision)
+            covariance.addmm_(centred.T, centred)
+    return covariance
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def test_erasure_blinds_a_hyperplane(embed: Any, attacked: Any) -> None:
 
 def test_erasure_leaves_what_no_hyperplane_reads(embed: Any, attacked: Any) -> None:
     """An attribute in the product of two components is untouched by LEACE: quadratic reads it, linear does not."""
-    made = embed(900, width=4)
+    made = embed(900, width=12)
     v = made.columns["colour"].values
     sign = np.where(np.random.default_rng(5).random(900) < 0.5, 1, -1)
     z = made.z.copy()
