@@ -36,7 +36,7 @@ def attack(
     """Extract what is missing, attack, and leave the audit document in the store."""
     found = yield from rows(subject, terms)
     exhibits = yield from _exhibits(subject, terms, auxiliaries)
-    with devices.threads(found.z.size):
+    with devices.threads(len(found) * found.z.shape[1]):
         audit, outcomes = yield from attacking.attack(
             found,
             private=terms.private,

@@ -20,7 +20,7 @@ from leakaudit.numerics.ranges import Ranges, ranges
 from leakaudit.numerics.stream import Stream
 from leakaudit.stats import Table
 
-NUMBERS = 1 << 25
+NUMBERS = 1 << 24
 """Numbers of z that are held in memory."""
 LEAST, MOST = 25_000, 200_000
 """Rows of a sample, at least and at most."""

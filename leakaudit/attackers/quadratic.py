@@ -7,6 +7,7 @@ erased perfectly (LEACE) still gave the attribute away at 99.8 % to a quadratic 
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -138,8 +139,8 @@ class _Hall:
 
     def answer(self, questions: list[Question], classes: int) -> list[Guesses]:
         """Questions of one count of classes."""
-        free = [i for i, question in enumerate(questions) if not isinstance(question.settled, Settled)]
-        settled = {i: q.settled for i, q in enumerate(questions) if isinstance(q.settled, Settled)}
+        settled = {i: q.settled for i, q in enumerate(questions) if self._known(q.settled)}
+        free = [i for i in range(len(questions)) if i not in settled]
         if free:
             settled |= dict(zip(free, self._settle([questions[i] for i in free], classes), strict=True))
         guesses: dict[int, Guesses] = {}
@@ -148,6 +149,13 @@ class _Hall:
             made = self.field(space).answer([questions[i] for i in mine], [settled[i] for i in mine], classes)
             guesses.update(zip(mine, made, strict=True))
         return [guesses[i] for i in range(len(questions))]
+
+    def _known(self, settled: Any) -> bool:
+        """Whether something was settled on in components of which there are as many here."""
+        if not isinstance(settled, Settled):
+            return False
+        plain = max(1, min(self.count, len(self.seen.moments.basis.variance)))
+        return settled.space.scores is not None or len(settled.space.whitener.matrix) == plain
 
     def _settle(self, questions: list[Question], classes: int) -> list[Settled]:
         """The view with the lower loss, the second where it gains `GAIN` nats."""
@@ -194,7 +202,7 @@ class _Field:
         """Weights of the rules, learned on quarters that they were not fitted to, and the loss they reach."""
         labels, weights = self._asked(questions)
         part = self.hall.part[self.seen.order]
-        scores, truth, counts = [], [], []
+        scores, truth, counts, names = [], [], [], []
         for turn in range(self.hall.turns):
             held = part == turn
             rest = (~held).nonzero().squeeze(1)
@@ -204,8 +212,12 @@ class _Field:
             most = max(1, CELLS // max(1, len(labels) * len(made.names) * logistic.columns(classes)))
             rows = rows[:: max(1, -(-len(rows) // most))]
             scores.append(made.scores(self.seen.part(rows)))
+            names.append(made.names)
             truth.append(labels[:, rows])
             counts.append(weights[:, rows])
+        # where groups leave a part fewer rows, fewer rules are fitted to it: those of every part count
+        common = [name for name in made.names if all(name in each for each in names)]
+        scores = [x[:, :, [each.index(name) for name in common]] for x, each in zip(scores, names, strict=True)]
         table, right, share = torch.cat(scores, 1), torch.cat(truth, 1), torch.cat(counts, 1)
         shown = (share * (right >= 0))[:, :, None, None]
         size = (table.square() * shown).sum((1, 3)) / shown.sum((1, 3)).clamp_min(1e-30) / table.shape[3]
@@ -219,7 +231,7 @@ class _Field:
         blends = zip((found / unit).tolist(), (FAR * size).tolist(), strict=True)
         starts = made.starts
         return [
-            Settled(self.space, made.names, tuple(a), tuple(far), {r: table[i].cpu() for r, table in starts.items()})
+            Settled(self.space, tuple(common), tuple(a), tuple(far), {r: table[i].cpu() for r, table in starts.items()})
             for i, (a, far) in enumerate(blends)
         ], loss
 
