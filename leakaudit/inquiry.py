@@ -136,9 +136,10 @@ def _others(plan: Plan, cases: Sequence[Case]) -> Generator[str, None, list[list
 
 def _named(made: Sequence[Control], plan: Plan) -> list[Control]:
     """Controls that say of which attribute they were asked, where there are several."""
-    if len(plan.cases) == 1:
-        return list(made)
-    return [replace(each, note=f"{each.note}; asked of {plan.hardest.name}, whose rows tell least") for each in made]
+    words = "" if len(plan.cases) == 1 else f"; asked of {plan.hardest.name}, whose rows tell least"
+    if plan.hardest.classes not in {case.classes for case in plan.cases}:
+        words += f"; its classes merged to {plan.hardest.classes}"
+    return [replace(each, note=each.note + words) for each in made]
 
 
 def _unasked(case: Case, plan: Plan) -> Inquiry:

@@ -1,7 +1,7 @@
 """What is asked of an audit's embeddings: the cases, by whom, with which weights, and beside what."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float32
@@ -14,6 +14,8 @@ from leakaudit.contest import Entrant
 from leakaudit.protocol import DECIDING
 from leakaudit.stats import Table
 
+MERGED = 32
+"""Classes that controls are asked of, where there are more than twice as many."""
 FEWEST = 20
 """Rows below which no attacker is asked."""
 
@@ -60,8 +62,8 @@ class Plan:
 
     @property
     def hardest(self) -> Case:
-        """The case whose rows tell least: controls are asked of it."""
-        return max(self.feasible, key=lambda case: case.answers().mde())
+        """The case whose rows tell least: controls are asked of it, many classes merged to `MERGED`."""
+        return merged(max(self.feasible, key=lambda case: case.answers().mde()))
 
     def asks(self) -> list[Ask]:
         """Every case with every auxiliary, in the order of `asked`."""
@@ -85,6 +87,16 @@ class Plan:
         own += len(arena.folds) * contest.words(arena, self.after, alone) + len(self.deciding)
         own += len(self.again) * contest.words(arena, self.deciding, alone)
         return own + controls.steps(self.hardest, self.deciding, self.tolerance)
+
+
+def merged(case: Case) -> Case:
+    """The case with its classes, from the most frequent on, dealt to few where they are many."""
+    if case.classes <= 2 * MERGED:
+        return case
+    rank = np.argsort(np.argsort(-np.bincount(case.private[case.known], minlength=case.classes), kind="stable"))
+    few = np.where(case.known, (rank % MERGED)[case.private], -1)
+    usual = None if case.usual is None else rank[case.usual] % MERGED
+    return replace(case, private=few, classes=MERGED, usual=usual, names=(), everywhere=None)
 
 
 def feasible(case: Case) -> bool:

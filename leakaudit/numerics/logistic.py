@@ -16,7 +16,7 @@ from torch import Tensor
 
 from leakaudit.numerics.preconditioner import Preconditioner
 from leakaudit.numerics.strata import Strata, StrataSweep
-from leakaudit.numerics.sweeps import BINARY, Blocks, Labels, Lens, Sweep
+from leakaudit.numerics.sweeps import BINARY, WIDEST, Blocks, Labels, Lens, Sweep
 
 ABSENT = 30.0
 """Size of the logit at which a class without any weight stays."""
@@ -290,7 +290,10 @@ def _newton(bend: Float[Tensor, "p k k"], lean: Float[Tensor, "p k"]) -> Float[T
     """What moves the biases to where the objective is least along them; no further than 2 nats each."""
     if lean.shape[1] == 1:
         return (lean / bend[..., 0].clamp_min(1e-12)).clamp(-2, 2)
-    size = bend.diagonal(dim1=1, dim2=2).amax(1).clamp_min(1e-12)
+    own = bend.diagonal(dim1=1, dim2=2)
+    size = own.amax(1).clamp_min(1e-12)
+    if lean.shape[1] > WIDEST:  # the curvature along each bias is all there is
+        return (lean / (own + size[:, None] / lean.shape[1])).clamp(-2, 2)
     ridge = torch.diag_embed((size * 1e-6)[:, None].expand_as(lean)) + size[:, None, None] / lean.shape[1]
     move: Tensor = torch.linalg.solve(bend + ridge, lean)
     return move.clamp(-2, 2)

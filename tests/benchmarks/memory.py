@@ -68,7 +68,8 @@ def main() -> None:
     if not path.exists():
         write(path, a.rows, a.width, a.seed)
     size = path.stat().st_size
-    words = ["attack", path.name, "--private", "v", "--target", "y", "--seed", str(a.seed), "--format", "json"]
+    words = ["attack", path.name, "--private", "v", "--target", "y", "--seed", str(a.seed)]
+    words += ["--auxiliary", "balanced", "--format", "json"]
     words += [word for name in a.attacker for word in ("--attacker", name)]
     start = time.monotonic()
     with (a.folder / "progress.txt").open("w") as progress:
