@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from leakaudit import __version__, catalog, options, progress, recipe, store
-from leakaudit.errors import InputError, LeakauditError
+from leakaudit.errors import InputError, LeakauditError, interrupted
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +26,7 @@ app = typer.Typer(
 
 AUXILIARIES = ("balanced", "matched", "paper")
 INTERRUPTED = 130
+STOPPED = "interrupted; what was finished is kept, and the next run (train: --resume) goes on from there"
 SURROUNDINGS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP)
 """What the operating system says of the user's own files."""
 Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="Checkpoint, trained recipe, or file.")]
@@ -43,6 +44,8 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:  # noqa: BLE001 (whatever is left is a bug, and must not look like a failed gate)
+        if interrupted(error):
+            _end(INTERRUPTED, STOPPED)
         if isinstance(error, OSError) and error.errno in SURROUNDINGS:
             _end(2, f"{str(error.filename)[:120]}: {error.strerror}")
         if callable(getattr(error, "format_message", None)):
@@ -51,7 +54,7 @@ def main() -> NoReturn:
         traceback.print_exc()
         _end(70, "a bug in leakaudit; please report it with the lines above")
     if status == INTERRUPTED:
-        _end(status, "interrupted; what was finished is kept, and the next run (train: --resume) goes on from there")
+        _end(status, STOPPED)
     sys.exit(status or 0)
 
 

@@ -26,3 +26,11 @@ class RefusedError(LeakauditError):
     """A file that cannot be trusted: unsafe, truncated, foreign, or not what its hash promises."""
 
     exit_status: ClassVar[int] = 4
+
+
+def interrupted(error: BaseException) -> bool:
+    """Whether an interruption is behind this: compiled code that is being imported makes other errors of it."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None

@@ -99,7 +99,7 @@ def test_a_barely_trained_model_leaks(audited):
     assert colour["excess"]["low"] > 0.5 if "excess" in colour else colour["figures"]["excess"]["low"] > 0.5
     assert vanilla["subject"]["recipe"] == "digits/vanilla"
     assert {baseline["baseline"] for baseline in colour["baselines"]} == {
-        "majority", "target-only", "model-output", "random-init", "raw-input",
+        "majority", "target-only", "model-output", "random-init", "raw-input", "leace",
     }  # fmt: skip
 
 
