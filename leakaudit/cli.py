@@ -24,7 +24,6 @@ app = typer.Typer(
     "70 a bug, 130 interrupted.",
 )
 
-AUXILIARIES = ("balanced", "matched", "paper")
 INTERRUPTED = 130
 STOPPED = "interrupted; what was finished is kept, and the next run (train: --resume) goes on from there"
 SURROUNDINGS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP)
@@ -159,7 +158,9 @@ def attack(
 
     names = attacker or _pick("suite", suite, protocol.SUITES)
     calls = tuple(catalog.call("attackers", name, "--attacker") for name in names)
-    distributions = tuple(_pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
+    distributions = tuple(
+        _pick("auxiliary", name, protocol.AUXILIARIES) for name in auxiliary or protocol.AUXILIARIES[:2]
+    )
     auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, gates=gates, seeds=seeds)
     work = auditor.attack(auditor.find(subject, terms), terms, calls, distributions)
     _, path = progress.watch(work, f"attack {subject}", run.manner)

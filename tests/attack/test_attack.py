@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from leakaudit import audit as audits
-from leakaudit.exhibits import Exhibits
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings
+from leakaudit.exhibits import Exhibits
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from leakaudit import learning
-from leakaudit.exhibits import Exhibits
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels
 from leakaudit.errors import InputError
+from leakaudit.exhibits import Exhibits
 from leakaudit.finding import Learned
 from leakaudit.stats import Interval
 

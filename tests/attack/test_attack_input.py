@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from leakaudit.exhibits import Exhibits
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings
 from leakaudit.errors import InputError
+from leakaudit.exhibits import Exhibits
 
 Change = Callable[[Embeddings], Embeddings]
 

@@ -7,9 +7,9 @@ import pytest
 
 from leakaudit import detection, protocol, stats
 from leakaudit.arena import Arena, Case
-from leakaudit.exhibits import Exhibits
 from leakaudit.dataset import Labels
 from leakaudit.errors import InputError
+from leakaudit.exhibits import Exhibits
 from leakaudit.numerics import plants
 from leakaudit.numerics.permutation import Permuted
 from leakaudit.protocol import Fold

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from leakaudit.exhibits import Exhibits
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings
+from leakaudit.exhibits import Exhibits
 from leakaudit.protocol import DECIDERS
 
 SUITE = tuple(Call(name, {}) for name in DECIDERS)
