@@ -154,13 +154,11 @@ def attack(
     gates: options.Gates,
 ) -> None:
     """Try to read the private attribute; the verdict says what is there."""
-    from leakaudit import protocol
+    from leakaudit.protocol import AUXILIARIES, SUITES
 
-    names = attacker or _pick("suite", suite, protocol.SUITES)
+    names = attacker or _pick("suite", suite, SUITES)
     calls = tuple(catalog.call("attackers", name, "--attacker") for name in names)
-    distributions = tuple(
-        _pick("auxiliary", name, protocol.AUXILIARIES) for name in auxiliary or protocol.AUXILIARIES[:2]
-    )
+    distributions = tuple(_pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
     auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, gates=gates, seeds=seeds)
     work = auditor.attack(auditor.find(subject, terms), terms, calls, distributions)
     _, path = progress.watch(work, f"attack {subject}", run.manner)
