@@ -18,7 +18,7 @@ from leakaudit.stats import LEVEL
 
 FEWEST, MOST = 32, 8192
 """Labelled rows of the first point, and of the last before all."""
-MANY, COARSE = 8, 2048
+MANY, COARSE = 8, 512
 """Attributes from which points are four times apart, and end here."""
 
 
