@@ -15,10 +15,10 @@ from leakaudit import archive
 from leakaudit import report as reporting
 from leakaudit.engines import Job, local
 from leakaudit.progress import Manner, watch
+from leakaudit.protocol import SUITES
 from leakaudit.render import Report
 
 RECIPES = ("digits/vanilla", "digits/end")
-ATTACKERS = ("linear", "mlp", "gaussian-pca")
 AUXILIARIES = ("balanced", "matched", "paper")
 
 
@@ -48,7 +48,7 @@ def chain(name: str, store: Path, device: str, seed: int) -> Generator[Any, None
         command=f"leakaudit attack {what} --auxiliary {' --auxiliary '.join(AUXILIARIES)}",
     )
     subject = auditor.find(str(made.folder), terms)
-    calls = tuple(Call(attacker, {}) for attacker in ATTACKERS)
+    calls = tuple(Call(attacker, {}) for attacker in SUITES["standard"])
     _, attacked = yield from auditor.attack(subject, terms, calls, AUXILIARIES)
     rebuilding = replace(terms, command=f"leakaudit reconstruct {what} --with-images")
     _, rebuilt = yield from auditor.rebuild(subject, rebuilding, Call("convolutional", {}))
