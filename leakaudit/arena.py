@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from leakaudit import protocol, stats
 from leakaudit.attackers import Further, Question, Rows
 from leakaudit.beyond import Beyond
-from leakaudit.numerics.gaussian import Halves, halves
+from leakaudit.numerics.gaussian import Halves, first, halves
 from leakaudit.numerics.moments import Moments, moments
 from leakaudit.protocol import Fold
 from leakaudit.scoring import Answers
@@ -58,6 +58,11 @@ class Arena:
     def halves(self) -> Halves:
         """Standardised rows in two halves, for the separation of classes along a direction."""
         return halves(self.z, group=self.group, seed=self.seed, known=self.moments)
+
+    @cached_property
+    def first(self) -> Float64[np.ndarray, " n"]:
+        """The rows along the first principal component."""
+        return first(self.z, self.moments)
 
     @cached_property
     def everything(self) -> Rows:

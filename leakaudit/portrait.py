@@ -68,7 +68,7 @@ def cells(rows: Labelled, found: Inquiry) -> tuple[Cell, ...]:
 def separation(rows: Labelled, found: Inquiry) -> tuple[Separation, ...]:
     """The private classes along PC1 and along Fisher's direction."""
     case, arena = found.case, found.case.arena
-    pc1 = gaussian.pc1(arena.z, case.private, case.classes, known=arena.moments)
+    pc1 = gaussian.pc1(arena.z, case.private, case.classes, known=arena.moments, along=arena.first)
     lda = gaussian.lda(arena.z, case.private, case.classes, split=arena.halves)
     return _separation("pc1", pc1, rows), _separation("lda", lda, rows)
 

@@ -141,13 +141,13 @@ def _off_majority(answers: Answers) -> int:
 def _measured(subject: Embeddings, shown: Gallery, reading: Reading, decoder: Call) -> Reconstruction:
     """What the images are worth, to the eye and to the reader."""
     rows = reading.rows
-    group, chance = reading.answers.group, np.random.default_rng(reading.answers.seed)
+    group, seed = reading.answers.group, reading.answers.seed
     true = shown.true[rows]
     alike = {
         name: (similarity.psnr(made[rows], true), similarity.ssim(made[rows], true))
         for name, made in (("made", shown.made), ("mean", shown.mean), ("usual", shown.usual))
     }
-    psnr, ssim = (stats.bootstrap_mean(values, group, chance) for values in alike["made"])
+    psnr, ssim = (stats.bootstrap_mean(values, group, seed) for values in alike["made"])
     readers = ", ".join(dict.fromkeys(reading.readers))
     notes = [
         similarity.definition(*true.shape[2:]),

@@ -184,8 +184,8 @@ def test_redraw_trades_whole_groups_where_labels_are_mixed_inside_them() -> None
 def test_bootstrap_over_groups_is_wider_than_over_rows() -> None:
     """Rows that repeat inside a group carry no more bits than the group."""
     values = np.repeat(np.random.default_rng(0).standard_normal(50), 8)
-    alone = stats.bootstrap_mean(values, None, np.random.default_rng(1))
-    grouped = stats.bootstrap_mean(values, np.repeat(np.arange(50), 8), np.random.default_rng(1))
+    alone = stats.bootstrap_mean(values, None, 1)
+    grouped = stats.bootstrap_mean(values, np.repeat(np.arange(50), 8), 1)
     assert grouped.high - grouped.low > 2 * (alone.high - alone.low)
     assert alone.value == grouped.value == pytest.approx(values.mean())
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
+from scipy.linalg import cholesky, solve_triangular
 
 from leakaudit.numerics.holdout import parts
-from leakaudit.numerics.moments import Moments, moments
+from leakaudit.numerics.moments import BLOCK, Moments, moments
 
 SPAN = 4.0
 """Histograms reach this many within-class deviations beyond the outermost class means."""
@@ -46,10 +47,10 @@ class Line:
 class Halves:
     """Standardised rows in two halves that keep groups whole, computed once for all attributes."""
 
-    x: Float32[np.ndarray, "n d"]
+    x: tuple[Float32[np.ndarray, "n1 d"], Float32[np.ndarray, "n2 d"]]
+    rows: tuple[Int64[np.ndarray, " n1"], Int64[np.ndarray, " n2"]]
+    """Where the rows of each half stand among all."""
     unit: Float64[np.ndarray, " d"]
-    side: Int64[np.ndarray, " n"]
-    """0 or 1."""
     squares: Float64[np.ndarray, "2 d d"]
     """Sum of the outer products of the rows of each half."""
 
@@ -63,10 +64,19 @@ def halves(
 ) -> Halves:
     """Two halves of the rows, dealt by group without a look at any label."""
     known = known or moments(z)
-    x = ((z - known.mean) / known.scale).astype(np.float32)
     side = parts(np.zeros(len(z), np.int64), np.arange(len(z)) if group is None else group, 2, seed)
-    squares = np.stack([(x[side == half].T @ x[side == half]).astype(np.float64) for half in (0, 1)])
-    return Halves(x, known.scale, side, squares)
+    first, second = np.flatnonzero(side == 0), np.flatnonzero(side == 1)
+    one, two = (((z[half] - known.mean) / known.scale).astype(np.float32) for half in (first, second))
+    squares = np.stack([(x.T @ x).astype(np.float64) for x in (one, two)])
+    return Halves((one, two), (first, second), known.scale, squares)
+
+
+def first(z: Float32[np.ndarray, "n d"], known: Moments) -> Float64[np.ndarray, " n"]:
+    """The rows along the first principal component."""
+    axis, centre = known.eigen[1][:, 0].astype(np.float32), known.mean.astype(np.float32)
+    parts = [(z[start : start + BLOCK] - centre) @ axis for start in range(0, len(z), BLOCK)]
+    along: Float64[np.ndarray, " n"] = np.concatenate([*parts, np.zeros(0)], dtype=np.float64)
+    return along
 
 
 def pc1(
@@ -75,13 +85,18 @@ def pc1(
     classes: int,
     *,
     known: Moments | None = None,
+    along: Float64[np.ndarray, " n"] | None = None,
     bins: int = 40,
 ) -> Line:
-    """The classes along the first principal component; rows with label -1 are left out of the classes."""
+    """
+    The classes along the first principal component; rows with label -1 are left out of the classes.
+
+    `along`: what `first` says of these rows, where it was asked already.
+    """
     known = known or moments(z)
-    values, vectors = known.eigen
+    values = known.eigen[0]
     total = float(values.sum())
-    scores = z @ vectors[:, 0] - known.mean @ vectors[:, 0]
+    scores = first(z, known) if along is None else along
     return _line(scores, labels, classes, bins, float(values[0]) / total if total > 0 else 0.0)
 
 
@@ -106,8 +121,9 @@ def lda(
     scores = np.zeros(len(z))
     distances = []
     for half in (0, 1):
-        fitted, measured = split.side != half, split.side == half
-        along = split.x[measured] @ _fisher(split.x[fitted], labels[fitted], classes, split.squares[1 - half])
+        measured, fitted = split.rows[half], split.rows[1 - half]
+        axis = _fisher(split.x[1 - half], labels[fitted], classes, split.squares[1 - half])
+        along = (split.x[half] @ axis.astype(np.float32)).astype(np.float64)
         line = _line(along, labels[measured], classes, 1, None)
         distances.append(line.d_prime)
         centre, deviation = _units(along, labels[measured], classes)
@@ -121,7 +137,8 @@ def direction(
 ) -> Float64[np.ndarray, " d"]:
     """The direction along which class means differ most in units of the within-class deviation."""
     split = halves(z)
-    along: Float64[np.ndarray, " d"] = _fisher(split.x, labels, classes, split.squares.sum(axis=0)) / split.unit
+    x, rows = np.concatenate(split.x), np.concatenate(split.rows)
+    along: Float64[np.ndarray, " d"] = _fisher(x, labels[rows], classes, split.squares.sum(axis=0)) / split.unit
     return along
 
 
@@ -135,7 +152,8 @@ def _fisher(
     right of the first.
     """
     counts = np.bincount(labels + 1, minlength=classes + 1).astype(np.float64)
-    sums = np.stack([x[labels == c].sum(axis=0, dtype=np.float64) for c in range(-1, classes)])
+    member = (labels == np.arange(-1, classes)[:, None]).astype(np.float32)
+    sums = (member @ x).astype(np.float64)
     present = np.flatnonzero(counts[1:]) + 1
     if len(present) <= 1:
         return np.zeros(x.shape[1])
@@ -149,9 +167,10 @@ def _fisher(
     means, counts = means[present], counts[present]
     spread = (means - counts @ means / counts.sum()) * np.sqrt(counts / counts.sum())[:, None]
     # Generalised eigenproblem between / within: the leading right singular vector of spread @ within^-1/2.
-    root = np.linalg.cholesky(covariance)
-    leading = np.linalg.svd(np.linalg.solve(root, spread.T).T, full_matrices=False)[2][0]
-    along: Float64[np.ndarray, " d"] = np.linalg.solve(root.T, leading)
+    root = cholesky(covariance, lower=True, check_finite=False)
+    white = solve_triangular(root, spread.T, lower=True, check_finite=False)
+    leading = np.linalg.svd(white.T, full_matrices=False)[2][0]
+    along: Float64[np.ndarray, " d"] = solve_triangular(root, leading, lower=True, trans=1, check_finite=False)
     turned: Float64[np.ndarray, " d"] = along * (np.sign((means[-1] - means[0]) @ along) or 1.0)
     return turned
 
