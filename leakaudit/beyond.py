@@ -33,11 +33,14 @@ class Beyond:
     """All rows of the file."""
 
     stream: Stream
-    target: Codes
-    """-1 where it is missing, or is none of the sample's."""
     group: Codes | None
     held: Bool[np.ndarray, " n"]
     """Rows that are scored, and those of their groups: nobody is fitted to them."""
+
+    @property
+    def target(self) -> Codes:
+        """-1 where it is missing, or is none of the sample's."""
+        return self.stream.target
 
     def further(self, labels: Codes, auxiliary: str, table: Table | None) -> Further:
         """The labels that may be seen, each row counting as its auxiliary has it."""
@@ -59,13 +62,13 @@ class Drawn:
     def beyond(self, name: str | None, target: Column, scored: Codes, device: str) -> Beyond:
         """All rows, where these of the sample are scored."""
         assert self.whole.lying is not None
-        stream = Stream(self.whole.lying, self.tame, device)
+        stream = Stream(self.whole.lying, self.tame, self.codes(name, target), device)
         held = np.zeros(len(self.whole), bool)
         held[self.rows[scored]] = True
         group = self.whole.group
         if group is not None:
             held = np.isin(group, group[held])
-        return Beyond(stream, self.codes(name, target), group, held)
+        return Beyond(stream, group, held)
 
     def codes(self, name: str | None, column: Column) -> Codes:
         """Every row's class of a label; none where classes were made of numbers."""
@@ -87,7 +90,8 @@ def draw(subject: Embeddings, privates: tuple[str, ...], target: str | None, see
     columns = {name: _present(labels) if labels.classes else labels for name, labels in sample.columns.items()}
     note = (
         f"z lies on disk: attackers, baselines, controls and scores are those of a sample of {len(chosen):,} of "
-        f"{len(rows):,} rows; linear is refitted on all rows that are not scored, and H permutes all"
+        f"{len(rows):,} rows; of the attackers linear and quadratic choose their knobs there and are refitted on all "
+        "rows that are not scored, the others see the sample alone; H permutes all rows"
     )
     return Drawn(replace(sample, columns=columns, notes=(*sample.notes, note)), subject, chosen, ranges(sample.z))
 

@@ -5,6 +5,7 @@ Finds what no hyperplane does, by interaction or by distance, in closed steps: a
 erased perfectly (LEACE) still gave the attribute away at 99.8 % to a quadratic rule.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,13 +17,14 @@ from torch import Tensor
 from leakaudit.attackers import Guesses, Question, Rows
 from leakaudit.attackers import components as leading
 from leakaudit.numerics import logistic
-from leakaudit.numerics.blend import blend
+from leakaudit.numerics.blend import mix
 from leakaudit.numerics.device import generator
 from leakaudit.numerics.holdout import parts
-from leakaudit.numerics.moments import moments
+from leakaudit.numerics.moments import Whitening, moments
 from leakaudit.numerics.quadric import Sorted, Whitener, signed, whitener
 from leakaudit.numerics.rules import CONTRASTS, Rules, Starts, rules
 from leakaudit.numerics.scores import Scores, learn
+from leakaudit.numerics.tallies import Asked, Lens, tally, together
 
 DECIDES = True
 
@@ -37,12 +39,6 @@ SAMPLE = 8_192
 """Rows from which the components of normal scores are taken, at most."""
 CELLS = 1 << 26
 """Scores held at a time."""
-PENALTY = 10.0
-"""On the squared weights of rules, in nats over all held-out rows."""
-SURE = 3.0
-"""Nats above which a score is penalised as it is, and below which as if it were of mean square 1."""
-FAR = 8.0
-"""A score counts no further than this, in its own root mean square."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +62,8 @@ class Space:
     scores: Scores | None
     """Of the columns of z; None: z as it is, in the components of the audit."""
     whitener: Whitener
+    basis: Whitening
+    """Of the audit in which it was made."""
 
 
 def attack(
@@ -83,7 +81,7 @@ def attack(
     Centres and covariances within target classes, which whiten, are those of all seen rows, labelled or not. The
     blend is the one of lowest weighted cross-entropy on groups of the seen rows that the rules were not fitted to;
     of z as it is and of its columns' normal scores the view is chosen there too. All steps are closed or solved to
-    rounding, so `converged` is true.
+    rounding, so `converged` is true. Of a file on disk the rules are fitted to every row whose label is shown.
     """
     hall = _Hall(seen, unseen, seed, device, components)
     guesses: dict[int, Guesses] = {}
@@ -115,18 +113,23 @@ class _Hall:
         return self.fields[-1]
 
     @cached_property
-    def views(self) -> "tuple[_Field, ...]":
-        """Z as it is, and its columns' normal scores."""
-        plain = self.sorted(None, self.seen)
+    def plain(self) -> "_Field":
+        """The view of z as it is."""
+        rows = self.sorted(None, self.seen)
+        self.fields.append(_Field(self, Space(None, whitener(rows), self.seen.moments.basis), rows))
+        return self.fields[-1]
+
+    @cached_property
+    def scored(self) -> "_Field":
+        """The view of the normal scores of its columns."""
         scores = learn(self.seen.z, self.seed, self.device)
-        scored = self.sorted(scores, self.seen)
-        rows = torch.randperm(len(scored.x), generator=generator(self.seed))[:SAMPLE].sort().values
-        basis = moments(scored.x[rows.to(self.device)].cpu().numpy()).basis.matrix[:, : self.count]
+        rows = self.sorted(scores, self.seen)
+        some = torch.randperm(len(rows.x), generator=generator(self.seed))[:SAMPLE].sort().values
+        basis = moments(rows.x[some.to(self.device)].cpu().numpy()).basis.matrix[:, : self.count]
         basis = basis if basis.shape[1] else np.zeros((len(basis), 1))
         matrix = torch.from_numpy(basis).float().to(self.device)
-        pair = Space(None, whitener(plain)), Space(scores, whitener(scored, matrix))
-        self.fields += [_Field(self, space, x) for space, x in zip(pair, (plain, scored), strict=True)]
-        return tuple(self.fields[-2:])
+        self.fields.append(_Field(self, Space(scores, whitener(rows, matrix), self.seen.moments.basis), rows))
+        return self.fields[-1]
 
     def sorted(self, scores: Scores | None, rows: Rows) -> Sorted:
         """The rows in components, or as scores of their columns, by target class; one column of zeros for none."""
@@ -139,27 +142,38 @@ class _Hall:
 
     def answer(self, questions: list[Question], classes: int) -> list[Guesses]:
         """Questions of one count of classes."""
-        settled = {i: q.settled for i, q in enumerate(questions) if self._known(q.settled)}
+        settled = {i: known for i, q in enumerate(questions) if (known := self._suited(q.settled)) is not None}
         free = [i for i in range(len(questions)) if i not in settled]
         if free:
             settled |= dict(zip(free, self._settle([questions[i] for i in free], classes), strict=True))
         guesses: dict[int, Guesses] = {}
-        for space in {id(mine.space): mine.space for mine in settled.values()}.values():
-            mine = [i for i, chosen in settled.items() if chosen.space is space]
-            made = self.field(space).answer([questions[i] for i in mine], [settled[i] for i in mine], classes)
+        afar = [self.seen.beyond is not None and question.further is not None for question in questions]
+        ways = [(id(settled[i].space), afar[i]) for i in range(len(questions))]
+        for way in dict.fromkeys(ways):
+            mine = [i for i, own in enumerate(ways) if own == way]
+            field = self.field(settled[mine[0]].space)
+            made = (field.afar if way[1] else field.answer)(
+                [questions[i] for i in mine], [settled[i] for i in mine], classes
+            )
             guesses.update(zip(mine, made, strict=True))
         return [guesses[i] for i in range(len(questions))]
 
-    def _known(self, settled: Any) -> bool:
-        """Whether something was settled on in components of which there are as many here."""
+    def _suited(self, settled: Any) -> Settled | None:
+        """What was settled on, its view learned anew if it was of other components; None if of fewer or more."""
         if not isinstance(settled, Settled):
-            return False
-        plain = max(1, min(self.count, len(self.seen.moments.basis.variance)))
-        return settled.space.scores is not None or len(settled.space.whitener.matrix) == plain
+            return None
+        here, there = self.seen.moments.basis, settled.space.basis
+        if here is there or all(
+            np.array_equal(a, b) for a, b in ((here.mean, there.mean), (here.matrix, there.matrix))
+        ):
+            return settled
+        space = (self.plain if settled.space.scores is None else self.scored).space
+        alike = space.whitener.matrix.shape == settled.space.whitener.matrix.shape
+        return replace(settled, space=space, starts={}) if alike else None
 
     def _settle(self, questions: list[Question], classes: int) -> list[Settled]:
         """The view with the lower loss, the second where it gains `GAIN` nats."""
-        (first, loss), (second, other) = (field.settle(questions, classes) for field in self.views)
+        (first, loss), (second, other) = (field.settle(questions, classes) for field in (self.plain, self.scored))
         return [b if gain else a for a, b, gain in zip(first, second, (other < loss - GAIN).tolist(), strict=True)]
 
 
@@ -167,13 +181,20 @@ class _Field:
     """Both kinds of rows in one view, sorted by target class, whitened within it."""
 
     def __init__(self, hall: _Hall, space: Space, rows: Sorted | None = None) -> None:
-        self.hall, self.space = hall, space
-        self.seen = space.whitener(hall.sorted(space.scores, hall.seen) if rows is None else rows)
+        self.hall, self.space, self.rows = hall, space, rows
+
+    @cached_property
+    def seen(self) -> Sorted:
+        """The rows that may be fitted to."""
+        return self._whitened(self.hall.seen) if self.rows is None else self.space.whitener(self.rows)
 
     @cached_property
     def unseen(self) -> Sorted:
         """The rows to guess."""
-        return self.space.whitener(self.hall.sorted(self.space.scores, self.hall.unseen))
+        return self._whitened(self.hall.unseen)
+
+    def _whitened(self, rows: Rows) -> Sorted:
+        return self.space.whitener(self.hall.sorted(self.space.scores, rows))
 
     def _asked(self, questions: list[Question]) -> tuple[Tensor, Tensor]:
         order = self.seen.order.cpu()
@@ -186,16 +207,38 @@ class _Field:
     def answer(self, questions: list[Question], settled: list[Settled], classes: int) -> list[Guesses]:
         """Rules fitted to all labelled rows, in the blend settled on."""
         labels, weights = self._asked(questions)
-        starts: Starts = {}
-        for count in set.intersection(*(set(mine.starts) for mine in settled)):
-            starts[count] = torch.stack([mine.starts[count] for mine in settled]).to(labels.device)
-        final = rules(self.seen, signed(self.seen, labels, weights, classes), self.hall.seed, starts)
-        chance = self._blended(final, settled, classes).cpu().numpy()
-        found = final.starts
-        made = []
-        for i, mine in enumerate(settled):
+        final = rules(self.seen, signed(self.seen, labels, weights, classes), self.hall.seed, self._starts(settled))
+        return self._guesses(final, settled, classes, [()] * len(settled))
+
+    def afar(self, questions: list[Question], settled: list[Settled], classes: int) -> list[Guesses]:
+        """Rules fitted to the labelled rows on disk, so many questions at a time as their sums can be held of."""
+        stream, made = self.hall.seen.beyond, list[Guesses]()
+        assert stream is not None
+        lens = Lens.of(stream, self.hall.seen.moments, self.space.scores, self.space.whitener)
+        size, told = together(lens, classes), [q.further for q in questions if q.further is not None]
+        for first in range(0, len(settled), size):
+            mine, part = settled[first : first + size], told[first : first + size]
+            asked = Asked([each.labels for each in part], [each.weights for each in part], classes, stream.target)
+            used = {name for each in mine for name, weight in zip(each.names, each.weights, strict=True) if weight > 0}
+            final, visits = tally(lens, asked, used, self.hall.seed, self._starts(mine))
+            often = "once" if visits == 1 else f"{visits} times"
+            words = [(f"refitted on {rows:,} rows, read from disk {often}",) for rows in asked.told]
+            made += self._guesses(final, mine, classes, words)
+        return made
+
+    def _starts(self, settled: list[Settled]) -> Starts:
+        """Where covariances differed, of all questions together."""
+        counts = set.intersection(*(set(mine.starts) for mine in settled))
+        return {count: torch.stack([mine.starts[count] for mine in settled]).to(self.hall.device) for count in counts}
+
+    def _guesses(
+        self, final: Rules, settled: list[Settled], classes: int, words: Sequence[tuple[str, ...]]
+    ) -> list[Guesses]:
+        chance, found, made = self._blended(final, settled, classes).cpu().numpy(), final.starts, []
+        for i, (mine, more) in enumerate(zip(settled, words, strict=True)):
             kept = replace(mine, starts={count: table[i].cpu() for count, table in found.items()})
-            made.append(Guesses(np.ascontiguousarray(chance[i]), converged=True, notes=_words(mine), settled=kept))
+            notes = (*_words(mine), *more)
+            made.append(Guesses(np.ascontiguousarray(chance[i]), converged=True, notes=notes, settled=kept))
         return made
 
     def settle(self, questions: list[Question], classes: int) -> tuple[list[Settled], Tensor]:
@@ -218,22 +261,12 @@ class _Field:
         # where groups leave a part fewer rows, fewer rules are fitted to it: those of every part count
         common = [name for name in made.names if all(name in each for each in names)]
         scores = [x[:, :, [each.index(name) for name in common]] for x, each in zip(scores, names, strict=True)]
-        table, right, share = torch.cat(scores, 1), torch.cat(truth, 1), torch.cat(counts, 1)
-        shown = (share * (right >= 0))[:, :, None, None]
-        size = (table.square() * shown).sum((1, 3)) / shown.sum((1, 3)).clamp_min(1e-30) / table.shape[3]
-        size = size.sqrt().clamp_min(1e-6)
-        unit = size.clamp_max(SURE)
-        table = (table / unit[:, None, :, None]).clamp_(
-            *((sign * FAR * size / unit)[:, None, :, None] for sign in (-1, 1))
-        )
-        count = ((right >= 0) & (share > 0)).sum(1).float().mean()
-        found, loss = blend(table, right, share, penalty=PENALTY / max(1.0, float(count)))
-        blends = zip((found / unit).tolist(), (FAR * size).tolist(), strict=True)
+        mixed = mix(torch.cat(scores, 1), torch.cat(truth, 1), torch.cat(counts, 1))
         starts = made.starts
         return [
             Settled(self.space, tuple(common), tuple(a), tuple(far), {r: table[i].cpu() for r, table in starts.items()})
-            for i, (a, far) in enumerate(blends)
-        ], loss
+            for i, (a, far) in enumerate(zip(mixed.weights.tolist(), mixed.far.tolist(), strict=True))
+        ], mixed.loss
 
     def _blended(self, final: Rules, settled: list[Settled], classes: int) -> Tensor:
         """P(class | unseen row), in the rows' own order."""

@@ -6,11 +6,44 @@ regressions", Machine Learning 1996. Rules that tell nothing get the weight zero
 scaled down. Projected Newton steps (Bertsekas, SIAM J. Control and Optimization 1982), many questions at once.
 """
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 STEPS = 25
+PENALTY = 10.0
+"""Of a mixture, on its squared weights, in nats over all rows."""
+SURE = 3.0
+"""Nats above which a score is penalised as it is, and below which as if it were of mean square 1."""
+FAR = 8.0
+"""A score counts no further than this, in its own root mean square."""
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Scores blended in units of their own, so that none is penalised for being cautious."""
+
+    weights: Float[Tensor, "q j"]
+    """Of the scores as they are."""
+    far: Float[Tensor, "q j"]
+    """Where each score is cut off."""
+    loss: Float[Tensor, " q"]
+
+
+def mix(scores: Float[Tensor, "q n j k"], labels: Int64[Tensor, "q n"], weights: Float[Tensor, "q n"]) -> Mixed:
+    """The `blend` of scores that are cut off far from what is usual, each in its own unit."""
+    shown = (weights * (labels >= 0))[:, :, None, None]
+    size = (scores.square() * shown).sum((1, 3)) / shown.sum((1, 3)).clamp_min(1e-30) / scores.shape[3]
+    size = size.sqrt().clamp_min(1e-6)
+    unit = size.clamp_max(SURE)
+    table = (scores / unit[:, None, :, None]).clamp_(
+        *((sign * FAR * size / unit)[:, None, :, None] for sign in (-1, 1))
+    )
+    count = ((labels >= 0) & (weights > 0)).sum(1).float().mean()
+    found, loss = blend(table, labels, weights, penalty=PENALTY / max(1.0, float(count)))
+    return Mixed(found / unit, FAR * size, loss)
 
 
 def blend(

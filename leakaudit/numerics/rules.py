@@ -5,13 +5,15 @@ Each gives a log-likelihood ratio of Gaussians whose pooled covariance is I: Fis
 discriminant analysis in the 2, 4 or 8 directions in which covariances differ most, and in all that were found.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from leakaudit.numerics.quadric import WIDTH, Pattern, Signed, Sorted, evidence, formed, patterns, spread
+from leakaudit.numerics.patterns import WIDTH, Pattern, evidence, formed, patterns
+from leakaudit.numerics.quadric import Signed, Sorted, spread
 
 Starts = dict[int, Float32[Tensor, "... _ w"]]
 """Directions by count of components."""
@@ -73,6 +75,10 @@ class Rules:
         """The parts that hold any of these rules."""
         return Rules(self.moments, tuple(p for p in self.parts if not set(_names(p)).isdisjoint(names)))
 
+    def beside(self, found: Mapping[int, Pattern]) -> "Rules":
+        """These and the quadrics in patterns that were searched for, by count of components."""
+        return Rules(self.moments, (*self.parts, *(_patterns(made, count, CUTS[:3]) for count, made in found.items())))
+
     def scores(self, rows: Sorted) -> Float32[Tensor, "p n j k"]:
         """The log-likelihood ratio of each rule, in the order of `rows`."""
         p, k, _ = self.moments.signs.shape
@@ -131,30 +137,50 @@ class Rules:
 
 def rules(rows: Sorted, moments: Signed, seed: int, starts: Starts | None = None) -> Rules:
     """Every rule that the count of rows allows; `starts` are the patterns of rules for most of the same rows."""
-    _, k, _ = moments.signs.shape
-    width, n = rows.x.shape[1], max(1, len(rows.x))
+    k, width, n = moments.signs.shape[1], rows.x.shape[1], max(1, len(rows.x))
+    closed = formed_rules(moments, spread(rows, moments, leading(k)), n)
+    last = next(part.pattern for part in reversed(closed.parts) if isinstance(part, _Cut))
+    found = {}
+    for count in searched(k, width, n):
+        start = starts.get(count) if starts else None
+        found[count] = last = patterns(
+            rows, moments, count, seed, last.vectors[..., :WIDTH] if start is None else start
+        )
+    return closed.beside(found)
+
+
+def leading(contrasts: int) -> int:
+    """Components of which second moments are formed."""
+    return FORMED if contrasts <= CONTRASTS else 8
+
+
+def searched(contrasts: int, width: int, rows: int) -> list[int]:
+    """Counts of components in which patterns are searched for."""
+    return [count for count in _ladder((128, width), width) if contrasts <= CONTRASTS and FORMED < count <= rows]
+
+
+def wanted(names: Iterable[str], count: int) -> bool:
+    """Whether one of these rules has its directions in so many components."""
+    return any(name.endswith(_directions(count)) for name in names)
+
+
+def formed_rules(moments: Signed, table: Float32[Tensor, "p k s r r"], n: int) -> Rules:
+    """Those of the rules for n rows whose patterns nobody searches for, from second moments of `leading` components."""
+    _, k, strata, width = moments.first.shape
     small = k <= CONTRASTS
-    own = small and 1 < rows.count <= STRATA
+    own = small and 1 < strata <= STRATA
     parts: list[_Line | _Bowl | _Cut] = []
     for count in _ladder((16, 64, width), width):
         parts.append(_line(f"hyperplane, {count} components", moments, count, own=False))
-        if own and count * rows.count <= n:
+        if own and count * strata <= n:
             parts.append(_line(f"hyperplane per target class, {count} components", moments, count, own=True))
-    table = spread(rows, moments, FORMED if small else 8)
     for count in _ladder((8, 16, FORMED) if small else (8,), width):
         few = table[..., :count, :count]
-        pooled = few.sum(2)
         cuts = (2, 4, 8) if count > 8 else (2, 4)  # noqa: PLR2004  # all 8 are the last
-        last = formed(pooled)
-        parts.append(_patterns(last, count, cuts))
-        if own and count**2 * rows.count <= n * 2:
+        parts.append(_patterns(formed(few.sum(2)), count, cuts))
+        if own and count**2 * strata <= n * 2:
             share = moments.share[:, None, :, None, None].clamp_min(1 / n)
             parts.append(_Bowl(f"quadric per target class, {count} components", few / share))
-    if small:
-        for count in (count for count in _ladder((128, width), width) if FORMED < count <= n):
-            start = starts.get(count) if starts else None
-            last = patterns(rows, moments, count, seed, last.vectors[..., :WIDTH] if start is None else start)
-            parts.append(_patterns(last, count, CUTS[:3]))
     return Rules(moments, tuple(parts))
 
 
@@ -168,8 +194,13 @@ def _ladder(counts: tuple[int, ...], width: int) -> list[int]:
 
 def _patterns(found: Pattern, count: int, cuts: tuple[int, ...]) -> _Cut:
     j = found.values.shape[2]
-    names = [f"quadric in {cut} directions of {count} components" for cut in cuts if cut < j]
-    return _Cut((*names, f"quadric in {j} directions of {count} components"), found)
+    names = [f"quadric in {cut}{_directions(count)}" for cut in cuts if cut < j]
+    return _Cut((*names, f"quadric in {j}{_directions(count)}"), found)
+
+
+def _directions(count: int) -> str:
+    """How the names of rules in directions of so many components end."""
+    return f" directions of {count} components"
 
 
 def _line(name: str, moments: Signed, count: int, *, own: bool) -> _Line:

@@ -15,10 +15,12 @@ from leakaudit.numerics.ranges import Ranges
 
 @dataclass(frozen=True)
 class Stream:
-    """Z of every row of a file; each visit reads it anew (`sweeps.Blocks`)."""
+    """Z and target of every row of a file; each visit reads it anew (`sweeps.Blocks`)."""
 
     lying: Lying
     tame: Ranges
+    target: Int64[np.ndarray, " n"]
+    """Stratum of each row; -1 where it is missing, or is none of the sample's."""
     device: str = "cpu"
 
     def __len__(self) -> int:

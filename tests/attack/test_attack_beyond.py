@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 
 from leakaudit import beyond, detection, lying, protocol
 from leakaudit.arena import Arena, Case
+from leakaudit.catalog import Call
 from leakaudit.dataset import Labels, identify
 from leakaudit.embeddings import Embeddings, Origin
 from leakaudit.numerics import logistic
@@ -51,7 +52,7 @@ def test_a_solution_from_disk_is_that_in_memory(whole: Embeddings) -> None:
     weights = (labels >= 0).astype(np.float32)
     penalty = np.full((1, 6), 0.01, np.float32)
     start = Fit(torch.zeros(1, 1, 6), torch.zeros(1, 1), torch.zeros(1), torch.zeros(1, dtype=torch.bool), 0)
-    found = refit(Stream(whole.lying, ranges(z)), known, penalty, [labels], [weights], 2, [start])
+    found = refit(Stream(whole.lying, ranges(z), labels), known, penalty, [labels], [weights], 2, [start])
     x = torch.from_numpy(known.components(z, 6))
     plain = logistic.fit(
         x, torch.from_numpy(labels)[None], torch.from_numpy(weights)[None], torch.from_numpy(penalty), 2
@@ -80,8 +81,8 @@ def test_every_row_is_permuted_as_it_would_be_in_memory(whole: Embeddings) -> No
     z, y, v = whole.lying.take(np.arange(ROWS)), whole.columns["digit"].values, whole.columns["colour"].values
     folds = protocol.folds(y, v[None], np.arange(ROWS), np.random.default_rng(0))
     held = Arena(z, y, 2, np.arange(ROWS), folds, 0, "cpu")
-    stream = Stream(whole.lying, ranges(z))
-    disk = replace(held, beyond=beyond.Beyond(stream, y, None, np.zeros(ROWS, bool)))
+    stream = Stream(whole.lying, ranges(z), y)
+    disk = replace(held, beyond=beyond.Beyond(stream, None, np.zeros(ROWS, bool)))
     one, other = (
         detection.detected(arena, [Case("colour", arena, v, 2, False, None, "", 99, everywhere=v)], 100)[0]
         for arena in (held, disk)
@@ -92,10 +93,14 @@ def test_every_row_is_permuted_as_it_would_be_in_memory(whole: Embeddings) -> No
 
 
 def test_a_file_on_disk_ends_in_a_verdict(whole: Embeddings, attacked) -> None:
-    """The leak is found; the audit says what was refitted on how many rows, and that the rest is of a sample."""
-    found = attacked(whole, private=("colour",))
+    """The leak is found; the audit says who was refitted on how many rows, and that the rest is of a sample."""
+    callers = tuple(Call(name, {}) for name in ("linear", "quadratic", "gaussian-pca"))
+    found = attacked(whole, private=("colour",), attackers=callers)
     assert found.only.verdict == "LEAK"
-    (finding,) = found.only.findings
     told = ROWS * 9 // 10 - len(found.outcomes["colour"].ids)
-    assert f"refitted on {told:,} rows" in " ".join(finding.notes)
-    assert any(note.startswith("z lies on disk") for note in found.audit.provenance["notes"])
+    spoken = {
+        finding.attacker: f"refitted on {told:,} rows" in " ".join(finding.notes) for finding in found.only.findings
+    }
+    assert spoken == {"linear": True, "quadratic": True, "gaussian-pca": False}
+    [note] = [note for note in found.audit.provenance["notes"] if note.startswith("z lies on disk")]
+    assert "linear and quadratic choose their knobs there and are refitted on all rows that are not scored" in note

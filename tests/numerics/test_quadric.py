@@ -6,7 +6,8 @@ import torch
 from scipy.stats import multivariate_normal
 
 from leakaudit.numerics.device import generator
-from leakaudit.numerics.quadric import Sorted, evidence, formed, patterns, signed, spread, whitener
+from leakaudit.numerics.patterns import evidence, formed, patterns
+from leakaudit.numerics.quadric import Sorted, signed, spread, whitener
 from leakaudit.numerics.rules import rules
 
 
