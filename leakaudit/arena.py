@@ -70,11 +70,17 @@ class Arena:
         return Rows(self.z, self.target, self.strata, self.group, self.moments, self.x)
 
     @cached_property
-    def apart(self) -> tuple[Rows, Rows, Rows, Rows]:
-        """Training, validation, both, and scored rows of the only fold."""
+    def tuning(self) -> tuple[Rows, Rows]:
+        """Training and validation rows of the only fold."""
         (fold,) = self.folds
-        seen = replace(self.rows(fold.seen), beyond=None if self.beyond is None else self.beyond.stream)
-        return self.rows(fold.train), self.rows(fold.validation), seen, self.rows(fold.test)
+        return self.rows(fold.train), self.rows(fold.validation)
+
+    @cached_property
+    def final(self) -> tuple[Rows, Rows]:
+        """Training and validation rows of the only fold together, and those that are scored."""
+        (fold,) = self.folds
+        beyond = None if self.beyond is None else self.beyond.stream
+        return replace(self.rows(fold.seen), beyond=beyond), self.rows(fold.test)
 
     def rows(self, part: Int64[np.ndarray, " part"]) -> Rows:
         """Some rows as an attacker sees them."""

@@ -81,9 +81,10 @@ def erased(arena: Arena, cases: Sequence[Case], attackers: Sequence[Entrant]) ->
     asks = [Ask(case.private, case.classes) for case in cases]
     parts: list[list[dict[str, Answer]]] = []
     for fold in arena.folds:
+        erasers = (_eraser(arena, asks, rows) for rows in (fold.train, fold.seen))
         tuned, final = (
-            replace(arena, z=_eraser(arena, asks, rows).apply(arena.z), folds=(fold,), known=None, given=None)
-            for rows in (fold.train, fold.seen)
+            replace(arena, z=each.apply(arena.z), folds=(fold,), known=each.moments(arena.moments), given=None)
+            for each in erasers
         )
         alone = replace(tuned, later=final)
         parts.append((yield from saying(ERASED, compete(alone, attackers, asks))))

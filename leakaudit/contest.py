@@ -143,8 +143,8 @@ def _whole(arena: Arena, call: Called, asks: Sequence[Ask]) -> Told:
 def _apart(arena: Arena, call: Called, asks: Sequence[Ask]) -> Told:
     """One fold, whose parts are attacked apart."""
     (fold,) = arena.folds
-    train, validation = arena.apart[:2]
-    seen, test = (arena.later or arena).apart[2:]
+    train, validation = arena.tuning
+    seen, test = (arena.later or arena).final
     tuned = call(train, validation, tuple(ask.of(fold.train, arena.target) for ask in asks))
     again = _settled((ask.of(fold.seen, arena.target) for ask in asks), tuned)
     final = call(seen, test, again)

@@ -24,6 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 
+from leakaudit.numerics.moments import Moments, gathered
+
 BLOCK = 1024
 """Rows held in float64 at a time: few enough that their memory is used again."""
 ROUNDING = 1e-10
@@ -56,6 +58,14 @@ class Eraser:
             part[:, self.emptied] = self.mean[self.emptied]
             erased[start : start + BLOCK] = part
         return erased
+
+    def moments(self, known: Moments) -> Moments:
+        """The moments of rows without them, of those of the rows as they were."""
+        kept = np.eye(len(self.mean)) - self.left @ self.right
+        covariance = kept @ known.covariance @ kept.T
+        mean = known.mean - self.left @ (self.right @ (known.mean - self.mean))
+        covariance[self.emptied], covariance[:, self.emptied] = 0.0, 0.0
+        return gathered(np.where(self.emptied, self.mean, mean), (covariance + covariance.T) / 2, known.rows)
 
 
 def erase(

@@ -94,9 +94,14 @@ def moments(z: Float32[np.ndarray, "n d"]) -> Moments:
     for start in range(0, len(z), BLOCK):
         centred = z[start : start + BLOCK] - mean
         covariance += centred.T @ centred
-    covariance /= max(len(z), 1)
-    deviation = np.sqrt(np.diag(covariance))
+    return gathered(mean, covariance / max(len(z), 1), len(z))
+
+
+def gathered(mean: Float64[np.ndarray, " d"], covariance: Float64[np.ndarray, "d d"], rows: int) -> Moments:
+    """These moments of float32 columns; a column that varies no more than by rounding is constant."""
+    covariance = covariance.copy()
+    deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     constant = deviation <= ROUNDING * np.abs(mean)
     covariance[constant] = 0.0
     covariance[:, constant] = 0.0
-    return Moments(mean, np.where(constant | (deviation == 0), 1.0, deviation), covariance, len(z))
+    return Moments(mean, np.where(constant | (deviation == 0), 1.0, deviation), covariance, rows)

@@ -12,12 +12,12 @@ Goeman, TEST 27, 2018, theorems 1 and 2).
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, Shaped
+from jaxtyping import Complex64, Float32, Float64, Int64, Shaped
 from scipy import fft
 
 Features = Callable[[Int64[np.ndarray, " m"]], Float32[np.ndarray, "m p"]]
 """Features of some units."""
-Moments = Float32[np.ndarray, "p b k"]
+Moments = Float32[np.ndarray, "b p k"]
 Sums = Float64[np.ndarray, " p"]
 
 BLOCK = 4096
@@ -82,7 +82,7 @@ def explicit(
         for first in range(0, draws, step):
             given = columns[source[start : start + BLOCK, first : first + step]].reshape(len(phi), -1)
             moments[:, first * width : (first + step) * width] += phi.T @ given.astype(np.float32)
-    return moments.reshape(-1, draws, width), sums
+    return moments.reshape(-1, draws, width).transpose(1, 0, 2), sums
 
 
 def layers(units: Int64[np.ndarray, " m"], slots: int) -> list[Int64[np.ndarray, "layers length"]]:
@@ -104,23 +104,32 @@ def cyclic(
     slots: int,
 ) -> tuple[Moments, Sums]:
     """The moments where relabelling s gives each unit, in its layer, the row of `columns` of the unit s slots on."""
-    spectrum, sums, width = np.zeros(0, np.complex64), np.zeros(0), columns.shape[1]
+    wide = len(features(units[:1])[0])
+    spectrum, sums = np.zeros((slots // 2 + 1, wide, columns.shape[1]), np.complex64), np.zeros(wide)
+    most, held = max(CHUNK // (slots * wide), 1), 0
+    waves, labels = [], []
     for layer in layers(units, slots):
-        count, length = layer.shape
-        at, step = 0, 1
-        while at < count:
-            rows = layer[at : at + step]
+        length = layer.shape[1]
+        for rows in (layer[at : at + most] for at in range(0, len(layer), most)):
             phi = features(rows.ravel())
-            if not len(spectrum):
-                spectrum = np.zeros((slots // 2 + 1, phi.shape[1], width), np.complex64)
-                sums = np.zeros(phi.shape[1])
             sums += phi.sum(axis=0, dtype=np.float64)
-            shape = len(rows), length
             # a short piece stands in the first slots alone and meets its labels over and over: shifts modulo its length
-            waves = fft.rfft(phi.reshape(*shape, -1), slots, axis=1)
+            waves.append(fft.rfft(phi.reshape(*rows.shape, wide), slots, axis=1))
             given = np.tile(columns[rows].astype(np.float32), (1, slots // length, 1))
-            labels = fft.rfft(given, axis=1)
-            spectrum += np.matmul(waves.conj().transpose(1, 2, 0), labels.transpose(1, 0, 2))
-            at, step = at + step, max(CHUNK // (slots * phi.shape[1]), 1)
-    moments = fft.irfft(spectrum, slots, axis=0)
-    return np.ascontiguousarray(moments.transpose(1, 0, 2)), sums
+            labels.append(fft.rfft(given, axis=1))
+            held += len(rows)
+            if held >= most:
+                spectrum += _crossed(waves, labels)
+                waves, labels, held = [], [], 0
+    if waves:
+        spectrum += _crossed(waves, labels)
+    return fft.irfft(spectrum, slots, axis=0), sums
+
+
+def _crossed(
+    waves: list[Complex64[np.ndarray, "_ f p"]], labels: list[Complex64[np.ndarray, "_ f k"]]
+) -> Complex64[np.ndarray, "f p k"]:
+    """The cross-spectrum of features and labels, summed over layers."""
+    left, right = np.concatenate(waves).conj().transpose(1, 2, 0), np.concatenate(labels).transpose(1, 0, 2)
+    crossed: Complex64[np.ndarray, "f p k"] = np.matmul(left, right)
+    return crossed

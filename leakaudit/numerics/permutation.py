@@ -18,8 +18,10 @@ from leakaudit import stats
 from leakaudit.numerics import orbit
 from leakaudit.numerics.cues import Cues, cues
 
-CYCLIC = 1e10
+CYCLIC = 1e9
 """Multiplications in a stratum from which shifts take the place of random permutations."""
+DRAWS = 32
+"""Relabellings whose squares are held at a time."""
 HELD = 1 << 25
 """Moments held at a time."""
 LABOUR = 5e11
@@ -190,28 +192,37 @@ def _columns(
 
 def _statistics(seen: Cues, parts: Parts, several: bool) -> Statistics:  # noqa: FBT001 - as above
     """Every family's statistic of every relabelling and column; then per target class, where there are several."""
-    count, made = seen.count, np.zeros((1, 1, 1), np.float32)
-    pooled = alone = own = made
+    count = seen.count
+    pooled: Float32[np.ndarray, "b p k"] | None = None
+    own: Float32[np.ndarray, "b f k"] = np.zeros((1, 1, 1), np.float32)
+    alone: Float32[np.ndarray, "f b k"] | None = None
     for moments, sums in parts:
-        share = moments[-1] / np.float32(max(sums[-1], 1.0))
-        wide = sums.astype(np.float32)[:, None, None]
-        own = own + (1 - 2 * share) * moments[count:-1] + share**2 * wide[count:-1]
-        centred = moments[:count]
+        share = moments[:, -1:] / np.float32(max(sums[-1], 1.0))
+        wide = sums.astype(np.float32)[:, None]
+        own = own + (1 - 2 * share) * moments[:, count:-1] + share**2 * wide[count:-1]
+        centred = moments[:, :count]
         centred -= wide[:count] * share
-        pooled = pooled + centred
         if several:
-            alone = alone + _weighed(seen, centred)
-    if pooled is made:
+            weighed = _weighed(seen, centred)
+            alone = weighed if alone is None else alone + weighed
+        if pooled is None:
+            pooled = centred
+        else:
+            pooled += centred
+    if pooled is None:
         return np.zeros((len(seen.families), 1, 1))
-    both = [_weighed(seen, pooled) - own, *([alone - own] if several else [])]
+    twice = own.transpose(1, 0, 2)
+    both = [_weighed(seen, pooled) - twice, *([] if alone is None else [alone - twice])]
     return np.concatenate(both).astype(np.float64)
 
 
-def _weighed(seen: Cues, moments: Float32[np.ndarray, "p b k"]) -> Float32[np.ndarray, "f b k"]:
+def _weighed(seen: Cues, moments: Float32[np.ndarray, "b p k"]) -> Float32[np.ndarray, "f b k"]:
     """Every family's weighted sum of squares."""
-    _, draws, width = moments.shape
-    made: Float32[np.ndarray, "f bk"] = seen.weights @ np.square(moments).reshape(-1, draws * width)
-    return made.reshape(-1, draws, width)
+    made = np.empty((len(seen.weights), len(moments), moments.shape[2]), np.float32)
+    for start in range(0, len(moments), DRAWS):
+        some = slice(start, start + DRAWS)
+        made[:, some] = np.matmul(seen.weights, np.square(moments[some])).transpose(1, 0, 2)
+    return made
 
 
 def _units(seen: Cues, rows: Rows, index: Codes | None) -> Units:

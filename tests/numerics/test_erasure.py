@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from leakaudit.numerics.erasure import erase, within
+from leakaudit.numerics.moments import moments
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -51,6 +52,23 @@ def test_erasure_is_that_of_concept_erasure(seed: int) -> None:
     theirs = fitter.eraser(torch.tensor(z)).numpy()
     assert np.abs(theirs - z).max() > 1
     assert erase(z, labels).apply(z) == pytest.approx(theirs, abs=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_moments_of_erased_rows_follow_from_those_before(scale: float) -> None:
+    """Mean, covariance and the count of directions left are those that a look at the erased rows finds."""
+    z, _, private = rows(7)
+    z[:, 2] = scale  # a constant column; and one that is the label itself, of which nothing is left
+    z[:, 3] = private == 1
+    z = (scale * z).astype(np.float32)
+    eraser = erase(z, np.eye(3)[private])
+    told, seen = eraser.moments(moments(z)), moments(eraser.apply(z))
+    assert eraser.rank == 2
+    assert eraser.emptied[3]
+    assert told.mean == pytest.approx(seen.mean, rel=1e-5, abs=1e-6 * scale)
+    assert told.covariance == pytest.approx(seen.covariance, rel=1e-4, abs=1e-5 * scale**2)
+    assert told.basis.matrix.shape == seen.basis.matrix.shape == (8, 5)
+    assert told.scale[[2, 3]] == pytest.approx([1, 1])
 
 
 @quick
