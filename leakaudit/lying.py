@@ -47,12 +47,13 @@ class Lying:
         """Bytes of a row."""
         return self.width * self.type.itemsize
 
-    def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, Float32[np.ndarray, "b d"]]]:
-        """All rows in order, as consecutive slices and their values; float16 infinities stay infinite."""
+    def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, Shaped[np.ndarray, "b d"]]]:
+        """All rows in order, as consecutive slices and their values as stored, which the next block overwrites."""
+        room = np.empty((min(size, self.rows), self.width), self.type)
         with self.path.open("rb", buffering=0) as file:
             for first in range(0, self.rows, size):
                 rows = slice(first, min(first + size, self.rows))
-                yield rows, self._read(file.fileno(), rows).astype(np.float32)
+                yield rows, self._read(file.fileno(), rows, room[: rows.stop - first])
 
     def take(self, rows: Int64[np.ndarray, " m"]) -> Float32[np.ndarray, "m d"]:
         """Some rows, in the order given."""
@@ -81,32 +82,29 @@ class Lying:
         sha, bad, first = hashlib.sha256(), 0, -1
         with self.path.open("rb", buffering=0) as file:
             sha.update(os.pread(file.fileno(), self.start, 0))
-            for start in range(0, self.rows, BLOCK):
-                part = self._read(file.fileno(), slice(start, min(start + BLOCK, self.rows)))
+            for at, part in self.blocks():
                 sha.update(part.data)
                 rows = np.flatnonzero(~np.isfinite(part).all(axis=1))
-                first = start + int(rows[0]) if len(rows) and first < 0 else first
+                first = at.start + int(rows[0]) if len(rows) and first < 0 else first
                 bad += len(rows)
-            at = self.start + self.rows * self.stride
-            while data := os.pread(file.fileno(), 1 << 24, at):
+            end = self.start + self.rows * self.stride
+            while data := os.pread(file.fileno(), 1 << 24, end):
                 sha.update(data)
-                at += len(data)
+                end += len(data)
         if bad:
             where = f"in {bad} of {self.rows} rows, first in row {first}"
             raise InputError(f"{self.path.name}: z is not finite (NaN or infinity) {where}")
         return sha.hexdigest()
 
-    def _read(self, file: int, rows: slice) -> Shaped[np.ndarray, "b d"]:
+    def _read(self, file: int, rows: slice, room: Shaped[np.ndarray, "b d"]) -> Shaped[np.ndarray, "b d"]:
         """Consecutive rows as they are stored."""
-        size = (rows.stop - rows.start) * self.stride
-        data = bytearray(size)
-        view, done = memoryview(data), 0
-        while done < size:
+        view, done = room.reshape(-1).view(np.uint8).data, 0
+        while done < len(view):
             count = os.preadv(file, [view[done:]], self.start + rows.start * self.stride + done)
             if not count:
                 raise RefusedError(f"{self.path}: truncated: row {rows.start} is not there")
             done += count
-        return np.frombuffer(data, self.type).reshape(-1, self.width)
+        return room
 
 
 def find(path: Path, large: int = LARGE) -> Lying | None:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
-from leakaudit.lying import Lying
+from leakaudit.lying import BLOCK, Lying
 from leakaudit.numerics.moments import Whitening
 from leakaudit.numerics.ranges import Ranges
 
@@ -33,9 +33,11 @@ class Stream:
         return self.lying.width
 
     def blocks(self) -> Iterator[tuple[slice, Float[Tensor, "b d"]]]:
-        """All rows in order, as consecutive slices and their values."""
-        for rows, block in self.lying.blocks():
-            yield rows, torch.from_numpy(self.tame(block)).to(self.device)
+        """All rows in order, as consecutive slices and their values, which the next block overwrites."""
+        room = torch.empty(min(BLOCK, len(self)), self.width)
+        for rows, stored in self.lying.blocks(BLOCK):
+            block = room[: len(stored)].copy_(torch.from_numpy(stored))
+            yield rows, torch.from_numpy(self.tame(block.numpy())).to(self.device)
 
 
 @dataclass(frozen=True)

@@ -63,22 +63,26 @@ class Lens:
 
     def blocks(self, asked: "Asked") -> Iterator[tuple[Sorted, Tensor, Tensor]]:
         """Rows of which a label is told, about their centre, with labels and shares of the whole weight."""
+        room = self.matrix.new_empty(0, self.stream.width)
         for rows, block in self.stream.blocks():
             order = asked.order(rows)
             if not len(order):
                 continue
+            if len(block) > len(room):
+                room = room.new_empty(block.shape)
             places = torch.from_numpy(order).to(block.device)
-            table = block[places] if self.scores is None else self._scored(block, places)
+            table = block if self.scores is None else self._scored(block)
+            mine = torch.index_select(table.to(room.dtype), 0, places, out=room[: len(order)])
             strata = torch.from_numpy(asked.target[rows][order]).to(block.device)
-            found = Sorted(table.to(self.matrix.dtype), strata, places, len(self.centre))
+            found = Sorted(mine, strata, places, len(self.centre))
             for y, part in found.slices():
                 found.x[part] -= self.centre[y]
             labels, shares = asked.of(rows, order)
             yield found, labels.to(block.device), shares.to(block.device, self.matrix.dtype)
 
-    def _scored(self, block: Tensor, places: Tensor) -> Tensor:
+    def _scored(self, block: Tensor) -> Tensor:
         assert self.scores is not None
-        return torch.from_numpy(self.scores.of(block[places].cpu().numpy())).to(block.device)
+        return torch.from_numpy(self.scores.of(block.cpu().numpy())).to(block.device)
 
 
 @dataclass(frozen=True)
