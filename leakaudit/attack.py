@@ -125,6 +125,7 @@ def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms
         p_i=found.nested,
         h_family=found.refitted.family if found.refitted else "",
         h_draws=found.refitted.relabellings if found.refitted else 0,
+        h_rows=found.refitted.rows if found.refitted else 0,
         learning=found.learning,
         labels_needed=learning.needed(found.learning),
         learning_note=f"by {found.winner}" if found.learning else "too few rows",

@@ -130,6 +130,8 @@ class Attribute:
     """The statistic of H that stood out most."""
     h_draws: int = 0
     """Permutations of H."""
+    h_rows: int = 0
+    """Rows that served H; 0 where that is not recorded."""
     learning: tuple[Learned, ...] = ()
     """The learning curve, fewest labelled rows first."""
     labels_needed: int | None = None

@@ -13,6 +13,11 @@ from leakaudit.render._entries import Entry
 
 SHOWN = 4
 """Private classes named one by one in a sentence; of more, the highest and the lowest."""
+POINTS = 20
+"""Attack seeds of which every point stands in a sentence; of more, the lowest and the highest."""
+OF_SEEDS = (
+    "the spread of attack seeds alone; the interval of E is that of test sampling, and training seeds are a third"
+)
 
 
 def further(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -20,6 +25,7 @@ def further(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "Detected", detected(entry)
     for label, words in (
         ("Planted", sensitivity(entry)),
+        ("Attack seeds", seeds(entry)),
         ("Labels needed", labels(entry)),
         ("Worst stratum", worst(entry)),
         ("Ranking", ranking(entry)),
@@ -44,11 +50,48 @@ def both_tests(entry: Entry, *, brief: bool) -> str:
     part = entry.attribute
     if part.p_h is None:
         return ""
-    drawn = f"{part.h_draws:,} permutations" if part.h_draws else ""
+    drawn = f"{part.h_draws:,} permutations{_served(part)}" if part.h_draws else ""
     most = f"most by {part.h_family}" if part.h_family else ""
     more = ", ".join(filter(None, (drawn, most))) if not brief else ""
     own = f", chosen attacker {_figures.p_value(part.p_i)}" if part.p_i is not None else ""
     return f"permutation test {_figures.p_value(part.p_h)}{f' ({more})' * bool(more)}{own}"
+
+
+def _served(part: Attribute) -> str:
+    """Which rows the permutation test rests on, where they are others than the attack rows."""
+    if part.h_rows in (0, part.rows.rows):
+        return ""
+    some = f"{part.h_rows:,} of {part.rows.rows:,} rows" if part.h_rows < part.rows.rows else f"{part.h_rows:,} rows"
+    return f" of {some}"
+
+
+def points(entry: Entry) -> list[tuple[str, float]]:
+    """E of the nested winner by attack seed, the deciding one first, unless a decoder decides."""
+    part, first = entry.attribute, entry.audit.provenance.get("seed")
+    if not part.seeds:
+        return []
+    names = [str(first + i) if isinstance(first, int) else f"#{i + 1}" for i in range(len(part.seeds) + 1)]
+    found = list(zip((f"{names[0]}, decides", *names[1:]), (part.figures.excess.value, *part.seeds), strict=True))
+    return found[1:] if part.attacker.startswith("reconstruction") else found
+
+
+def seeds(entry: Entry) -> str:
+    """How far the attack itself scatters: its points, apart from what sampling and training scatter."""
+    found = points(entry)
+    if not found:
+        return ""
+    shown = found if len(found) <= POINTS else sorted(found, key=lambda point: point[1])
+    said = [f"{_figures.three(value)} ({name})" for name, value in shown]
+    said[0] = said[0].replace("(", "(seed ", 1)
+    if len(found) > POINTS:
+        said = [*said[:SHOWN], "...", *said[-SHOWN:]]
+    return f"E {', '.join(said)}: {apart(found)} apart, {OF_SEEDS}"
+
+
+def apart(found: Sequence[tuple[str, float]]) -> str:
+    """The distance of the lowest and the highest point."""
+    values = [value for _, value in found]
+    return _figures.three(max(values) - min(values))
 
 
 def sensitivity(entry: Entry) -> str:
@@ -119,7 +162,7 @@ def operating(points: Sequence[Operating]) -> str:
         fewest = min(points, key=lambda point: point.negatives)
         return f"{at}: {fewest.note}"
     chosen = known if len(known) <= SHOWN else [known[0], known[-1]]
-    named = [f"{point.private} {_figures.with_bounds(point.value, '%')}" for point in chosen if point.value]
+    named = [f"{_figures.with_bounds(point.value, '%')} of {point.private}" for point in chosen if point.value]
     more = f" ({len(known)} classes, highest and lowest)" if len(known) > SHOWN else ""
     refused = f"; refused for {len(points) - len(known)}" if len(known) < len(points) else ""
     return f"{at}: {_figures.joined(named)}{more}{refused}"

@@ -25,6 +25,7 @@ EVIDENCE = (
     deeper.operating,
     evidence.papers,
     lanes.baselines,
+    deeper.seeds,
     deeper.learning,
     deeper.numbers,
     lanes.classes,

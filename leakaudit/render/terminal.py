@@ -7,7 +7,7 @@ that wants them: LEAK is red, and the row that decides is bold.
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
@@ -24,6 +24,8 @@ WIDE = 100
 """Columns from which E is drawn and each row says what it means."""
 WIDEST = 112
 """Columns from which the AUC stands beside them."""
+LABEL = 13
+"""Columns of the labels before a sentence."""
 PAIR = 2
 """Models of which each gets lines of its own."""
 FIGURES = {
@@ -72,6 +74,7 @@ def _alone(found: Sequence[Entry], width: int) -> Iterator[Text | Table | Paddin
         yield _prose(f"Limits: {_words.limits(entry)}\n")
         yield Padding(_attackers(entry, width), (0, 0, 0, 2))
         yield _prose("* did not converge\n" if any("*" in row.against for row in _entries.rows(entry)) else "")
+        yield Padding(_lined(_lines(entry)), (0, 0, 1 if entry is not found[-1] else 0, 2))
 
 
 def _attackers(entry: Entry, width: int) -> Table:
@@ -79,7 +82,7 @@ def _attackers(entry: Entry, width: int) -> Table:
     ranked = width >= WIDEST and any(row.figures.auc for row in found)
     wide, size = width >= WIDE, min(24, width - (98 if ranked else 92))
     table = _table()
-    table.add_column("attacker", no_wrap=True, max_width=22 if wide else 18)
+    table.add_column("attacker", max_width=22 if wide else 20)
     table.add_column("labels", no_wrap=True, max_width=10)
     if width >= ROOMY:
         table.add_column("acc. %", justify="right")
@@ -191,30 +194,35 @@ def _differences(comparison: Comparison, names: dict[str, str], entry: Entry, wi
 
 
 def _ending(report: Report, found: Sequence[Entry]) -> Iterator[Padding]:
+    several = len(report.audits) > 1
+    lines = list(_besides(report)) if several else []
+    if not several and report.audits[0].utility:
+        lines.append(("Task", _words.utility_said(report.audits[0].utility)))
+    lines.append(("Controls", _words.controls_said(found)))
+    if said := _words.papers_said(found):
+        lines.append(("Papers", f"{said} Kept for comparison, never decides."))
+    lines.append(("Not tested", _words.not_tested(report.audits[0])))
+    lines += [("Gate", f"{gate.gate}: {gate.outcome}, {gate.reason}") for gate in report.gates]
+    yield Padding(_lined(lines), (0, 0, 0, 2))
+
+
+def _lined(lines: Iterable[tuple[str, str]]) -> Table:
+    """Labels and what is said of them; blocks of it stand in line with each other."""
     table = _table()
     table.show_header = False
-    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, min_width=LABEL)
     table.add_column()
-    if len(report.audits) == 1:
-        lines = [(line, entry.attribute.private) for entry in found for line in _lines(entry)]
-        for (label, words), private in lines:
-            table.add_row(*_texts(label, f"{private}: {words}" if len(found) > 1 else words))
-    else:
-        for line in _besides(report):
-            table.add_row(*_texts(*line))
-    said, controls = _words.papers_said(found), _words.controls_said(found)
-    table.add_row(*_texts("Controls", controls))
-    if said:
-        table.add_row(*_texts("Papers", f"{said} Kept for comparison, never decides."))
-    table.add_row(*_texts("Not tested", _words.not_tested(report.audits[0])))
-    for gate in report.gates:
-        table.add_row(*_texts("Gate", f"{gate.gate}: {gate.outcome}, {gate.reason}"))
-    yield Padding(table, (0, 0, 0, 2))
+    for line in lines:
+        table.add_row(*_texts(*line))
+    return table
 
 
 def _besides(report: Report) -> Iterator[tuple[str, str]]:
     """What is said of several models in one line each: labels needed, and what erasing leaves of a pair."""
     for _, group in _entries.questions(report):
+        for entry in group:
+            if words := _further.seeds(entry):
+                yield "Attack seeds", f"{entry.label}: {words}"
         if learned := [entry for entry in group if entry.attribute.learning]:
             yield "Labels", _further.shows(learned)
         for entry in group if len(group) <= PAIR else ():
@@ -233,8 +241,6 @@ def _lines(entry: Entry) -> Iterator[tuple[str, str]]:
     ]
     if seen:
         yield "Baselines", f"E from {', '.join(seen)}"
-    if entry.audit.utility:
-        yield "Task", _words.utility_said(entry.audit.utility)
     if part.reconstruction:
         read = part.reconstruction.private.private_accuracy
         yield "Rebuilt", f"{_figures.percent(read.value)} % {_figures.bounds(read, of='%')} named from rebuilt images"

@@ -12,7 +12,7 @@ from made_up import ages, erased
 from leakaudit import audit, catalog, record, store
 from leakaudit.audit import Attribute
 from leakaudit.finding import Learned, Operating
-from leakaudit.render import Report, _figures, _further
+from leakaudit.render import Report, _figures, _further, _words
 from leakaudit.render._entries import Entry, entries, rows
 from leakaudit.report import report as make
 from leakaudit.stats import Interval
@@ -90,7 +90,8 @@ def test_an_audit_document_of_before_is_read(tmp_path) -> None:  # type: ignore[
     made, _ = synthetic.audit(replace(synthetic.VANILLA, deep=False))
     body = {"format": 1, "kind": "audit", **record.to_json(made)}
     later = {"p_h", "p_i", "h_family", "h_draws", "learning", "labels_needed", "learning_note", "share_of_raw",
-             "share_of_raw_note", "above_random", "above_random_note", "regression", "worst"}  # fmt: skip
+             "share_of_raw_note", "above_random", "above_random_note", "regression", "worst", "seeds",
+             "h_rows"}  # fmt: skip
     part = body["attributes"][0]
     assert later <= set(part)
     body["attributes"][0] = {name: value for name, value in part.items() if name not in later}
@@ -159,7 +160,7 @@ def test_operating_points_that_are_refused_give_their_reason() -> None:
     point = Operating("old", 0.01, None, 120, "refused: 120 negatives, 299 are needed")
     assert _further.operating((point,)) == "at 1 % false positives: refused: 120 negatives, 299 are needed"
     known = replace(point, value=Interval(0.4, 0.3, 0.5), negatives=400, note="")
-    assert _further.operating((point, known)) == "at 1 % false positives: old 40.0 % [30.0, 50.0]; refused for 1"
+    assert _further.operating((point, known)) == "at 1 % false positives: 40.0 % [30.0, 50.0] of old; refused for 1"
 
 
 @pytest.mark.parametrize(
@@ -191,3 +192,77 @@ def test_baselines_that_apply_to_nothing_take_no_row(make_report: Make) -> None:
     assert "Not applicable: the target (no target)." in shown
     assert "its label alone" not in shown
     assert "its label alone" in words("html", make_report(AGE))
+
+
+SEEDS = (0.871, 0.934)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("models", [1, 2])
+def test_every_attack_seed_is_a_point(form: str, models: int) -> None:
+    """With `--seeds` every point stands in every form, named for what it scatters; with one seed nothing does."""
+    made = [synthetic.audit(plan) for plan in (synthetic.VANILLA, synthetic.END)[:models]]
+    silent = words(form, make(made, ()))
+    assert "attack seed" not in silent.lower()
+    again = [(replace(a, attributes=(replace(a.attributes[0], seeds=SEEDS),)), rows) for a, rows in made]
+    shown, first = words(form, make(again, ())), made[0][0].attributes[0].figures.excess.value
+    for value in (first, *SEEDS):
+        assert re.search(rf"{value:.3f} \((seed )?\d", shown), (form, value)
+    assert f"{max(first, *SEEDS) - min(first, *SEEDS):.3f}" in shown
+    assert "spread of attack seeds alone" in shown
+    assert "of test sampling" in shown
+
+
+def test_of_many_attack_seeds_a_sentence_names_the_ends() -> None:
+    """Twenty points stand in a sentence; of more the lowest and the highest, and the page draws them all."""
+    few, lots = (tuple(0.5 + i / 1000 for i in range(count)) for count in (19, 60))
+    assert _further.seeds(entry(seeds=few)).count("(") == 20
+    said = _further.seeds(entry(seeds=lots))
+    assert "0.500 (1)" in said
+    assert "..." in said
+    assert said.count("(") == 2 * _further.SHOWN
+    assert len(_further.points(entry(seeds=lots))) == 61
+
+
+def test_a_decoder_that_decides_is_no_point_of_the_attack() -> None:
+    """Where images read more, the first seed's own E is not known, and no other figure stands for it."""
+    found = _further.points(entry(seeds=SEEDS))
+    assert found[0] == ("0, decides", known()[0].attributes[0].figures.excess.value)
+    assert _further.points(entry(seeds=SEEDS, attacker="reconstruction by convolutional")) == found[1:]
+
+
+@pytest.mark.parametrize(
+    ("served", "said"), [(0, ""), (1500, ""), (900, " of 900 of 1,500 rows"), (9000, " of 9,000 rows")]
+)
+def test_the_permutation_test_names_its_rows_where_they_are_others(served: int, said: str) -> None:
+    """Fewer rows than were attacked, or all of a file, are printed; the same ones need no word."""
+    shown = _further.both_tests(entry(h_rows=served), brief=False)
+    assert f"(200 permutations{said}, most by" in shown
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_without_a_label_are_counted(form: str) -> None:
+    """Rows left out for want of a label stand beside those that were scored, and nothing does where there are none."""
+    made, outcomes = known()
+    part = made.attributes[0]
+    assert "lack a label" not in words(form, make([(made, outcomes)], ()))
+    part = replace(part, rows=replace(part.rows, missing=125))
+    assert "125 more lack a label" in words(form, make([(replace(made, attributes=(part,)), outcomes)], ()))
+
+
+def test_rows_that_would_decide_are_said_once() -> None:
+    """The limits repeat nothing that the reason says."""
+    quiet, loud = entry(verdict="DETECTED"), entry(verdict="DETECTED", reason="about 4,200 rows would decide")
+    assert "would decide" in _words.limits(quiet)
+    assert "would decide" not in _words.limits(loud)
+
+
+def test_notes_of_attackers_are_kept_for_every_attribute() -> None:
+    """Two attributes whose attackers have other notes lose none of them."""
+    made, outcomes = synthetic.audit(synthetic.VANILLA, replace(synthetic.VANILLA, private="style"))
+    parts = [
+        replace(part, findings=tuple(replace(one, notes=(f"chosen for {part.private}",)) for one in part.findings))
+        for part in made.attributes
+    ]
+    shown = words("html", make([(replace(made, attributes=tuple(parts)), outcomes)], ()))
+    assert shown.count("chosen for colour") == shown.count("chosen for style") > 1

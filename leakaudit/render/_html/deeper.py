@@ -1,5 +1,6 @@
 """Sections that an audit of this depth adds: rows named at few false positives, labels needed, guesses as numbers."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ FEW = 3
 """Models of which each is spoken of, and drawn, by itself."""
 MANY = 12
 """Private classes from which a table is folded."""
+DOTTED = 300
+"""Pixels of a row of points."""
 
 
 def operating(report: Report) -> Section | None:
@@ -39,7 +42,17 @@ def operating(report: Report) -> Section | None:
             }
         )
         ledes.append(_surely(group))
-    return Section("operating", "Surely named", " ".join(ledes[:3]), {"tables": tables}) if tables else None
+    return Section("operating", "Surely named", _told(ledes[:3]), {"tables": tables}) if tables else None
+
+
+def _told(sentences: Sequence[str]) -> str:
+    """Sentences, of which a later one leaves out the beginning that it shares with the first."""
+    first, *others = [*sentences, ""][: max(len(sentences), 1)]
+    start = first[: first.find("names ") + len("names ")] if "names " in first else "."
+    later = [words.removeprefix(start) for words in others]
+    if later == list(others) or any(words.startswith("There ") for words in others):
+        return " ".join(sentences)
+    return f"{_figures.joined([part.removesuffix('.') for part in (first, *later)])}."
 
 
 def _named(entry: Entry, name: str) -> dict[str, Any]:
@@ -103,6 +116,57 @@ def learning(report: Report) -> Section | None:
         )
         ledes.append(_further.shows(group))
     return Section("learning", "Labels needed", " ".join(ledes[:3]), {"figures": figures}) if figures else None
+
+
+def seeds(report: Report) -> Section | None:
+    """E with further attack seeds, point by point."""
+    tables: list[dict[str, Any]] = []
+    most: dict[str, str] = {}
+    for private, asked in _entries.questions(report):
+        found = [(entry, _further.points(entry)) for entry in asked]
+        found = [(entry, points) for entry, points in found if points]
+        if not found:
+            continue
+        tolerance = found[0][0].audit.tolerance
+        low, high = _ends([value for _, points in found for _, value in points])
+        inside = [(_share(tolerance, low, high), "τ")] if low < tolerance < high else []
+        tables.append(
+            {
+                "private": private,
+                "axis": strips.scale([(0, f"{low:.2f}"), *inside, (1, f"{high:.2f}")], DOTTED, inset=6),
+                "rows": [
+                    {
+                        "entry": entry,
+                        "key": strips.key(entry.place),
+                        "strip": strips.points(
+                            entry.place,
+                            [(_share(value, low, high), "decides" in name) for name, value in points],
+                            [at for at, _ in inside],
+                            width=DOTTED,
+                        ),
+                        "points": [(name, _figures.three(value)) for name, value in points],
+                        "apart": _further.apart(points),
+                    }
+                    for entry, points in found
+                ],
+            }
+        )
+        most |= {f"the {private} in {entry.name}": _further.apart(points) for entry, points in found}
+    if not tables:
+        return None
+    widest = max(most, key=lambda name: most[name])
+    more = "" if len(most) == 1 else "at most "
+    lede = f"From one attack seed to another, E varies by {more}{most[widest]}, of {widest}."
+    return Section("seeds", "Attack seeds", lede, {"tables": tables})
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    """Twentieths around all points."""
+    return math.floor(20 * min(values)) / 20, (math.floor(20 * max(values)) + 1) / 20
+
+
+def _share(value: float, low: float, high: float) -> float:
+    return (value - low) / (high - low)
 
 
 def numbers(report: Report) -> Section | None:

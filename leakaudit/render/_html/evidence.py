@@ -37,7 +37,7 @@ def attackers(report: Report) -> Section | None:
     lede = " ".join(sentence.format(names=_figures.joined(list(dict.fromkeys(who)))) for sentence, who in words.items())
     auxiliaries = {finding.auxiliary for entry in found for finding in entry.attribute.findings}
     notes = {
-        f"{finding.attacker}, {finding.auxiliary}": "; ".join(finding.notes)
+        ", ".join([finding.attacker, finding.auxiliary, *[entry.label] * (len(found) > 1)]): "; ".join(finding.notes)
         for entry in found
         for finding in entry.attribute.findings
         if finding.notes

@@ -152,6 +152,17 @@ def lanes(found: Sequence[tuple[int, Interval]], tolerance: float, *, width: int
     return svg(width, high, body + line(at, 0, at, high, ink=0.9, dash=DASH, wide=1.3), kind="strip")
 
 
+def points(place: int, at: Sequence[tuple[float, bool]], lines: Sequence[float], *, width: int) -> Markup:
+    """Points by their share of the way; those that decide are filled, `lines` are dashed."""
+    wide = width - 12
+    body = line(6, HIGH / 2, 6 + wide, HIGH / 2, ink=0.2)
+    body += "".join(line(6 + wide * x, 0, 6 + wide * x, HIGH, ink=0.9, dash=DASH, wide=1.3) for x in lines)
+    for x, full in sorted(at, key=lambda point: point[1]):
+        how = paint(place) if full else f'fill="none" {paint(place, stroke=True)} stroke-width="1.5"'
+        body += f'<circle cx="{6 + wide * x:.1f}" cy="{HIGH / 2:g}" r="{5 if full else 4.5}" {how}/>'
+    return svg(width, HIGH, body, kind="strip")
+
+
 def ruler(place: int, interval: Interval, tolerance: float, *, name: str, label: str) -> Markup:
     """E on a scale from 0 to 1, in a card."""
     value, low, high = (6 + 376 * _unit(part) for part in interval)

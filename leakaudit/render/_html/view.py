@@ -52,8 +52,10 @@ def dek(report: Report) -> str:
     """The question of the report."""
     rows = max(entry.attribute.rows.scored for entry in _entries.entries(report))
     private = _figures.joined([private for private, _ in _entries.questions(report)])
+    of_rows = all(_words.things(entry) == "rows" for entry in _entries.entries(report))
+    a_row = "a row" if of_rows else "an image"
     return (
-        f"Can someone who holds only the bottleneck embedding of an image name its {private}? "
+        f"Can someone who holds only the bottleneck embedding of {a_row} name its {private}? "
         f"Attackers learned from labelled embeddings and were scored on {rows} that they had not seen."
     )
 
@@ -65,7 +67,8 @@ def facts(report: Report) -> list[tuple[str, str]]:
     classes = f"{part.target}, {len(part.target_classes)} classes" if part.target else "none: nothing conditioned on"
     privates = {e.attribute.private: len(e.attribute.classes) for e in _entries.entries(report)}
     tolerances = sorted({_figures.tau(one.tolerance) for one in report.audits})
-    data = list(dict.fromkeys(f"{one.data.get('name', '?')}, {one.data.get('split', '?')}" for one in report.audits))
+    whence = [(one.data.get("name", "?"), one.data.get("split", "?")) for one in report.audits]
+    data = list(dict.fromkeys(", ".join(filter(None, map(str, part))) for part in whence))
     return [
         ("Private", "; ".join(f"{name}, {count} classes" for name, count in privates.items())),
         ("Target", classes),
@@ -227,7 +230,8 @@ def _tasks(found: Sequence[Entry]) -> str:
             f"the {e.attribute.private} of {_figures.percent(e.attribute.figures.private_accuracy.value)} %"
             for e in known
         ]
-        task = f"the {utility.target} of {_figures.percent(utility.accuracy.value)} % of images"
+        share = f"{_figures.percent(utility.accuracy.value)} % of {_words.things(known[0])}"
+        task = f"the {utility.target} of {share}"
         return f"{known[0].name} names {task}; an attacker names {_figures.joined(read)}."
     return "What each model does for its task, and what it gives away on the way."
 
