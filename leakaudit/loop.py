@@ -58,7 +58,9 @@ class Loop:
         own = [parameter for parameter in objective.parameters() if parameter not in apart]
         self.optimizer = optimiser([tapped.parameters(), own], plan.optimizer, where)
         self.inner = None if inner is None else optimiser([inner.parameters()], plan.optimizer, where)
-        self.scheduler = schedule(self.optimizer, plan.scheduler, where)
+        self.schedulers = [
+            schedule(each, plan.scheduler, where) for each in (self.optimizer, self.inner) if each is not None
+        ]
 
     def epoch(self, number: int, feed: Feed, y: Int64[Tensor, " rows"], v: Int64[Tensor, " rows"]) -> Learned:
         """
@@ -70,16 +72,18 @@ class Loop:
         lr = float(self.optimizer.param_groups[0]["lr"])
         with chance(self.seed, "epoch", number):
             generator = devices.generator(derived(self.seed, "rows", number), self.device)
+            for _ in range(0 if number or self.inner is None else self.objective.warmup):
+                for batch in self._batches(feed, self._draw(len(y), None, generator), y, v, generator):
+                    self._warm(batch)
             weights = self.objective.weights(self._table(number, feed, y, v))
             parts = self._draw(len(y), weights, generator)
             loss, right = torch.zeros(2, device=self.device)
-            for x, part in zip(feed.batches(parts), parts, strict=True):
-                views = tuple(shifted(x, generator) for _ in range(self.objective.views))
-                batch = Batch(views[0] if views else x, y[part], v[part], part, views)
+            rows = 0
+            for batch in self._batches(feed, parts, y, v, generator):
                 out, value = self._step(batch)
-                loss = loss + value * len(part)
+                loss = loss + value * len(batch.y)
                 right = right + (out.logits.argmax(1) == batch.y).sum()
-            rows = sum(map(len, parts))
+                rows += len(batch.y)
             mean = float(loss) / rows
             if not math.isfinite(mean) or not self._finite():
                 raise InputError(
@@ -87,7 +91,8 @@ class Loop:
                     f"{lr:g}): a lower rate in train.optimizer, or train.clip, may help"
                 )
             self.objective.epoch(self._table(number + 1, feed, y, v))
-        advance(self.scheduler, mean)
+        for each in self.schedulers:
+            advance(each, mean)
         return Learned(mean, float(right) / rows, lr)
 
     def outputs(self, feed: Feed) -> Out:
@@ -113,7 +118,7 @@ class Loop:
             "objective": self.objective.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "inner": None if self.inner is None else self.inner.state_dict(),
-            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "schedulers": [None if each is None else each.state_dict() for each in self.schedulers],
         }
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
@@ -123,8 +128,32 @@ class Loop:
         self.optimizer.load_state_dict(kept["optimizer"])
         if self.inner is not None:
             self.inner.load_state_dict(kept["inner"])
-        if self.scheduler is not None:
-            self.scheduler.load_state_dict(kept["scheduler"])
+        for each, state in zip(self.schedulers, kept["schedulers"], strict=True):
+            if each is not None:
+                each.load_state_dict(state)
+
+    def _batches(
+        self, feed: Feed, parts: list[Int64[Tensor, " _"]], y: Tensor, v: Tensor, generator: torch.Generator
+    ) -> Iterator[Batch]:
+        """The rows of each part, under as many views as the objective wants."""
+        for x, part in zip(feed.batches(parts), parts, strict=True):
+            if not self.objective.views:
+                yield Batch(x, y[part], v[part], part)
+                continue
+            rows = part.repeat(self.objective.views)
+            views = torch.cat([shifted(x, generator) for _ in range(self.objective.views)])
+            yield Batch(views, y[rows], v[rows], rows)
+
+    def _warm(self, batch: Batch) -> None:
+        """A step of the second network alone."""
+        assert self.inner is not None
+        self.tapped.eval()
+        self.objective.train()
+        with torch.no_grad():
+            out = self._forward(batch.x)
+        self.inner.zero_grad()
+        self.objective.inner_step(batch, out).backward()
+        self.inner.step()
 
     def _step(self, batch: Batch) -> tuple[Out, Float[Tensor, ""]]:
         """Steps of the second network, where there is one, then one of the model."""
@@ -165,7 +194,7 @@ class Loop:
         return parts
 
     def _table(self, finished: int, feed: Feed, y: Tensor, v: Tensor) -> Table:
-        return Table(y, v, finished, lambda: self.outputs(feed))
+        return Table(y, v, finished, lambda: self.outputs(feed), lambda: feed.batches(feed.in_order(EVALUATED)))
 
     def _finite(self) -> bool:
         return all(bool(torch.isfinite(tensor).all()) for tensor in self.tapped.parameters())

@@ -1,6 +1,7 @@
 """A recipe made real: data, network, objective and loop, checked as a whole before anything is written."""
 
 import copy
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +39,8 @@ class Plan(NamedTuple):
     fingerprint: str
     key: str
     """Twelve hexadecimal digits: the name of the run's folder."""
+    blind: bool
+    """The method is shown no private label."""
 
 
 def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoint | None) -> Plan:
@@ -65,11 +68,13 @@ def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoin
         raise InputError(f"{where}: {recipe.dataset.name} has no split train. There are: {', '.join(there)}.")
     data: dict[str, Dataset] = {split: source.load(split, root, **knobs) for split in USED if split in there}
     fingerprint = data["train"].fingerprint
-    data = {split: _labelled(part, recipe, split, where) for split, part in data.items()}
+    blind = bool(getattr(method, "BLIND", False))
+    data = {split: _labelled(part, recipe, split, where, blind=blind) for split, part in data.items()}
     train = data["train"]
     target, private = train.column(recipe.target), train.column(recipe.private)
     table = np.zeros((len(target.classes), len(private.classes)), dtype=np.int64)
-    np.add.at(table, (target.values[private.known], private.values[private.known]), 1)
+    if private.classes:
+        np.add.at(table, (target.values[private.known], private.values[private.known]), 1)
 
     with chance(seed, "network"):
         network: nn.Module = backbone.build(len(target.classes), train.images.shape, **build)
@@ -84,26 +89,32 @@ def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoin
         table=torch.from_numpy(table),
         shape=train.images.shape,
         taps=taps,
+        network=partial(_second, recipe, len(target.classes), train.images.shape, f"{where} [method]"),
     )
     with chance(seed, "objective"):
         objective: Objective = method.objective(sizes, **make)
-    tapped = Tapped(network, backbone.BOTTLENECK, objective.taps)
+    size, least = recipe.train.batch_size, objective.least
+    if size < least:
+        raise InputError(
+            f"{where} [train]: batch_size = {size}: {recipe.method.name} compares rows of a batch; at least {least} expected"
+        )
+    tapped = Tapped(network, backbone.BOTTLENECK, objective.taps, readout=objective.readout)
     loop = Loop(tapped, objective, recipe.train, seed=seed, device=device, where=f"{where} [train]")
     state.pack(loop.state_dict(), "", {})
     what = [recipe.key, str(seed), fingerprint, "" if first is None else first.card.tensors, __version__]
-    return Plan(recipe, seed, loop, data, backbone.BOTTLENECK, sizes, fingerprint, files.digest(*what)[:12])
+    return Plan(recipe, seed, loop, data, backbone.BOTTLENECK, sizes, fingerprint, files.digest(*what)[:12], blind)
 
 
-def _labelled(data: Dataset, recipe: Recipe, split: str, where: str) -> Dataset:
+def _labelled(data: Dataset, recipe: Recipe, split: str, where: str, *, blind: bool) -> Dataset:
     """
-    The rows of a split whose target is known.
+    The rows of a split whose target is known; a method that is `blind` asks nothing of the private label.
 
     Raises:
         InputError: a label is not there, holds numbers, or the split cannot be learned from.
     """
     if recipe.target == recipe.private:
         raise InputError(f"{where} [dataset]: target and private are both {recipe.target!r}")
-    for name in (recipe.target, recipe.private):
+    for name in (recipe.target,) if blind else (recipe.target, recipe.private):
         labels = data.column(name)
         if not labels.known.any():
             raise InputError(f"{where}: label {name!r} of {data.name} is missing in every row of split {split}")
@@ -121,6 +132,19 @@ def _labelled(data: Dataset, recipe: Recipe, split: str, where: str) -> Dataset:
                 raise InputError(f"{where}: split train of {data.name} has no rows with {name} = {', '.join(empty)}")
     known = data.column(recipe.target).known
     return data if known.all() else data.take(np.flatnonzero(known))
+
+
+def _second(recipe: Recipe, classes: int, shape: tuple[int, int, int], where: str, text: str) -> Tapped:
+    """A second network with fresh weights: the backbone typed as `text`, or the recipe's own."""
+    call = catalog.call("backbones", text, where) if text else recipe.backbone
+    module = catalog.thing("backbones", call.name, where)
+    network: nn.Module = module.build(classes, shape, **catalog.check(module.build, call.knobs, f"{where} {call}"))
+    try:
+        _shapes(network, module.BOTTLENECK, shape)
+    except RuntimeError as error:
+        size = "x".join(map(str, shape))
+        raise InputError(f"{where}: {call} does not fit images of {size} ({str(error).splitlines()[0]})") from error
+    return Tapped(network, module.BOTTLENECK)
 
 
 def _shapes(network: nn.Module, bottleneck: str, shape: tuple[int, int, int]) -> tuple[int, dict[str, tuple[int, ...]]]:

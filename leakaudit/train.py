@@ -82,6 +82,7 @@ def train(
         history = _continue(plan.loop, folder, recipe.train.epochs, resume=resume)
         feeds = {split: Feed(data, device) for split, data in plan.splits.items()}
         y, v = (_column(plan.splits["train"], name, device) for name in (recipe.target, recipe.private))
+        v = torch.full_like(y, -1) if plan.blind else v
         for number in range(len(history), recipe.train.epochs):
             start = time.perf_counter()
             learned = plan.loop.epoch(number, feeds["train"], y, v)

@@ -61,6 +61,7 @@ class Toy(Objective):
     def epoch(self, table: Table) -> None:
         """Keep what was seen; weigh the first ten rows alone."""
         out = table.outputs()
+        self.images = torch.cat([*table.images()])
         self.tables.append((table.epoch, out))
         self.errors.copy_((torch.arange(ROWS) < 10).float())
 
@@ -106,25 +107,27 @@ def run(loop: Loop, data: Dataset, first: int, last: int) -> None:
 
 
 def test_a_batch_holds_labels_rows_and_views_of_the_same_images(data: Dataset) -> None:
-    """Labels belong to the rows, two views are different pictures of them, and the first view is x."""
+    """Every row stands there twice, under two views that are different pictures; labels belong to the rows."""
     objective = toy()
     run(make(objective), data, 0, 1)
     for batch in objective.seen:
         rows = batch.rows.numpy()
         assert np.array_equal(batch.y.numpy(), data.column("y").values[rows])
         assert np.array_equal(batch.v.numpy(), data.column("v").values[rows])
-        assert len(batch.views) == 2
-        assert batch.x is batch.views[0]
-        assert not torch.equal(*batch.views)
-        assert batch.x.shape == (len(rows), 3, 8, 8)
+        first, second = np.split(rows, 2)
+        assert np.array_equal(first, second)
+        assert len(set(first)) == len(first)
+        one, two = batch.x.chunk(2)
+        assert not torch.equal(one, two)
+        assert one.shape == (len(first), 3, 8, 8)
 
 
 def test_every_row_is_drawn_once_and_none_stands_alone(data: Dataset) -> None:
     """Without weights an epoch is each row once, in batches of 16 and 17, because batch norm cannot take one row."""
     objective = toy()
     run(make(objective), data, 0, 1)
-    assert [len(batch.rows) for batch in objective.seen] == [16, 17]
-    assert torch.equal(objective.drawn, torch.ones(ROWS))
+    assert [len(batch.rows) for batch in objective.seen] == [32, 34]  # under two views
+    assert torch.equal(objective.drawn, torch.full((ROWS,), 2.0))
 
 
 def test_weights_say_which_rows_are_drawn(data: Dataset) -> None:
@@ -135,7 +138,7 @@ def test_weights_say_which_rows_are_drawn(data: Dataset) -> None:
     objective.drawn.zero_()
     run(loop, data, 1, 2)
     assert objective.drawn[10:].sum() == 0
-    assert objective.drawn[:10].sum() == ROWS
+    assert objective.drawn[:10].sum() == 2 * ROWS
 
 
 def test_the_second_network_steps_before_each_step_of_the_model(data: Dataset) -> None:
@@ -157,6 +160,34 @@ def test_the_second_network_steps_before_each_step_of_the_model(data: Dataset) -
     assert all(torch.equal(a, b) for a, b in zip(after, objective.inner.parameters(), strict=True))
 
 
+def test_in_warm_up_the_second_network_learns_alone(data: Dataset) -> None:
+    """Two passes before the first epoch move it and nothing else; a later epoch has none."""
+    objective = toy()
+    objective.warmup, objective.inner_steps = 2, 0
+    loop = make(objective)
+    before = [p.detach().clone() for p in objective.inner.parameters()]
+    run(loop, data, 0, 1)
+    assert objective.inner_calls == 2 * 2
+    assert len(objective.seen) == 2
+    assert all(not torch.equal(a, b) for a, b in zip(before, objective.inner.parameters(), strict=True))
+    run(loop, data, 1, 2)
+    assert objective.inner_calls == 2 * 2
+
+
+def test_a_read_out_learns_from_a_bottleneck_that_it_cannot_move() -> None:
+    """The logits' loss moves the classifier alone; z still leads into the network."""
+    x = torch.rand(4, 3, 8, 8)
+    for readout in (True, False):
+        with chance(0, "test"):
+            network = simple_convnet.build(2, (3, 8, 8), kernel=3, width=2)
+        out = Tapped(network, simple_convnet.BOTTLENECK, readout=readout)(x)
+        out.logits.square().sum().backward()
+        moved = {name for name, p in network.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+        assert ("features.0.weight" in moved) is not readout
+        assert "classifier.weight" in moved
+        assert out.z.requires_grad
+
+
 def test_between_epochs_the_objective_sees_the_whole_training_set(data: Dataset) -> None:
     """`epoch` gets the finished epochs and, on request, bottleneck, logits and taps of all rows in evaluation mode."""
     objective = toy()
@@ -168,6 +199,7 @@ def test_between_epochs_the_objective_sees_the_whole_training_set(data: Dataset)
     assert torch.equal(last.z, expected.z)
     assert torch.equal(last.logits, expected.logits)
     assert last.taps["features.0"].shape == (ROWS, 2, 8, 8)
+    assert torch.equal(objective.images, torch.cat([*Feed(data, "cpu").batches([torch.arange(ROWS)])]))
 
 
 def test_a_run_taken_up_from_disk_ends_with_the_same_bits(data: Dataset, tmp_path: Path) -> None:

@@ -3,18 +3,23 @@ Methods. One file is one method, and a method is a loss:
 
     objective(sizes, *, <knobs>) -> Objective
 
-One loop trains all of them. An objective may declare `views`, `taps`, `inner` and sampler weights, and define
-`inner_step` and `epoch`; nothing else. Its own parameters join the optimiser as a group of their own.
+One loop trains all of them. An objective may declare `views`, `readout`, `taps`, `inner` with its `warmup`, and sampler
+weights, and define `inner_step`, `epoch` and `guessed`; nothing else. Its own parameters join the optimiser as a group
+of their own. A method that does without the private labels says so by `BLIND = True` in its file, and gets none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from leakaudit.numerics.taps import Out
+from leakaudit.numerics.taps import Out, Tapped
+
+
+def _alone(call: str) -> Tapped:
+    raise NotImplementedError(f"no network {call!r}: these sizes belong to no recipe")
 
 
 @dataclass(frozen=True)
@@ -33,21 +38,29 @@ class Sizes:
     """Channels, height and width of the input."""
     taps: dict[str, tuple[int, ...]]
     """Shape of one row of each inner layer's output, by the layer's name: what `taps` can ask for."""
+    network: Callable[[str], Tapped] = _alone
+    """
+    A second network with fresh weights for the same images and target classes: the backbone of this name, as it is
+    typed (`simple-convnet:kernel=1`), or the recipe's own where it is empty. Raises InputError where it does not fit.
+    """
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch of training rows."""
+    """
+    One batch of training rows.
+
+    Under an objective with views every row stands in it as many times, under another view each: first all rows in one
+    view, then all in the next.
+    """
 
     x: Float[Tensor, "n c h w"]
-    """Normalised images; with views, the first view."""
+    """Normalised images."""
     y: Int64[Tensor, " n"]
     v: Int64[Tensor, " n"]
-    """Private class, -1 for missing."""
+    """Private class, -1 for missing; of all rows for a method that is blind."""
     rows: Int64[Tensor, " n"]
-    """Position of each row in the training set."""
-    views: tuple[Float[Tensor, "n c h w"], ...] = ()
-    """Augmented views of the same rows, as many as the objective asked for."""
+    """Position of each row in the training set: equal for the views of one image."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,8 @@ class Table:
     """Finished epochs."""
     outputs: Callable[[], Out]
     """Bottleneck and logits of every training row under the current weights, in evaluation mode; costs one pass."""
+    images: Callable[[], Iterator[Float[Tensor, "_ c h w"]]] = lambda: iter(())
+    """All training images, normalised, in order and in parts."""
 
 
 class Objective(nn.Module):
@@ -71,12 +86,19 @@ class Objective(nn.Module):
     """
 
     views: ClassVar[int] = 0
-    """How many augmented views of each batch it wants."""
-    taps: ClassVar[tuple[str, ...]] = ()
+    """How many augmented views of each row it wants in a batch; 0: the images as they are."""
+    readout: ClassVar[bool] = False
+    """Whether the classifier learns from a detached bottleneck: the loss reaches the network through z alone."""
+    taps: tuple[str, ...] = ()
     """Inner layers whose outputs it wants."""
     inner: nn.Module | None
     """A second network with an optimiser of its own, stepped on `inner_step` before each step of the model."""
+    least: ClassVar[int] = 1
+    """Rows that a batch must hold at least for the loss to mean anything."""
     inner_steps: int = 1
+    """How often, before each step of the model."""
+    warmup: int = 0
+    """Passes over the training rows, before the first epoch, in which `inner` alone learns."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,6 +119,10 @@ class Objective(nn.Module):
 
     def epoch(self, table: Table) -> None:
         """Called after each epoch."""
+
+    def guessed(self) -> Int64[Tensor, " rows"] | None:
+        """The private class of each training row as the method made it out for itself; None: it makes out none."""
+        return None
 
 
 @runtime_checkable

@@ -31,11 +31,16 @@ class Out(NamedTuple):
 class Tapped(nn.Module):
     """A network whose forward pass gives `Out`; parameters and state are the network's own."""
 
-    def __init__(self, network: nn.Module, bottleneck: str, taps: Sequence[str] = ()) -> None:
-        """Hook `bottleneck`, the name of the classifier layer, and `taps`, names of inner layers."""
+    def __init__(self, network: nn.Module, bottleneck: str, taps: Sequence[str] = (), *, readout: bool = False) -> None:
+        """
+        Hook `bottleneck`, the name of the classifier layer, and `taps`, names of inner layers.
+
+        With `readout` the classifier gets a detached bottleneck: no gradient of the logits reaches the network below.
+        """
         super().__init__()
         self.network = network
         self.bottleneck = bottleneck
+        self.readout = readout
         self.taps = tuple(taps)
         self._seen: dict[str, Tensor] = {}
         _layer(network, bottleneck).register_forward_pre_hook(self._keep_input)
@@ -53,8 +58,9 @@ class Tapped(nn.Module):
             raise InputError(f"{type(self.network).__name__}: a forward pass does not run layer {', '.join(asleep)}")
         return Out(seen.pop("").flatten(1), logits, seen)
 
-    def _keep_input(self, _: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def _keep_input(self, _: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         self._seen[""] = inputs[0]
+        return (inputs[0].detach(), *inputs[1:]) if self.readout else None
 
     def _keeper(self, name: str) -> Any:
         def keep(_: nn.Module, __: Any, output: Tensor) -> None:

@@ -27,7 +27,7 @@ def make(method: ModuleType) -> Objective:
     return objective
 
 
-def example(views: int = 0) -> tuple[Batch, Out]:
+def example() -> tuple[Batch, Out]:
     """A random batch and a random answer that a gradient can go back to."""
     random = torch.Generator().manual_seed(1)
     y, v = (torch.randint(k, (ROWS,), generator=random) for k in (TARGETS, PRIVATES))
@@ -37,13 +37,13 @@ def example(views: int = 0) -> tuple[Batch, Out]:
         torch.randn(ROWS, TARGETS, generator=random, requires_grad=True),
         {},
     )
-    return Batch(x, y, v, torch.arange(ROWS), (x,) * views), out
+    return Batch(x, y, v, torch.arange(ROWS)), out
 
 
 def test_the_loss_is_a_finite_scalar_that_reaches_the_network(method: ModuleType) -> None:
     """One number, and a gradient on the logits; none of it depends on the run."""
     objective = make(method)
-    batch, out = example(objective.views)
+    batch, out = example()
     loss = objective(batch, out)
     assert loss.shape == ()
     assert torch.isfinite(loss)
@@ -56,9 +56,9 @@ def test_the_loss_is_a_finite_scalar_that_reaches_the_network(method: ModuleType
 def test_the_order_of_rows_means_nothing(method: ModuleType) -> None:
     """A shuffled batch gives the same loss."""
     objective = make(method)
-    batch, out = example(objective.views)
+    batch, out = example()
     order = torch.randperm(ROWS, generator=torch.Generator().manual_seed(2))
-    moved = Batch(batch.x[order], batch.y[order], batch.v[order], batch.rows[order], batch.views)
+    moved = Batch(batch.x[order], batch.y[order], batch.v[order], batch.rows[order])
     shuffled = objective(moved, Out(out.z[order], out.logits[order], {}))
     assert torch.allclose(objective(batch, out), shuffled, atol=1e-5)
 
@@ -66,8 +66,8 @@ def test_the_order_of_rows_means_nothing(method: ModuleType) -> None:
 def test_without_any_private_label_the_gradient_is_that_of_the_target_alone(method: ModuleType) -> None:
     """Rows whose private class is missing take no part in what is done about it: the loss is finite, z gets nothing."""
     objective = make(method)
-    batch, out = example(objective.views)
-    blank = Batch(batch.x, batch.y, torch.full_like(batch.v, -1), batch.rows, batch.views)
+    batch, out = example()
+    blank = Batch(batch.x, batch.y, torch.full_like(batch.v, -1), batch.rows)
     loss = objective(blank, out)
     assert torch.isfinite(loss)
     loss.backward()
@@ -77,13 +77,13 @@ def test_without_any_private_label_the_gradient_is_that_of_the_target_alone(meth
 def test_a_row_without_private_label_leaves_the_other_rows_private_terms_alone(method: ModuleType) -> None:
     """Adding such a row changes the gradient on z of none of the others."""
     objective = make(method)
-    batch, out = example(objective.views)
+    batch, out = example()
     hidden = batch.v.clone()
     hidden[:5] = -1
-    part = Batch(batch.x, batch.y, hidden, batch.rows, batch.views)
+    part = Batch(batch.x, batch.y, hidden, batch.rows)
     objective(part, out).backward()
     whole = out.z.grad
-    fewer = Batch(batch.x[5:], batch.y[5:], batch.v[5:], batch.rows[5:], tuple(x[5:] for x in batch.views))
+    fewer = Batch(batch.x[5:], batch.y[5:], batch.v[5:], batch.rows[5:])
     z = out.z.detach()[5:].requires_grad_()
     objective(fewer, Out(z, out.logits.detach()[5:].requires_grad_(), {})).backward()
     if whole is None:
