@@ -167,4 +167,6 @@ class Answers:
             return rows
         grouped, _ = self.advantage(guess)
         alone, _ = replace(self, group=None).advantage(guess)
+        if not alone.variance:  # every row is hit, or none: nothing is known of how alike they are
+            return rows
         return float(min(rows * np.sqrt(grouped.variance / alone.variance), 1.0))

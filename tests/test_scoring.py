@@ -36,3 +36,13 @@ def test_plain_accuracy_is_widened_where_guesses_are_cross_fitted() -> None:
     assert replace(held, doubled=False).figures(guess).accuracy[1:] == pytest.approx(
         stats.clopper_pearson(hits, 600, 0.025)
     )
+
+
+def test_groups_whose_rows_are_all_named_right_have_a_smallest_detectable_excess() -> None:
+    """Where every row is hit, or none is, the hits say nothing of groups: the MDE is that of the rows."""
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(40), 5)
+    target, private = rng.integers(0, 2, (2, 40))[:, group]
+    answers = Answers(target, private, 2, 2, group, doubled=False, seed=0)
+    assert answers.mde(private) == answers.mde(1 - private) == answers.mde() < 1
+    assert answers.mde(np.where(group % 2, private, 1 - private)) > 1.5 * answers.mde()
