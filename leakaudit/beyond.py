@@ -65,7 +65,9 @@ class Drawn:
         stream = Stream(self.whole.lying, self.tame, self.codes(name, target), device)
         held = np.zeros(len(self.whole), bool)
         held[self.rows[scored]] = True
-        group = self.whole.group
+        group, ids = self.whole.group, self.whole.ids
+        if group is None and len(np.unique(self.sample.ids)) < len(self.sample):
+            group = np.unique(ids, return_inverse=True)[1]
         if group is not None:
             held = np.isin(group, group[held])
         return Beyond(stream, group, held)

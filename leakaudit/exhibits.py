@@ -15,7 +15,7 @@ from leakaudit.numerics import copies as alike
 from leakaudit.numerics.ranges import ranges
 
 COPIED = 0.01
-"""Share of rows that are copies of others from which copies count as one in intervals and tests."""
+"""Pairs of copies, as a share of rows, from which copies count as one in intervals and tests."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +44,16 @@ def tamed(subject: Embeddings, exhibits: Exhibits) -> tuple[Embeddings, Exhibits
 
 
 def together(part: Embeddings, labels: Int64[np.ndarray, "k n"]) -> tuple[Int64[np.ndarray, " n"], bool]:
-    """Rows that stay together in every split, by group or as copies, and whether those are the unit of inference."""
+    """
+    Rows that stay together in every split, by group or as copies, and whether those are the unit of inference.
+
+    `labels` are those of the private attributes, the target's behind them. Copies are rows of one source, or of the
+    same numbers.
+    """
     if part.group is not None:
         return part.group, True
-    group = alike.together(part.z, labels)
-    return group, len(part) - len(np.unique(group)) > COPIED * len(part)
+    group = alike.joined(alike.together(part.z, labels[:-1]), part.ids)
+    return group, alike.doubles(group) > COPIED * len(part)
 
 
 def copies(subject: Embeddings, group: Int64[np.ndarray, " n"]) -> tuple[str, ...]:
@@ -56,5 +61,5 @@ def copies(subject: Embeddings, group: Int64[np.ndarray, " n"]) -> tuple[str, ..
     count = len(group) - len(np.unique(group))
     if subject.group is not None or not count:
         return ()
-    words = f"{count:,} rows have the numbers and labels of another: they stay with it in every split"
-    return (words + ", and count as one with it" if count > COPIED * len(group) else words,)
+    words = f"{count:,} rows have the numbers or the id of another: they stay with it in every split"
+    return (words + ", and count as one with it" if alike.doubles(group) > COPIED * len(group) else words,)

@@ -81,7 +81,7 @@ def _put(path: Path, arrays: Arrays, z: Float32[np.ndarray, "held d"], rows: int
         else:
             columns[name] = values
     known = columns.pop("id", None)
-    ids = _numbered(sha, rows) if known is None else identify("id", _plain(known, f"{path}: column id"))
+    ids = _numbered(sha, rows) if known is None else _named(_plain(known, f"{path}: column id"), sha)
     coded = {name: labels(values, f"{path}: column {name}") for name, values in columns.items()}
     return Foreign(z, logits, coded, ids, sha, tuple(notes))
 
@@ -91,6 +91,14 @@ def _numbered(sha: str, rows: int) -> UInt64[np.ndarray, " n"]:
     if rows <= EXACT // 4:
         return identify(sha, np.arange(rows))
     return np.uint64(int(sha[:14], 16)) + np.arange(rows, dtype=np.uint64)
+
+
+def _named(names: np.ndarray, sha: str) -> UInt64[np.ndarray, " n"]:
+    """Identities of named sources; a row without a name is a source of its own."""
+    ids = identify("id", names)
+    text = names.dtype.kind == "U"
+    missing = names == "" if text else (names == -1) | (names != names)  # noqa: PLR0124 (NaN)
+    return np.where(missing, _numbered(sha, len(names)), ids) if missing.any() else ids
 
 
 def is_embeddings(path: Path) -> bool:

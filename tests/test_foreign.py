@@ -250,6 +250,16 @@ def test_rows_of_the_same_id_pair_across_files(tmp_path: Path, z: np.ndarray) ->
     assert not np.isin(without[0].ids, without[1].ids).any()
 
 
+@pytest.mark.parametrize(
+    "ids", [np.array(["a", "", "b", ""] * 3), np.array([1.0, np.nan, 2.0, np.nan] * 3), np.array([1, -1, 2, -1] * 3)]
+)
+def test_rows_without_an_id_are_sources_of_their_own(tmp_path: Path, z: np.ndarray, ids: np.ndarray) -> None:
+    """Rows of one id are of one image; those where it is missing have nothing in common."""
+    read = embeddings.read(write(tmp_path / "e.npz", z, {"id": ids})).ids
+    assert len(np.unique(read)) == 2 + 6
+    assert read[0] == read[4] != read[2]
+
+
 def test_arrays_that_are_no_columns_are_named(tmp_path: Path, z: np.ndarray) -> None:
     """An array of another shape is left aside, and a note says so."""
     np.savez(tmp_path / "a.npz", z=z, x=np.ones((12, 3, 8, 8)))

@@ -1,23 +1,27 @@
 """
-Rows that are copies of one another: the same numbers and the same labels.
+Rows that are copies of one another: the same numbers, or the same source.
 
-Where copies of a row stand on both sides of a split, remembering it passes for reading it. Rows of a bottleneck that
-knows few states are alike without being copies: there half of the columns does not tell what the others hold, or the
-rows are many times as many as the states.
+Where copies of a row stand on both sides of a split, remembering it passes for reading it. Few rows of the same numbers
+are copies whatever their labels: were labels to say so, a split would know them. Rows of a bottleneck that knows few
+states are alike without being copies: there half of the columns does not tell what the others hold, or the rows are
+many times as many as the states. So are many rows of the same numbers, such as those of a dead unit, where they differ
+in every private label.
 """
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt64
+from jaxtyping import Bool, Float32, Int64, UInt64
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 MANY = 10
-"""Rows for each different one from which z is taken for a code of few states."""
+"""Rows for each different one from which z is taken for a code of few states; more rows alike may be a state."""
 ALIKE = 0.9
 """Share of different rows that differ in either half of the columns, where rows do not coincide by chance."""
 BLOCK = 8192
 
 
 def together(z: Float32[np.ndarray, "n d"], labels: Int64[np.ndarray, "k n"]) -> Int64[np.ndarray, " n"]:
-    """A number for each row, the same for copies; rows alike in z whose labels differ are no copies."""
+    """A number for each row, the same for copies; `labels` are of private attributes, -1 for missing."""
     alone = np.arange(len(z))
     if z.shape[1] == 1:
         return alone
@@ -27,9 +31,38 @@ def together(z: Float32[np.ndarray, "n d"], labels: Int64[np.ndarray, "k n"]) ->
         return alone
     if min(len(np.unique(left)), len(np.unique(right))) < ALIKE * len(first):
         return alone
-    differ = (labels != labels[:, first[same]]).any(axis=0)
-    torn = np.bincount(same, differ, minlength=len(first)) > 0
+    torn = np.bincount(same) > MANY
+    for each in labels:
+        torn &= _differ(each, same, len(first))
     found: Int64[np.ndarray, " n"] = np.where(torn[same], alone, first[same])
+    return found
+
+
+def joined(group: Int64[np.ndarray, " n"], ids: UInt64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+    """The groups, those that share a source joined: each is numbered by its first row."""
+    (_, left), (sources, right) = (np.unique(each, return_inverse=True) for each in (group, ids))
+    if len(sources) == len(ids):
+        return group
+    size = len(group)
+    ties = coo_array((np.ones(size, bool), (left, size + right)), shape=(2 * size, 2 * size))
+    part = connected_components(ties, directed=False)[1][left]
+    _, first, same = np.unique(part, return_index=True, return_inverse=True)
+    found: Int64[np.ndarray, " n"] = first[same]
+    return found
+
+
+def doubles(group: Int64[np.ndarray, " n"]) -> int:
+    """Pairs of rows of one group."""
+    rows = np.unique(group, return_counts=True)[1]
+    return int((rows * (rows - 1) // 2).sum())
+
+
+def _differ(labels: Int64[np.ndarray, " n"], same: Int64[np.ndarray, " n"], count: int) -> Bool[np.ndarray, " count"]:
+    """Of which rows alike a label differs, missing ones aside."""
+    known = labels >= 0
+    one = np.full(count, -1)
+    one[same[known]] = labels[known]
+    found: Bool[np.ndarray, " count"] = np.bincount(same, known & (labels != one[same]), minlength=count) > 0
     return found
 
 

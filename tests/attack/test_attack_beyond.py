@@ -75,6 +75,15 @@ def test_nobody_is_fitted_to_a_row_that_is_scored(whole: Embeddings) -> None:
     assert (further.weights[further.labels < 0] == 0).all()
 
 
+def test_nobody_is_fitted_to_a_view_of_a_source_that_is_scored(whole: Embeddings) -> None:
+    """Rows of the file that share the id of a scored row are held with it, and count as one where all are permuted."""
+    drawn = beyond.draw(replace(whole, ids=identify("id", np.arange(ROWS) // 3)), ("colour",), "digit", 0)
+    made = drawn.beyond("digit", beyond.Column(whole.columns["digit"].values, ("0", "1"), ""), np.array([0, 7]), "cpu")
+    np.testing.assert_array_equal(made.held, np.isin(np.arange(ROWS) // 3, drawn.rows[[0, 7]] // 3))
+    assert made.group is not None
+    assert len(np.unique(made.group)) == ROWS // 3
+
+
 def test_every_row_is_permuted_as_it_would_be_in_memory(whole: Embeddings) -> None:
     """The permutation test of rows on disk is that of the same rows held, with the same relabellings."""
     assert whole.lying is not None

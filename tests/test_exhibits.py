@@ -1,0 +1,59 @@
+"""Rows that stay together: of one group, of one source, of the same numbers; and when they count as one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from leakaudit.dataset import identify
+from leakaudit.embeddings import Embeddings, Origin
+from leakaudit.exhibits import copies, together
+
+RNG = np.random.default_rng(0)
+LABELS = RNG.integers(0, 2, (3, 400))
+MADE = Embeddings(
+    RNG.standard_normal((400, 6)).astype(np.float32),
+    None,
+    {},
+    identify("made", np.arange(400)),
+    Origin("made", "file", "0" * 64, "", "test", "exhibits"),
+)
+
+
+def test_views_of_one_source_stay_together() -> None:
+    """Rows of the same id are of one image, however their numbers differ, and count as one with it."""
+    image = RNG.permutation(np.arange(400) // 4)
+    views = replace(MADE, ids=identify("id", image))
+    group, counted = together(views, LABELS)
+    np.testing.assert_array_equal(group[:, None] == group, image[:, None] == image)
+    assert counted
+    assert copies(views, group)[0].startswith("300 rows have the numbers or the id of another")
+    assert together(replace(views, group=np.arange(400)), LABELS)[0].tolist() == list(range(400))
+
+
+@pytest.mark.parametrize("attributes", [1, 2])
+def test_copies_stay_together_whatever_else_is_asked(attributes: int) -> None:
+    """A second attribute that differs between copies does not part them: they would be remembered for the first."""
+    rows = np.arange(400) // 2
+    labels = np.stack([LABELS[0, rows], *LABELS[1:attributes], LABELS[2, rows]])
+    group, counted = together(replace(MADE, z=MADE.z[rows]), labels)
+    np.testing.assert_array_equal(group[:, None] == group, rows[:, None] == rows)
+    assert counted
+
+
+@pytest.mark.parametrize(("times", "counted"), [(3, False), (5, True)])
+def test_one_row_many_times_counts_once(times: int, counted: bool) -> None:  # noqa: FBT001 (a case)
+    """What a permutation of rows takes for many that agree are pairs: a row five times in 400 has ten of them."""
+    rows = np.maximum(np.arange(400) - times + 1, 0)
+    group, found = together(replace(MADE, z=MADE.z[rows]), LABELS[:, rows])
+    assert len(np.unique(group)) == 401 - times
+    assert found is counted
+    assert ("count as one" in copies(MADE, group)[0]) is counted
+
+
+def test_a_row_of_its_own_is_alone() -> None:
+    """Rows that differ in numbers and id stand for themselves, and nothing is said of copies."""
+    group, counted = together(MADE, LABELS)
+    assert group.tolist() == list(range(400))
+    assert not counted
+    assert copies(MADE, group) == ()
