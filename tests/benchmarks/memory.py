@@ -112,9 +112,10 @@ def report(audit: dict) -> None:
         print(f"  {each['attacker']:<18} E {excess['value']:.3f} [{excess['low']:.3f}, {excess['high']:.3f}]", end="")
         print(f"  {'; '.join(each['notes'])[:240]}")
     every = [each["attacker"] for each in found["findings"] if "read from disk" in " ".join(each["notes"])]
-    print(
-        f"fitted to all rows that are not scored: {', '.join(dict.fromkeys(every))}; the others to those of the sample"
-    )
+    if every:
+        print(
+            f"fitted to all rows but the scored: {', '.join(dict.fromkeys(every))}; the others to those of the sample"
+        )
     for note in audit["provenance"]["notes"]:
         print(f"note: {note}")
 
