@@ -65,6 +65,8 @@ def _figures(
     bits = {name: answers.bits(chance[rows]) for name, chance in chances.items()}
     truth = values[rows], usual[0][rows], usual[1][rows], answers.group
     return tuple(
-        regression.score(name, mean[rows], median[rows], *truth, seed=arena.seed, bits=bits.get(name))
+        regression.score(
+            name, mean[rows], median[rows], *truth, seed=arena.seed, doubled=answers.doubled, bits=bits.get(name)
+        )
         for name, (mean, median) in said.items()
     )

@@ -108,7 +108,7 @@ class Answers:
         chance = np.maximum(joint[at] / joint.sum(axis=1), floor)
         gain = np.log2(chance) - np.log2(table[at] / table.sum(axis=1))
         group = None if self.group is None else self.group[rows]
-        return stats.bootstrap_mean(gain, group, self.seed)
+        return stats.bootstrap_mean(gain, group, self.seed, doubled=self.doubled)
 
     def p(self, guess: Codes, rng: np.random.Generator, draws: int) -> float:
         """

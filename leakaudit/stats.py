@@ -236,8 +236,10 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(value) for value in result]
 
 
-def bootstrap_mean(values: Shaped[np.ndarray, " n"], group: Labels | None, seed: int, draws: int = 400) -> Interval:
-    """The mean, and the percentile interval of its bootstrap over rows or over whole groups."""
+def bootstrap_mean(
+    values: Shaped[np.ndarray, " n"], group: Labels | None, seed: int, draws: int = 400, *, doubled: bool = False
+) -> Interval:
+    """The mean, and the percentile interval of its bootstrap over rows or whole groups; `doubled` as for `share`."""
     index = np.arange(len(values)) if group is None else np.unique(group, return_inverse=True)[1]
     sums, rows = np.bincount(index, values), np.bincount(index).astype(np.float64)
     times = _resamples(len(sums), draws, seed) if len(sums) * draws <= HELD else _resampled(len(sums), draws, seed)
@@ -245,7 +247,13 @@ def bootstrap_mean(values: Shaped[np.ndarray, " n"], group: Labels | None, seed:
     drawn = np.concatenate([part @ columns.astype(part.dtype) for part in times])
     low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [LEVEL / 2, 1 - LEVEL / 2])
     value = float(values.mean())
-    return Interval(value, min(float(low), value), max(float(high), value))
+    found = Interval(value, min(float(low), value), max(float(high), value))
+    return widened(found) if doubled else found
+
+
+def widened(found: Interval) -> Interval:
+    """The interval of twice the variance, as guesses that are cross-fitted have at most."""
+    return Interval(found.value, *(found.value + float(np.sqrt(2)) * (end - found.value) for end in found[1:]))
 
 
 @lru_cache(maxsize=1)

@@ -46,3 +46,14 @@ def test_groups_whose_rows_are_all_named_right_have_a_smallest_detectable_excess
     answers = Answers(target, private, 2, 2, group, doubled=False, seed=0)
     assert answers.mde(private) == answers.mde(1 - private) == answers.mde() < 1
     assert answers.mde(np.where(group % 2, private, 1 - private)) > 1.5 * answers.mde()
+
+
+def test_bits_are_widened_where_guesses_are_cross_fitted() -> None:
+    """Both ends lie the square root of 2 further off, as those of every other figure do."""
+    held, guess = answers(np.random.default_rng(2), groups=300, size=1)
+    chances = np.where(np.arange(2) == guess[:, None], 0.7, 0.3).astype(np.float32)
+    once, both = replace(held, doubled=False).bits(chances), held.bits(chances)
+    assert once is not None
+    assert both is not None
+    assert both == pytest.approx([once.value, *(once.value + 2**0.5 * (end - once.value) for end in once[1:])])
+    assert once.low < once.value < once.high

@@ -15,7 +15,7 @@ from jaxtyping import Float32, Float64, Int64, Shaped
 
 from leakaudit.finding import Regression
 from leakaudit.numerics.holdout import parts
-from leakaudit.stats import LEVEL, Interval
+from leakaudit.stats import LEVEL, Interval, widened
 
 Codes = Int64[np.ndarray, " n"]
 Values = Float64[np.ndarray, " n"]
@@ -187,6 +187,7 @@ def score(
     group: Codes | None,
     *,
     seed: int,
+    doubled: bool = False,
     bits: Interval | None = None,
     notes: tuple[str, ...] = (),
 ) -> Regression:
@@ -195,7 +196,7 @@ def score(
 
     `mean` is held against squared error, `median` against absolute error (a ridge gives its guess as both); `usual_*`
     are what the target alone says of each row (`usual` of the rows that its attacker saw). Intervals: percentiles of
-    the bootstrap over rows, or over whole groups.
+    the bootstrap over rows, or over whole groups, `doubled` in variance where guesses are cross-fitted.
 
     Raises:
         ValueError: the target classes' means leave no error, so that there is nothing to explain.
@@ -225,7 +226,10 @@ def score(
     mae, gain, r2 = (
         Interval(float(point[i]), float(min(low[i], point[i])), float(max(high[i], point[i]))) for i in range(3)
     )
+    if doubled:
+        mae, gain, r2 = map(widened, (mae, gain, r2))
     mae, gain = (Interval(*(float(end * unit) for end in part)) for part in (mae, gain))
+    mae, r2 = mae._replace(low=max(mae.low, 0.0)), r2._replace(high=min(r2.high, 1.0))
     mae_target = float(columns[:, 1].mean() * unit)
     return Regression(attacker, mae, mae_target, gain, r2, bits, notes)
 

@@ -143,6 +143,23 @@ def test_rows_of_one_group_count_once() -> None:
     assert width(9, None) == pytest.approx(width(1, None) / 3, rel=0.2)
 
 
+def test_intervals_are_widened_where_guesses_are_cross_fitted() -> None:
+    """Bounds lie the square root of 2 further off, but never where no error and no share of it can be."""
+    rng = np.random.default_rng(0)
+    values, zeros = rng.standard_normal(60), np.zeros(60)
+    named = values + 0.5 * rng.standard_normal(60)
+    once, both = (
+        regression.score("ridge", named, named, values, zeros, zeros, None, seed=0, doubled=doubled)
+        for doubled in (False, True)
+    )
+    for one, other in ((once.mae, both.mae), (once.gain, both.gain), (once.r2, both.r2)):
+        assert other == pytest.approx([one.value, *(one.value + 2**0.5 * (end - one.value) for end in one[1:])])
+    wild = np.where(np.arange(60) < 58, values, values + 9)
+    far = regression.score("ridge", wild, wild, values, zeros, zeros, None, seed=0, doubled=True)
+    assert far.mae.low >= 0
+    assert far.r2.high <= 1
+
+
 def test_target_classes_without_error_leave_nothing_to_explain() -> None:
     """R^2 above a target that says everything is refused, not 1 or 0."""
     values = np.array([1.0, 1.0, 2.0, 2.0])
