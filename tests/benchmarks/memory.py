@@ -113,9 +113,8 @@ def report(audit: dict) -> None:
         print(f"  {'; '.join(each['notes'])[:240]}")
     every = [each["attacker"] for each in found["findings"] if "read from disk" in " ".join(each["notes"])]
     if every:
-        print(
-            f"fitted to all rows but the scored: {', '.join(dict.fromkeys(every))}; the others to those of the sample"
-        )
+        named = ", ".join(dict.fromkeys(every))
+        print(f"fitted to all rows that are not scored: {named}; the others to those of the sample")
     for note in audit["provenance"]["notes"]:
         print(f"note: {note}")
 
