@@ -15,6 +15,7 @@ from leakaudit.audit import Attribute, Audit, Outcomes, worst
 from leakaudit.beyond import draw
 from leakaudit.brief import Terms
 from leakaudit.catalog import Call
+from leakaudit.contest import entrants
 from leakaudit.embeddings import Embeddings
 from leakaudit.exhibits import Exhibits, copies, tamed
 from leakaudit.inquiry import Inquiry, inquire
@@ -22,6 +23,7 @@ from leakaudit.labels import Labelled, labelled
 from leakaudit.numerics.device import describe, resolve
 from leakaudit.protocol import DECIDERS, IN_PART, SUITE
 from leakaudit.questions import Plan
+from leakaudit.repeats import Gap, memorised
 from leakaudit.verdict import Evidence, rule
 
 __all__ = ["Exhibits", "Step", "attack"]
@@ -65,25 +67,44 @@ def attack(
     left_out = tuple(name for name in DECIDERS if Call(name, {}) not in attackers)
     terms = Terms(target=target, auxiliaries=auxiliaries, exhibits=exhibits, left_out=left_out)
     plan = brief.drawn(subject, chosen, terms, lined, attackers, tolerance, (seed, seeds), resolve(device), whole=whole)
-    total, done, run = plan.steps(), 0, inquire(plan)
+    studied = subject.take(~keep) if exhibits.studied is None and not keep.all() else exhibits.studied
+    if studied is not None:
+        for name in filter(None, (*private, target)):
+            studied.column(name)
+    total, done = plan.steps() + 2 * len(private) * (studied is not None), 0
+    run = _asked(plan, subject, studied, chosen, target)
     while True:
         try:
             words = next(run)
         except StopIteration as end:
-            inquiries: dict[str, Inquiry] = end.value
+            inquiries, gaps = end.value
             break
         done = min(done + 1, total)
         yield Step(done, total, words)
     adjusted = stats.holm([inquiries[name].p for name in private])
     attributes = tuple(
-        _attribute(subject, inquiries[name], chosen[name], terms, p) for name, p in zip(private, adjusted, strict=True)
+        _attribute(subject, inquiries[name], chosen[name], terms, p, gaps.get(name, ""))
+        for name, p in zip(private, adjusted, strict=True)
     )
     outcomes = {name: portrait.outcomes(subject, chosen[name], inquiries[name], target) for name in private}
     yield Step(total, total, "done")
     return _audit(subject, attributes, plan, chosen, terms, attackers), outcomes
 
 
-def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms, p: float) -> Attribute:
+def _asked(
+    plan: Plan, subject: Embeddings, studied: Embeddings | None, chosen: Mapping[str, Labelled], target: str | None
+) -> Generator[str, None, tuple[dict[str, Inquiry], dict[str, Gap]]]:
+    """Everything that is asked, and then of rows trained on what the linear attacker reads from them."""
+    found = yield from inquire(plan)
+    if studied is None:
+        return found, {}
+    (linear,) = entrants([Call("linear", {})])
+    arena = plan.arena
+    gaps = yield from memorised(subject, studied, chosen, target, linear, seed=arena.seed, device=arena.device)
+    return found, gaps
+
+
+def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms, p: float, gap: Gap) -> Attribute:
     answers, figures, case = found.answers, found.figures, found.case
     part, stretch = answers.advantage(found.guess)
     off, mde = len(answers) - int(answers.table.max(axis=1).sum()), answers.mde(found.guess)
@@ -135,6 +156,8 @@ def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms
         share_of_raw_note=beside[1].note,
         regression=found.numbers,
         seeds=found.seeds,
+        memorisation=None if isinstance(gap, str) else gap,
+        memorisation_note=gap if isinstance(gap, str) else "",
         worst=max(stands, key=lambda cell: cell.excess.low, default=None),
     )
 

@@ -21,6 +21,7 @@ from leakaudit.finding import (
     Figures,
     Finding,
     Learned,
+    Memorisation,
     Regression,
     Sensitivity,
     Verdict,
@@ -150,6 +151,9 @@ class Attribute:
     """The target class with the largest lower bound of E, of those with rows enough to say."""
     seeds: tuple[float, ...] = ()
     """E of the nested winner with further attack seeds, each counted one up; none where one seed was asked for."""
+    memorisation: Memorisation | None = None
+    """What is read from rows that the model was trained on; None where it was not asked, or as the note says."""
+    memorisation_note: str = ""
 
 
 @dataclass(frozen=True)

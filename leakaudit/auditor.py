@@ -49,7 +49,7 @@ def attack(
             device=terms.device,
             seeds=terms.seeds,
         )
-    what = [[str(call) for call in attackers], auxiliaries, terms.seeds]
+    what = [[str(call) for call in attackers], auxiliaries, terms.seeds, *["memorisation"] * terms.memorisation]
     return _leave(audit, outcomes, subject, terms, ["attack", what])
 
 
@@ -114,6 +114,8 @@ def _extract(source: Encoder, dataset: Dataset, terms: Terms) -> Generator[Any, 
 def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> Generator[Any, None, Exhibits]:
     """What else the auditor holds: baselines, training table, and rows coloured the papers' way."""
     absent: dict[str, str] = {}
+    if terms.memorisation and subject.checkpoint is None:
+        raise InputError("--memorisation: a checkpoint expected, which records the rows that it was trained on")
     if subject.encoder is None or subject.dataset is None:
         no_model = "embeddings alone: there is no model and no image here"
         reasons = dict.fromkeys(("trained", "table", "paper", "random_init", "raw"), no_model)
@@ -131,18 +133,26 @@ def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> G
         table, absent["table"] = None, "the training table is recorded for the recipe's own attribute and target only"
     paper = None
     if "paper" in auxiliaries:
-        paper = yield from _extract(subject.encoder, _paper(card, terms), terms)
+        paper = yield from _extract(subject.encoder, _training(card, terms, paper=True), terms)
     else:
         absent["paper"] = "not asked"
-    return Exhibits(trained=card.trained, table=table, paper=paper, random_init=random_init, raw=pixels, absent=absent)
+    studied = None
+    if terms.memorisation:
+        studied = yield from _extract(subject.encoder, _training(card, terms), terms)
+        studied = studied.take(np.isin(studied.ids, card.trained))
+        studied = studied.grouped(terms.group) if terms.group else studied
+    return Exhibits(
+        trained=card.trained, table=table, paper=paper, studied=studied, random_init=random_init, raw=pixels,
+        absent=absent,
+    )  # fmt: skip
 
 
-def _paper(card: Checkpoint, terms: Terms) -> Dataset:
-    """The training rows as the papers' own attacker sees them (Biased-MNIST: recoloured at rho .999)."""
+def _training(card: Checkpoint, terms: Terms, *, paper: bool = False) -> Dataset:
+    """The training rows; as the papers' own attacker sees them (Biased-MNIST: recoloured at rho .999) if `paper`."""
     call = card.recipe.dataset
     module = catalog.thing("datasets", call.name)
-    knobs = {**call.knobs, **getattr(module, "PAPER", {})}
-    return module.load("train", terms.root, **catalog.check(module.load, knobs, "paper"))  # type: ignore[no-any-return]
+    knobs = {**call.knobs, **(getattr(module, "PAPER", {}) if paper else {})}
+    return module.load("train", terms.root, **catalog.check(module.load, knobs, card.name))  # type: ignore[no-any-return]
 
 
 def _leave(

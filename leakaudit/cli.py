@@ -146,7 +146,7 @@ def attack(
     suite: Annotated[
         str, options.flag("Declared suite of attackers: standard or full.", "--suite", metavar="NAME")
     ] = "standard",
-    seeds: Annotated[int, options.flag("Attack seeds; the first decides.", "--seeds", metavar="N")] = 1,
+    again: options.Again,
     rows: options.Rows,
     run: options.Run,
     output: options.Output,
@@ -159,7 +159,7 @@ def attack(
     names = attacker or _pick("suite", suite, SUITES)
     calls = tuple(catalog.call("attackers", name, "--attacker") for name in names)
     distributions = tuple(_pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
-    auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, gates=gates, seeds=seeds)
+    auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, gates=gates, **vars(again))
     work = auditor.attack(auditor.find(subject, terms), terms, calls, distributions)
     _, path = progress.watch(work, f"attack {subject}", run.manner)
     _say(f"saved {path}")

@@ -28,6 +28,8 @@ class Exhibits:
     """Training rows in each (target, private) cell."""
     paper: Embeddings | None = None
     """Training rows under the papers' colouring."""
+    studied: Embeddings | None = None
+    """Rows that the checkpoint was trained on, as it was; such rows among the subject's need no second place here."""
     random_init: Embeddings | None = None
     """The subject's rows through a fresh encoder."""
     raw: Float32[np.ndarray, "n ..."] | None = None
@@ -38,8 +40,10 @@ class Exhibits:
 def tamed(subject: Embeddings, exhibits: Exhibits) -> tuple[Embeddings, Exhibits]:
     """The subject, and training rows of the same encoder, in units that float32 arithmetic can serve."""
     tame = ranges(subject.z)
-    if exhibits.paper is not None:
-        exhibits = replace(exhibits, paper=replace(exhibits.paper, z=tame(exhibits.paper.z)))
+    paper, studied = (
+        None if other is None else replace(other, z=tame(other.z)) for other in (exhibits.paper, exhibits.studied)
+    )
+    exhibits = replace(exhibits, paper=paper, studied=studied)
     return replace(subject, z=tame(subject.z), notes=(*subject.notes, *filter(None, [tame.note]))), exhibits
 
 

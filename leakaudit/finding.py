@@ -22,6 +22,7 @@ __all__ = [
     "Figures",
     "Finding",
     "Learned",
+    "Memorisation",
     "Operating",
     "Regression",
     "Sensitivity",
@@ -168,6 +169,22 @@ class Learned:
     """E on the same scored rows."""
     lower: float
     """One-sided 95 % lower bound of E."""
+
+
+@dataclass(frozen=True)
+class Memorisation:
+    """The memorisation gap: one attacker on rows that the model was trained on, and on attack rows; never decides."""
+
+    attacker: str
+    rows: int
+    """Rows of each kind, as many of each kind in every (target, private) cell."""
+    trained: Figures
+    """On rows that the model was trained on."""
+    unseen: Figures
+    """On attack rows."""
+    gap: Interval
+    """E of `trained` less that of `unseen`, two-sample: the rows are different ones."""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,14 @@ class Run(Place):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Again:
+    """What is attacked once more, beside what decides."""
+
+    seeds: Annotated[int, flag("Attack seeds; the first decides.", "--seeds", metavar="N")] = 1
+    memorisation: Annotated[bool, flag("Attack rows of the training, too.", "--memorisation")] = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Output:
     """What the report looks like and where it goes."""
 

@@ -41,6 +41,8 @@ class Terms:
     seed: int = 0
     seeds: int = 1
     """Attack seeds, counted up from `seed`."""
+    memorisation: bool = False
+    """Whether the rows that a checkpoint was trained on are attacked as well."""
     gates: tuple[Ask, ...] = ()
     with_images: bool = False
     command: str = ""

@@ -7,7 +7,7 @@ The forms differ in where they put a sentence, not in what it says.
 from collections.abc import Iterator, Sequence
 
 from leakaudit.audit import Attribute
-from leakaudit.finding import Operating, Regression
+from leakaudit.finding import Memorisation, Operating, Regression
 from leakaudit.render import _entries, _figures
 from leakaudit.render._entries import Entry
 
@@ -26,6 +26,7 @@ def further(entry: Entry) -> Iterator[tuple[str, str]]:
     for label, words in (
         ("Planted", sensitivity(entry)),
         ("Attack seeds", seeds(entry)),
+        ("Memorisation", memorisation(entry)),
         ("Labels needed", labels(entry)),
         ("Worst stratum", worst(entry)),
         ("Ranking", ranking(entry)),
@@ -92,6 +93,31 @@ def apart(found: Sequence[tuple[str, float]]) -> str:
     """The distance of the lowest and the highest point."""
     values = [value for _, value in found]
     return _figures.three(max(values) - min(values))
+
+
+def memorisation(entry: Entry) -> str:
+    """What is read from rows that the model was trained on, beside as many attack rows; or why nothing is known."""
+    found = entry.attribute.memorisation
+    if found is None:
+        return entry.attribute.memorisation_note
+    seen, unseen = found.trained, found.unseen
+    read, other = (f"({_figures.percent(part.private_accuracy.value)} % named)" for part in (seen, unseen))
+    return (
+        f"E {_figures.with_bounds(seen.excess)} {read} on {found.rows:,} rows that it was trained on, "
+        f"{_figures.with_bounds(unseen.excess)} {other} on as many attack rows of the same mix, both by "
+        f"{'; '.join((found.attacker, *found.notes))}: {gap(found)}; no part of the verdict"
+    )
+
+
+def gap(found: Memorisation) -> str:
+    """The memorisation gap in words."""
+    change = found.gap
+    if change.low > 0:
+        return f"more is read from rows that it was trained on, by {_figures.with_bounds(change)}"
+    if change.high < 0:
+        lower = type(change)(-change.value, -change.high, -change.low)
+        return f"less is read from rows that it was trained on, by {_figures.with_bounds(lower)}"
+    return f"the gap of {_figures.with_bounds(change)} may be chance"
 
 
 def sensitivity(entry: Entry) -> str:

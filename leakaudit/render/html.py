@@ -26,6 +26,7 @@ EVIDENCE = (
     evidence.papers,
     lanes.baselines,
     deeper.seeds,
+    deeper.memorisation,
     deeper.learning,
     deeper.numbers,
     lanes.classes,

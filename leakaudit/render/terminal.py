@@ -220,9 +220,8 @@ def _lined(lines: Iterable[tuple[str, str]]) -> Table:
 def _besides(report: Report) -> Iterator[tuple[str, str]]:
     """What is said of several models in one line each: labels needed, and what erasing leaves of a pair."""
     for _, group in _entries.questions(report):
-        for entry in group:
-            if words := _further.seeds(entry):
-                yield "Attack seeds", f"{entry.label}: {words}"
+        for label, said in (("Attack seeds", _further.seeds), ("Memorisation", _further.memorisation)):
+            yield from ((label, f"{entry.label}: {words}") for entry in group if (words := said(entry)))
         if learned := [entry for entry in group if entry.attribute.learning]:
             yield "Labels", _further.shows(learned)
         for entry in group if len(group) <= PAIR else ():

@@ -51,6 +51,7 @@ WRONG = [
     ("attack z.npz --private sex --attacker linear:penalties=0", 2, "penalties = 0: a number above 0 expected"),
     ("attack z.npz --private sex --auxiliary balancd", 2, "Did you mean 'balanced'?"),
     ("attack z.npz --private sex --suite strong", 2, "no suite 'strong'"),
+    ("attack z.npz --private sex --memorisation", 2, "a checkpoint expected"),
     ("attack z.npz --private sex --tolerance 0", 2, "--tolerance"),
     ("attack z.npz --private sex --max-private-accuracy 0.5", 2, "guessing already names 50.0 %"),
     ("attack z.npz --private sex --max-private-accuracy age=0.9", 2, "'age' is not attacked"),

@@ -1,6 +1,5 @@
 """Every figure beside E, accuracy and bits stands in every form, in words that keep to what it says."""
 
-import functools
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,45 +7,16 @@ from dataclasses import replace
 import pytest
 import synthetic
 from made_up import ages, erased
+from reader import AGE, FORMS, entry, known, words
 
-from leakaudit import audit, catalog, record, store
-from leakaudit.audit import Attribute
+from leakaudit import audit, record, store
 from leakaudit.finding import Learned, Operating
 from leakaudit.render import Report, _figures, _further, _words
-from leakaudit.render._entries import Entry, entries, rows
+from leakaudit.render._entries import rows
 from leakaudit.report import report as make
 from leakaudit.stats import Interval
 
-FORMS = ("terminal", "markdown", "html")
-AGE = replace(synthetic.VANILLA, private="age", strength=0.4, number=True)
 Make = Callable[..., Report]
-
-
-def words(form: str, report: Report) -> str:
-    """The report as a reader meets it, in one line."""
-    made: str = catalog.thing("render", form).render(report, width=80)
-    if form == "html":
-        made = re.sub(r"<(style|script)>.*?</\1>", " ", made, flags=re.DOTALL)
-        made = re.sub(r"<[^>]+>", " ", made)
-    if form == "markdown":
-        made = made.replace("&#60;", "<")
-    plain = (
-        made.replace("\u202f", " ").replace("\u2212", "-").replace("**", "").replace("\\", "").replace("\u2019", "'")
-    )
-    return " ".join(plain.replace("&lt;", "<").split())
-
-
-@functools.cache
-def known():  # type: ignore[no-untyped-def]
-    """A made-up audit of everything, made once."""
-    return synthetic.audit(AGE)
-
-
-def entry(**changes: object) -> Entry:
-    """The one entry of a report on a made-up audit, with some fields changed."""
-    made, outcomes = known()
-    part: Attribute = replace(made.attributes[0], **changes)  # type: ignore[arg-type]
-    return entries(make([(replace(made, attributes=(part,)), outcomes)], ()))[0]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -91,7 +61,7 @@ def test_an_audit_document_of_before_is_read(tmp_path) -> None:  # type: ignore[
     body = {"format": 1, "kind": "audit", **record.to_json(made)}
     later = {"p_h", "p_i", "h_family", "h_draws", "learning", "labels_needed", "learning_note", "share_of_raw",
              "share_of_raw_note", "above_random", "above_random_note", "regression", "worst", "seeds",
-             "h_rows"}  # fmt: skip
+             "h_rows", "memorisation", "memorisation_note"}  # fmt: skip
     part = body["attributes"][0]
     assert later <= set(part)
     body["attributes"][0] = {name: value for name, value in part.items() if name not in later}
@@ -192,43 +162,6 @@ def test_baselines_that_apply_to_nothing_take_no_row(make_report: Make) -> None:
     assert "Not applicable: the target (no target)." in shown
     assert "its label alone" not in shown
     assert "its label alone" in words("html", make_report(AGE))
-
-
-SEEDS = (0.871, 0.934)
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("models", [1, 2])
-def test_every_attack_seed_is_a_point(form: str, models: int) -> None:
-    """With `--seeds` every point stands in every form, named for what it scatters; with one seed nothing does."""
-    made = [synthetic.audit(plan) for plan in (synthetic.VANILLA, synthetic.END)[:models]]
-    silent = words(form, make(made, ()))
-    assert "attack seed" not in silent.lower()
-    again = [(replace(a, attributes=(replace(a.attributes[0], seeds=SEEDS),)), rows) for a, rows in made]
-    shown, first = words(form, make(again, ())), made[0][0].attributes[0].figures.excess.value
-    for value in (first, *SEEDS):
-        assert re.search(rf"{value:.3f} \((seed )?\d", shown), (form, value)
-    assert f"{max(first, *SEEDS) - min(first, *SEEDS):.3f}" in shown
-    assert "spread of attack seeds alone" in shown
-    assert "of test sampling" in shown
-
-
-def test_of_many_attack_seeds_a_sentence_names_the_ends() -> None:
-    """Twenty points stand in a sentence; of more the lowest and the highest, and the page draws them all."""
-    few, lots = (tuple(0.5 + i / 1000 for i in range(count)) for count in (19, 60))
-    assert _further.seeds(entry(seeds=few)).count("(") == 20
-    said = _further.seeds(entry(seeds=lots))
-    assert "0.500 (1)" in said
-    assert "..." in said
-    assert said.count("(") == 2 * _further.SHOWN
-    assert len(_further.points(entry(seeds=lots))) == 61
-
-
-def test_a_decoder_that_decides_is_no_point_of_the_attack() -> None:
-    """Where images read more, the first seed's own E is not known, and no other figure stands for it."""
-    found = _further.points(entry(seeds=SEEDS))
-    assert found[0] == ("0, decides", known()[0].attributes[0].figures.excess.value)
-    assert _further.points(entry(seeds=SEEDS, attacker="reconstruction by convolutional")) == found[1:]
 
 
 @pytest.mark.parametrize(

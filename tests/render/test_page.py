@@ -178,7 +178,7 @@ def test_a_browser_has_nothing_to_complain_of(
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 20, 23)"
     for width in (700, 1200, 1600):
         tab.set_viewport_size({"width": width, "height": 900})
-        few = name != "many" or width > 700  # noqa: PLR2004 (of five models a table may scroll there)
+        few = name != "many" or width > 700
         assert tab.evaluate(CUT) == [] or not few, width
     tab.set_viewport_size({"width": 1280, "height": 900})
     assert tab.evaluate("document.documentElement.scrollWidth") <= 1280

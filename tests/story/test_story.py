@@ -188,3 +188,14 @@ def test_interrupted_attacks_leave_nothing_half_written(studio, environment, del
     assert not list(studio.folder.rglob("*.part"))
     if process.returncode == 130:
         assert err.splitlines()[-1].startswith("leakaudit: exit 130")
+
+
+def test_rows_of_training_are_attacked_where_that_is_asked(studio):
+    """`--memorisation` extracts what was trained on and prints a gap beside the verdict; without it there is none."""
+    asked = studio("attack", "digits/vanilla", *LINEAR, "--memorisation")
+    assert asked.returncode == 0, asked.stderr
+    said = " ".join(asked.stdout.split())
+    found = re.search(r"Memorisation E (\S+) .* on (\d+) rows that it was trained on, .* no part of the verdict", said)
+    assert found, said
+    assert 0 < float(found[1]) <= 1
+    assert 40 <= int(found[2]) <= 790

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from leakaudit.finding import Regression
+from leakaudit.finding import Memorisation, Regression
 from leakaudit.render import Report, _entries, _figures, _further, _words
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import charts, strips
@@ -158,6 +158,56 @@ def seeds(report: Report) -> Section | None:
     more = "" if len(most) == 1 else "at most "
     lede = f"From one attack seed to another, E varies by {more}{most[widest]}, of {widest}."
     return Section("seeds", "Attack seeds", lede, {"tables": tables})
+
+
+def memorisation(report: Report) -> Section | None:
+    """The memorisation gap: rows that the model was trained on beside as many attack rows."""
+    tables, ledes = [], []
+    for private, asked in _entries.questions(report):
+        group = [(entry, found) for entry in asked if (found := entry.attribute.memorisation) is not None]
+        missing = [
+            (e.label, note) for e in asked if not e.attribute.memorisation and (note := _further.memorisation(e))
+        ]
+        if not group and not missing:
+            continue
+        tolerance = asked[0].audit.tolerance
+        tables.append(
+            {
+                "private": private,
+                "axis": strips.scale([(0, "0"), (tolerance, "τ"), (1, "1")], 150),
+                "models": [_kinds(entry, found) for entry, found in group],
+                "missing": missing,
+            }
+        )
+        ledes += [f"Of the {private} in {entry.name}, {_further.gap(found)}." for entry, found in group]
+    lede = " ".join(ledes[:3]) or "There are too few rows that the model was trained on."
+    return Section("memorisation", "Memorisation", lede, {"tables": tables}) if tables else None
+
+
+def _kinds(entry: Entry, found: Memorisation) -> dict[str, Any]:
+    """Both kinds of rows, and the gap between them."""
+    kinds = (("rows that it was trained on", found.trained), ("attack rows of the same mix", found.unseen))
+    return {
+        "entry": entry,
+        "key": strips.key(entry.place),
+        "by": "; ".join((found.attacker, *found.notes)),
+        "rows": [
+            {
+                "kind": kind,
+                "count": f"{found.rows:,}",
+                "read": _figures.percent(figures.private_accuracy.value),
+                "read_bounds": _figures.bounds(figures.private_accuracy, of="%"),
+                "excess": _figures.three(figures.excess.value),
+                "bounds": _figures.bounds(figures.excess),
+                "strip": strips.excess(
+                    entry.place, figures.excess, entry.audit.tolerance, solid=figures is found.unseen
+                ),
+            }
+            for kind, figures in kinds
+        ],
+        "gap": _figures.three(found.gap.value),
+        "gap_bounds": _figures.bounds(found.gap),
+    }
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float]:
