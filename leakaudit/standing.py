@@ -31,9 +31,12 @@ def above_random(found: Inquiry) -> Beside:
     other = found.beside.get("random-init")
     if other is None:
         return Beside(None, _why(found, "random-init"))
-    value = found.figures.excess.value - found.answers.excess(other)
+    fresh = _excess(found, "random-init")
+    value = found.figures.excess.value - fresh.value
     error = _error(found.answers, other, found.guess)
     low, high = max(-2.0, value - NORMAL * error), min(2.0, value + NORMAL * error)
+    if not error:  # both hit the same rows, as where everything is read from both: bounds of each by itself
+        low, high = found.figures.excess.low - fresh.high, found.figures.excess.high - fresh.low
     return Beside(Interval(value, low, high), "")
 
 
@@ -42,22 +45,28 @@ def share_of_raw(found: Inquiry) -> Beside:
     other = found.beside.get("raw-input")
     if other is None:
         return Beside(None, _why(found, "raw-input"))
-    raw = next(each.figures for each in found.baselines if each.baseline == "raw-input")
-    assert raw is not None
-    if raw.excess.low <= 0:
+    raw = _excess(found, "raw-input")
+    if raw.low <= 0:
         return Beside(None, "the raw input's own E may be zero")
-    share = found.figures.excess.value / raw.excess.value
+    share = found.figures.excess.value / raw.value
     own, theirs = (_variance(found.answers, guess) for guess in (found.guess, other))
     together = (own + theirs - _error(found.answers, other, found.guess) ** 2) / 2
-    error = np.sqrt(max(own + share**2 * theirs - 2 * share * together, 0.0)) / raw.excess.value
+    error = np.sqrt(max(own + share**2 * theirs - 2 * share * together, 0.0)) / raw.value
     low, high = share - NORMAL * error, share + NORMAL * error
     if not error:  # everything is read from both, or nothing differs: bounds of each by itself
-        low, high = found.figures.excess.low / raw.excess.high, found.figures.excess.high / raw.excess.low
+        low, high = found.figures.excess.low / raw.high, found.figures.excess.high / raw.low
     return Beside(Interval(share, float(min(low, share)), float(max(high, share))), "")
 
 
 def _why(found: Inquiry, kind: str) -> str:
     return next((each.note for each in found.baselines if each.baseline == kind), "nothing was asked")
+
+
+def _excess(found: Inquiry, kind: str) -> Interval:
+    """E of a baseline that was contested."""
+    figures = next(each.figures for each in found.baselines if each.baseline == kind)
+    assert figures is not None
+    return figures.excess
 
 
 def _variance(answers: Answers, guess: Codes) -> float:

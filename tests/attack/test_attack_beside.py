@@ -98,6 +98,15 @@ def test_what_was_there_before_is_compared_on_the_same_rows(embed: Any, attacked
     assert "may be zero" in blind.share_of_raw_note
 
 
+def test_a_difference_of_two_that_read_everything_is_not_known_exactly(embed: Any, attacked: Any) -> None:
+    """Where both name every row right the rows tell nothing of the spread: E above random has the bounds of each."""
+    made = embed(300, width=2, leak=40.0)
+    found = attacked(made, exhibits=Exhibits(random_init=made)).only
+    assert found.figures.excess.value == 1
+    assert found.above_random == (0, found.figures.excess.low - 1, 1 - found.figures.excess.low)
+    assert found.above_random.low < -0.01
+
+
 @pytest.mark.parametrize("missing", [0, 90])
 def test_attributes_may_miss_labels_in_rows_of_their_own(missing: int, embed: Any, attacked: Any) -> None:
     """Each attribute is attacked and scored on the rows that have its label, in one audit."""
