@@ -197,4 +197,8 @@ def nested(answers: dict[str, Answer], folds: Sequence[Fold]) -> Nested:
 
 def _answer(chances: Chances, marks: Sequence[float], final: Sequence[Guesses]) -> Answer:
     notes = dict.fromkeys(note for guesses in final for note in guesses.notes)
-    return Answer(chances, tuple(marks), all(guesses.converged for guesses in final), tuple(notes))
+    converged, lost = all(guesses.converged for guesses in final), ~np.isfinite(chances).all(axis=1)
+    if lost.any():
+        chances[lost] = 1 / chances.shape[1]
+        notes[f"guesses of {lost.sum():,} rows are no numbers"], converged = None, False
+    return Answer(chances, tuple(marks), converged, tuple(notes))

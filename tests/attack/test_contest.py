@@ -162,3 +162,19 @@ def test_attackers_are_named_as_short_as_tells_them_apart() -> None:
     assert [each.name for each in entrants([Call("linear", {}), Call("mlp", {})])] == ["linear", "mlp"]
     pair = entrants([Call("mlp", {"width": 8}), Call("mlp", {"width": 16})])
     assert [each.name for each in pair] == ["mlp:width=8", "mlp:width=16"]
+
+
+def test_guesses_that_are_no_numbers_conclude_nothing(case: Case) -> None:
+    """An attacker that broke down on a row guesses nothing there, and has not converged."""
+
+    def broken(seen: Rows, unseen: Rows, question: Question) -> np.ndarray:
+        chances = threshold(seen, unseen, question)
+        chances[7] = np.nan
+        return chances
+
+    [answer] = run(case, [entrant("broken", broken), entrant("whole", threshold)])
+    assert answer["whole"].converged
+    assert not answer["broken"].converged
+    assert "guesses of 1 rows are no numbers" in answer["broken"].notes
+    np.testing.assert_array_equal(answer["broken"].chances[7], [0.5, 0.5])
+    np.testing.assert_array_equal(np.delete(answer["broken"].chances, 7, 0), np.delete(answer["whole"].chances, 7, 0))
