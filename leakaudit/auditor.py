@@ -129,7 +129,7 @@ def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> G
             random_init=random_init, raw=pixels, absent=dict.fromkeys(("trained", "table", "paper"), unknown)
         )
     table = card.table if (terms.target or card.recipe.target) == card.recipe.target else None
-    if terms.private != (card.recipe.private,) or table is None:
+    if terms.private != (card.recipe.private,) or table is None or not table.any():
         table, absent["table"] = None, "the training table is recorded for the recipe's own attribute and target only"
     paper = None
     if "paper" in auxiliaries:

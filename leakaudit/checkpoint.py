@@ -11,7 +11,7 @@ A checkpoint: a folder with a trained network and everything that must be known 
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int64, UInt64
@@ -21,6 +21,21 @@ from leakaudit import record, store
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.recipe import Recipe
 from leakaudit.stats import Interval
+
+
+class Agreement(NamedTuple):
+    """How well the private labels that a method made out for itself agree with the truth, which it was not shown."""
+
+    rows: int
+    """Training rows whose private class is known."""
+    information: float | None
+    """Adjusted mutual information: 0 is what chance gives, 1 full agreement; None where no row is known."""
+    accuracy: float | None
+    """Share of rows that agree after the best one-to-one matching of names."""
+    conflicting: int
+    """Rows among them whose private class is not the commonest of their target."""
+    conflicting_accuracy: float | None
+    """Share of those that agree, under the same matching."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,8 @@ class Card:
     provenance: dict[str, Any]
     trained: str = ""
     """Sha256 of the identities of the images it was trained on; empty where an older version did not say."""
+    guessed: Agreement | None = None
+    """Where the method made out private labels for itself."""
 
 
 @dataclass(frozen=True)

@@ -108,10 +108,10 @@ def train(
     plans = [recipe.load(name, changes) for name in recipes]
     from leakaudit import train as training
 
-    folder, broken = store.open_store(run.store), []
+    broken, how = [], dict[str, Any](store=store.open_store(run.store), root=root, seed=run.seed, device=_device(run))
     for plan in plans:
-        work = training.train(plan, store=folder, root=root, seed=run.seed, device=_device(run), resume=resume)
-        made = progress.watch(work, f"train {plan.name}", run.manner)
+        made = progress.watch(training.train(plan, resume=resume, **how), f"train {plan.name}", run.manner)
+        typer.echo(training.told(made), err=True, nl=False)
         broken += training.broken_promises(made) if check_promise else []
         typer.echo(f"leakaudit attack {shlex.quote(str(made.folder))} --private {shlex.quote(plan.private)}")
     if broken:

@@ -197,7 +197,8 @@ class Loop:
         return Table(y, v, finished, lambda: self.outputs(feed), lambda: feed.batches(feed.in_order(EVALUATED)))
 
     def _finite(self) -> bool:
-        return all(bool(torch.isfinite(tensor).all()) for tensor in self.tapped.parameters())
+        moved = (*self.tapped.parameters(), *self.objective.parameters())
+        return all(bool(torch.isfinite(tensor).all()) for tensor in moved)
 
 
 def derived(seed: int, *words: str | int) -> int:

@@ -1,6 +1,7 @@
 """A recipe made real: data, network, objective and loop, checked as a whole before anything is written."""
 
 import copy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from torch import nn
 from leakaudit import __version__, catalog
 from leakaudit import store as files
 from leakaudit.checkpoint import Checkpoint
-from leakaudit.dataset import Dataset
+from leakaudit.dataset import Dataset, Labels
 from leakaudit.datasets import splits
 from leakaudit.debias import Objective, Sizes
 from leakaudit.errors import InputError
@@ -96,7 +97,8 @@ def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoin
     size, least = recipe.train.batch_size, objective.least
     if size < least:
         raise InputError(
-            f"{where} [train]: batch_size = {size}: {recipe.method.name} compares rows of a batch; at least {least} expected"
+            f"{where} [train]: batch_size = {size}: {recipe.method.name} compares rows of a batch; at least {least} "
+            f"expected"
         )
     tapped = Tapped(network, backbone.BOTTLENECK, objective.taps, readout=objective.readout)
     loop = Loop(tapped, objective, recipe.train, seed=seed, device=device, where=f"{where} [train]")
@@ -130,6 +132,9 @@ def _labelled(data: Dataset, recipe: Recipe, split: str, where: str, *, blind: b
                 )
             if empty:
                 raise InputError(f"{where}: split train of {data.name} has no rows with {name} = {', '.join(empty)}")
+    if blind and recipe.private not in data.columns:
+        nothing = Labels(np.full(len(data), np.nan, dtype=np.float32))
+        data = replace(data, columns={**data.columns, recipe.private: nothing})
     known = data.column(recipe.target).known
     return data if known.all() else data.take(np.flatnonzero(known))
 

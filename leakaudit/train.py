@@ -23,12 +23,13 @@ from torch import nn
 from leakaudit import __version__, checkpoint, stats
 from leakaudit import recipe as recipes
 from leakaudit import store as files
-from leakaudit.checkpoint import Card, Checkpoint
+from leakaudit.checkpoint import Agreement, Card, Checkpoint
 from leakaudit.dataset import Dataset
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.loop import Loop
 from leakaudit.numerics import device as devices
 from leakaudit.numerics import state
+from leakaudit.numerics.agreement import agreement
 from leakaudit.numerics.feed import Feed
 from leakaudit.plan import Plan, prepare
 from leakaudit.recipe import Recipe
@@ -81,8 +82,8 @@ def train(
             return checkpoint.load(folder)
         history = _continue(plan.loop, folder, recipe.train.epochs, resume=resume)
         feeds = {split: Feed(data, device) for split, data in plan.splits.items()}
-        y, v = (_column(plan.splits["train"], name, device) for name in (recipe.target, recipe.private))
-        v = torch.full_like(y, -1) if plan.blind else v
+        y = _column(plan.splits["train"], recipe.target, device)
+        v = torch.full_like(y, -1) if plan.blind else _column(plan.splits["train"], recipe.private, device)
         for number in range(len(history), recipe.train.epochs):
             start = time.perf_counter()
             learned = plan.loop.epoch(number, feeds["train"], y, v)
@@ -117,6 +118,23 @@ def broken_promises(made: Checkpoint) -> list[str]:
         for figure, promise in made.recipe.promise.items()
         if found[figure] < promise.value - promise.tolerance
     ]
+
+
+def told(made: Checkpoint) -> str:
+    """A line on how good the private labels are that the method made out for itself; nothing where it made out none."""
+    found, private = made.card.guessed, made.recipe.private
+    if found is None:
+        return ""
+    if found.information is None or found.accuracy is None:
+        return f"leakaudit: pseudo-labels of {made.name}: no row with a known {private} to compare them with\n"
+    conflict = found.conflicting_accuracy
+    rest = (
+        f" ({conflict:.1%} of the {found.conflicting} that conflict with their target)" if conflict is not None else ""
+    )
+    return (
+        f"leakaudit: pseudo-labels of {made.name}: {found.accuracy:.1%} of {found.rows} training rows agree with "
+        f"{private} after matching names{rest}; adjusted mutual information {found.information:.3f}\n"
+    )
 
 
 def _start(recipe: Recipe) -> str:
@@ -218,8 +236,20 @@ def _finish(plan: Plan, feeds: dict[str, Feed], folder: Path, seconds: float) ->
             "threads": torch.get_num_threads(),
         },
         trained=files.digest_tensors({"ids": train.ids}),
+        guessed=_guessed(plan),
     )
     return checkpoint.save(folder, card, weights, train.ids)
+
+
+def _guessed(plan: Plan) -> Agreement | None:
+    """How good the labels are that the method made out, where it did; the truth is looked at here and nowhere else."""
+    guess = plan.loop.objective.guessed()
+    if guess is None:
+        return None
+    data = plan.splits["train"]
+    target, private = data.column(plan.recipe.target), data.column(plan.recipe.private)
+    truth = private.values if private.classes else np.full(len(data), -1)
+    return agreement(guess.cpu().numpy(), truth.astype(np.int64), target.values.astype(np.int64))
 
 
 def _arrays(module: nn.Module) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ of their own. A method that does without the private labels says so by `BLIND = 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -85,15 +85,15 @@ class Objective(nn.Module):
     again, and beside the weights of a finished one.
     """
 
-    views: ClassVar[int] = 0
+    views: int = 0
     """How many augmented views of each row it wants in a batch; 0: the images as they are."""
-    readout: ClassVar[bool] = False
+    readout: bool = False
     """Whether the classifier learns from a detached bottleneck: the loss reaches the network through z alone."""
     taps: tuple[str, ...] = ()
     """Inner layers whose outputs it wants."""
     inner: nn.Module | None
     """A second network with an optimiser of its own, stepped on `inner_step` before each step of the model."""
-    least: ClassVar[int] = 1
+    least: int = 1
     """Rows that a batch must hold at least for the loss to mean anything."""
     inner_steps: int = 1
     """How often, before each step of the model."""
