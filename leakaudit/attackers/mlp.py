@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 
 from leakaudit.attackers import Guesses, Question, Rows, components
-from leakaudit.numerics import deck, perceptron
+from leakaudit.numerics import deck, perceptron, sizes
 from leakaudit.numerics.device import generator
 from leakaudit.numerics.directions import directions
 from leakaudit.numerics.holdout import parts
 from leakaudit.numerics.inputs import VIEWS, Inputs, Maps, Side, learned
 from leakaudit.numerics.perceptron import PERIODS, Plan, Trained
+from leakaudit.numerics.pilots import Spent, Trial, losses
+from leakaudit.numerics.sizes import CROWDED, MANY, Size
 
 DECIDES = True
 
@@ -32,35 +34,15 @@ SETTLED = 0.01
 """Nats of held-out loss that count as progress."""
 DOUBLINGS = 2
 """How often the epochs are doubled while that makes progress."""
-MANY = 20_000
-"""Rows from which no component is damped, and one network, on one view, is enough."""
+MEANS = 12
+"""Directions of means where many rows are conditioned on the target class, which may each have one of their own."""
+LOOKS = (5, 6, 7, 8, 9, 10)
+"""Tenths of the training after which many rows are held against the networks."""
+LATE = (8, 10)
+"""The same of what is only tried."""
 TWO = 2
 EVEN = 0.05
 """Nats of prior that count as none."""
-
-
-class Size(NamedTuple):
-    """What is spent."""
-
-    width: int
-    epochs: int
-    batch: int
-    directions: int
-    """That begin where means differ, and as many that begin where covariances do."""
-    rate: float
-
-
-SIZES = (
-    (4_000, Size(16, 12, 64, 6, 0.04)),
-    (MANY, Size(32, 8, 128, 6, 0.04)),
-    (float("inf"), Size(64, 3, 512, 12, 0.02)),
-)
-"""Below so many rows, such a size."""
-MEANS = 12
-"""Directions of means where many rows are conditioned on the target class, which may each have one of their own."""
-CROWD = 8
-CROWDED = Size(32, 3, 512, 6, 0.02)
-"""Beyond so many questions at once about many rows."""
 
 
 class Form(NamedTuple):
@@ -104,8 +86,10 @@ def attack(
     """
     Guess by the form with the lowest weighted cross-entropy on held-out groups of the seen rows.
 
-    A form is plain or conditioned on the target class. From 20,000 rows on it is one network on components of z or on
-    those of its columns' normal scores; below, the mean of one on each, with another quarter of the rows held out.
+    Rows are centred and whitened within their target classes, and each class has an offset of its own. A form is plain
+    or conditioned on the target class, which then bends the network as well. From 20,000 rows on it is one network on
+    components of z or on those of its columns' normal scores, and forms are tried on half of the rows, along directions
+    held fast; below, it is the mean of one on each, with another quarter of the rows held out.
     More than 8 questions about that many rows get half the hidden units and directions each.
     `networks` multiplies that; `inits` and `decays` (each a third of the one before) are more forms to choose from. A
     knob of 0 is chosen by the count of rows. Weights count to the power 1/4 in training; what is left of the classes'
@@ -113,7 +97,7 @@ def attack(
     nats, the form is trained again for twice the epochs, at most twice. `converged` says that the epochs were not what
     limits it: at the end either the last fifth of them or their doubling brought less than 0.01 nats.
     """
-    size = _size(len(seen), len(questions), width, epochs, rate)
+    size = sizes.size(len(seen), len(questions), width, epochs, rate)
     maps = next((question.settled.maps for question in questions if isinstance(question.settled, Settled)), None)
     inputs = Inputs(
         Side(seen.z, seen.target), Side(unseen.z, unseen.target), seen.strata, maps or learned(seen.z, seed, device),
@@ -191,28 +175,20 @@ class _Job:
         prior = prior - prior.mean(2, keepdim=True)
         return prior if float(prior.abs().max()) > EVEN else None
 
-    def train(
-        self, form: Form, mine: Tensor, stop: Tensor | None = None, scale: Tensor | None = None, *, pilot: bool = False
-    ) -> _Fit:
-        """
-        Networks of one form for the questions `mine`; with `stop` and `scale` of each member on all rows.
-
-        A pilot runs over two quarters of the rows.
-        """
+    def train(self, form: Form, mine: Tensor, stop: Tensor | None = None, scale: Tensor | None = None) -> _Fit:
+        """Networks of one form for the questions `mine`; with `stop` and `scale` of each member on all rows."""
         members = []
-        hot, strata = self.inputs.hot(form.conditioned).seen, self.inputs.strata
+        hot, strata = self.inputs.hot.seen, self.inputs.strata
         labels, counts = self.labels[mine], self.counts[mine]
-        epochs, batch = (form.epochs, self.size.batch // 2) if pilot else (form.epochs, self.size.batch)
-        first = PERIODS // 2 if stop is None and len(strata) >= MANY else 1
-        plan = Plan(self.size.width, epochs, batch, self.size.rate, form.decay, first)
+        looks = LOOKS if len(strata) >= MANY else tuple(range(1, PERIODS + 1))
+        plan = Plan(self.size.width, form.epochs, self.size.batch, self.size.rate, form.decay, looks)
         means = MEANS if form.conditioned and len(strata) >= MANY else self.size.directions
         for at, view in enumerate(form.views):
-            x = self.inputs.view(view, form.conditioned).seen
+            x = self.inputs.view(view).seen
             inside, outside = deck.Rows(x, hot, strata, labels, counts), None
             if stop is None:
                 held = self.part == at % 4
-                used = (self.part == 1) | (self.part == TWO) if pilot else ~held
-                inside, outside = inside._replace(weights=counts * used), inside._replace(weights=counts * held)
+                inside, outside = inside._replace(weights=counts * ~held), inside._replace(weights=counts * held)
             chance = generator(self.seed + 1000 * form.init + at)
             begin = directions(
                 x, hot if form.conditioned else hot[:, :0], labels, inside.weights, self.classes,
@@ -229,18 +205,32 @@ class _Job:
     def choose(self, forms: list[Form]) -> list[_Answer]:
         """Each question's best form, trained for as many epochs as help."""
         every = torch.arange(len(self.questions), device=self.inputs.device)
-        pilot = len(forms) > 1 and len(self.inputs.strata) >= MANY
-        fits = [self.train(form, every, pilot=pilot) for form in forms]
-        best = torch.stack([fit.loss for fit in fits]).argmin(0)
         found: dict[int, _Answer] = {}
-        for at, fit in enumerate(fits):
-            mine = (best == at).nonzero().squeeze(1)
-            if pilot and len(mine):
-                again = self._finish(self.train(fit.form, mine), every[: len(mine)], mine)
+        if len(forms) == 1 or len(self.inputs.strata) < MANY:
+            fits = [self.train(form, every) for form in forms]
+            best = torch.stack([fit.loss for fit in fits]).argmin(0)
+            for at, fit in enumerate(fits):
+                found |= self._finish(fit, (best == at).nonzero().squeeze(1), every)
+        else:
+            best = self.pilots(forms).argmin(0)
+            for at in best.unique().tolist():
+                mine = (best == at).nonzero().squeeze(1)
+                again = self._finish(self.train(forms[at], mine), every[: len(mine)], mine)
                 found |= {question: again[row] for row, question in enumerate(mine.tolist())}
-            else:
-                found |= self._finish(fit, mine, every)
         return [found[i] for i in range(len(self.questions))]
+
+    def pilots(self, forms: list[Form]) -> Tensor:
+        """Held-out loss of each form, tried on half of the rows."""
+        used = (self.part == 1) | (self.part == TWO)
+        trial = Trial(self.labels, self.counts * used, self.counts * (self.part == 0), self.prior, self.classes)
+        made: dict[Form, Tensor] = {}
+        for decay, init in sorted({(form.decay, form.init) for form in forms}):
+            alike = [form for form in forms if (form.decay, form.init) == (decay, init)]
+            ways = [(form.conditioned, form.views[0]) for form in alike]
+            plan = Plan(self.size.width, self.size.epochs, self.size.batch // 2, self.size.rate, decay, LATE)
+            spent = Spent(plan, self.size.directions, self.size.directions)
+            made |= dict(zip(alike, losses(self.inputs, trial, ways, spent, self.seed + 1000 * init), strict=True))
+        return torch.stack([made[form] for form in forms])
 
     def refit(self) -> list[_Answer]:
         """Each question's settled form, on all rows."""
@@ -275,10 +265,10 @@ class _Job:
 
     def guesses(self, fit: _Fit, row: int, converged: bool) -> Guesses:  # noqa: FBT001  # a field of the answer
         """Mean of the probabilities of the question's networks."""
-        form, hot = fit.form, self.inputs.hot(fit.form.conditioned).unseen
+        form, hot = fit.form, self.inputs.hot.unseen
         mine = torch.tensor([row], device=self.inputs.device)
         chance = sum(
-            member.networks.take(mine).logits(self.inputs.view(view, form.conditioned).unseen, hot)[0].softmax(1)
+            member.networks.take(mine).logits(self.inputs.view(view).unseen, hot)[0].softmax(1)
             for view, member in zip(form.views, fit.members, strict=True)
         ) / len(fit.members)
         stop = tuple(int(member.best[row]) for member in fit.members)
@@ -291,9 +281,3 @@ class _Job:
         settled = Settled(form, stop, scale, converged, self.inputs.maps)
         assert isinstance(chance, Tensor)
         return Guesses(chance.cpu().numpy(), converged, notes, settled)
-
-
-def _size(rows: int, questions: int, width: int, epochs: int, rate: float) -> Size:
-    size = next(size for fewer, size in SIZES if rows < fewer)
-    size = CROWDED if rows >= MANY and questions > CROWD else size
-    return size._replace(width=width or size.width, epochs=epochs or size.epochs, rate=rate or size.rate)

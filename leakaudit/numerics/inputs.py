@@ -20,6 +20,8 @@ Array = Float32[np.ndarray, "n r"]
 VIEWS = ("components", "components of normal scores")
 CONDITIONS = 32
 """Strata told apart at most, the most frequent; all others are one more."""
+MOST = 0.99
+"""Share of a direction's variance between the strata, at most."""
 PRIOR = 2
 """Rows at the origin that each stratum's mean is taken with."""
 
@@ -60,33 +62,31 @@ class Inputs:
         plain: Callable[[], tuple[Array, Array]],
     ) -> None:  # fmt: skip
         self._sides, self.maps, self._damping, self._plain, self.device = (seen, unseen), maps, damping, plain, device
-        self._made: dict[tuple[int, bool], Pair] = {}
+        self._made: dict[int, Pair] = {}
         self.count, self.groups = strata, [torch.from_numpy(side.target).to(device) for side in self._sides]
-        self._hot = Pair(*(_hot(seen.target, side.target, device) for side in self._sides))
-        self._ones = Pair(*(torch.ones(len(side.z), 1, device=device) for side in self._sides))
+        self.hot = Pair(*(_hot(seen.target, side.target, device) for side in self._sides))
+        """Which stratum rows are in, `CONDITIONS` of them told apart."""
 
     @property
     def strata(self) -> Int64[Tensor, " n"]:
         """Of the seen rows."""
         return self.groups[0]
 
-    def hot(self, conditioned: bool) -> Pair:  # noqa: FBT001  # one of two forms
-        """Which stratum rows are in, or a column of ones."""
-        return self._hot if conditioned else self._ones
+    def view(self, which: int) -> Pair:
+        """One of `VIEWS`, less the mean of each row's stratum, of unit variance within the strata."""
+        if which not in self._made:
+            whole = Pair(*(torch.from_numpy(np.ascontiguousarray(x)).to(self.device) for x in self._whole(which)))
+            mean, share = self._means(whole.seen)
+            mean, left, turn = _within(mean, share, len(whole.seen))
+            parts = []
+            for x, group in zip(whole, self.groups, strict=True):
+                centred = x - mean[group]
+                centred.addmm_((centred @ turn.T).mul_(left), turn)
+                parts.append(centred.mul_(self._damp(x.shape[1])) if self._damping else centred)
+            self._made[which] = Pair(*parts)
+        return self._made[which]
 
-    def view(self, which: int, conditioned: bool) -> Pair:  # noqa: FBT001  # one of two forms
-        """One of `VIEWS`; conditioned: less the mean of each row's stratum."""
-        if (which, conditioned) not in self._made:
-            if conditioned:
-                pair = self.view(which, conditioned=False)
-                mean = self._means(pair.seen)
-                made = Pair(*(x - mean[group] for x, group in zip(pair, self.groups, strict=True)))
-            else:
-                made = self._whole(which)
-            self._made[which, conditioned] = made
-        return self._made[which, conditioned]
-
-    def _whole(self, which: int) -> Pair:
+    def _whole(self, which: int) -> tuple[np.ndarray, np.ndarray]:
         if which == 0:
             both = self._plain()
         else:
@@ -94,14 +94,31 @@ class Inputs:
             both = old, new
         if not both[0].shape[1]:
             both = np.zeros((len(both[0]), 1), np.float32), np.zeros((len(both[1]), 1), np.float32)
-        if self._damping:
-            damp = np.minimum(1.0, self._damping / np.arange(1, both[0].shape[1] + 1)).astype(np.float32)
-            both = both[0] * damp, both[1] * damp
-        return Pair(*(torch.from_numpy(np.ascontiguousarray(x)).to(self.device) for x in both))
+        return both
 
-    def _means(self, x: Tensor) -> Tensor:
+    def _damp(self, width: int) -> Float32[Tensor, " r"]:
+        return (self._damping / torch.arange(1, width + 1, device=self.device)).clamp_max(1.0)
+
+    def _means(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and share of the rows of each stratum, of those it is taken with."""
         count = torch.bincount(self.strata, minlength=self.count).to(x)
-        return x.new_zeros(self.count, x.shape[1]).index_add_(0, self.strata, x) / (count + PRIOR)[:, None]
+        mean = x.new_zeros(self.count, x.shape[1]).index_add_(0, self.strata, x) / (count + PRIOR)[:, None]
+        return mean, count / max(1, len(x))
+
+
+def _within(mean: Tensor, share: Tensor, rows: int) -> tuple[Tensor, Tensor, Tensor]:
+    """
+    Means of the strata; how much longer directions become when rows are whitened within strata; and these directions.
+
+    In components of unit variance, what is within the strata is what is not between them. A direction between them
+    that does not rise above those of as many random means counts as none, in what is subtracted as well.
+    """
+    values, turn = torch.linalg.svd(mean * share.sqrt()[:, None], full_matrices=False)[1:]
+    between = values.square()
+    edge = (len(mean) ** 0.5 + mean.shape[1] ** 0.5) ** 2 / max(1, rows)
+    real = (between > edge) * (between - len(mean) / max(1, rows)).clamp_min(0)
+    mean = (mean @ turn.T) * (real / between.clamp_min(1e-12)) @ turn
+    return mean, (1 - real.clamp_max(MOST)).rsqrt() - 1, turn
 
 
 def _hot(seen: Int64[np.ndarray, " n"], target: Int64[np.ndarray, " m"], device: str) -> Float32[Tensor, "m s"]:

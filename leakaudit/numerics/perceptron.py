@@ -8,20 +8,20 @@ own offset: one direction can pull to opposite sides in two classes.
 
     s = (x P) * gate[class],   logits = relu(s M + b + shift[class]) A + s B + (sqrt(1 + s^2) - 1) C + offset[class]
 
-AdamW is that of Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, with steps in proportion to
-the size of each matrix's columns; the schedule is a warm-up, then a cosine (ICLR 2017).
+Steps are in proportion to the size of each matrix's columns.
 """
 
 from dataclasses import dataclass
-from math import cos, pi
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
+from leakaudit.numerics.adamw import adamw, cycle
 from leakaudit.numerics.deck import Deck, Rows
 from leakaudit.numerics.directions import Directions
+from leakaudit.numerics.shares import beside, shares
 
 SCALES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5)
 """Factors on the logits, chosen on held-out rows: one that ranks well but is too sure of itself is not at a loss."""
@@ -29,6 +29,8 @@ PERIODS = 10
 """How often the held-out loss is looked at."""
 SHARE = 0.05
 """Decay of the other matrices, over that of the directions."""
+SURE = 1000
+"""Rows of each class conditioned on from which its offset takes whole steps."""
 CEILING = 9.0
 """Nats that one held-out row counts at most, lest it decide alone."""
 BOWL = 4.0
@@ -39,7 +41,11 @@ BLOCK = 1 << 22
 
 @dataclass(frozen=True)
 class Networks:
-    """Parameters of p networks: k directions, hidden width h, c classes, conditioned on s classes (none: 1)."""
+    """
+    Parameters of p networks: k directions, hidden width h, c classes, conditioned on s classes (none: 1).
+
+    Gates and shift may be the same for all classes, where `offset` has `t` of its own.
+    """
 
     vectors: Float[Tensor, "p k r"]
     gates: Float[Tensor, "p s k"]
@@ -49,7 +55,7 @@ class Networks:
     second: Float[Tensor, "p h c"]
     skip: Float[Tensor, "p k c"]
     bowl: Float[Tensor, "p k c"]
-    offset: Float[Tensor, "p s c"]
+    offset: Float[Tensor, "p t c"]
 
     def logits(self, x: Float[Tensor, "n r"], hot: Float32[Tensor, "n s"]) -> Float[Tensor, "p n c"]:
         """One logit per class."""
@@ -65,11 +71,13 @@ class Networks:
             seen = torch.bmm(x, self.vectors.transpose(1, 2))
         else:
             seen = (x @ self.vectors.view(p * k, r).T).view(len(x), p, k).transpose(0, 1)
-        gates = hot @ self.gates
+        gates, shift, offset = (
+            part if part.shape[1] == 1 else hot @ part for part in (self.gates, self.shift, self.offset)
+        )
         gated = seen * gates
-        hidden = torch.baddbmm(self.bias[:, None] + hot @ self.shift, gated, self.mix).relu_()
+        hidden = torch.baddbmm(self.bias[:, None] + shift, gated, self.mix).relu_()
         root = torch.addcmul(gated.new_ones(()), gated, gated).sqrt_()
-        logits = torch.baddbmm(hot @ self.offset, hidden, self.second)
+        logits = torch.baddbmm(offset, hidden, self.second)
         logits.baddbmm_(gated, self.skip).baddbmm_(root - 1, self.bowl)
         return Layers(seen, gates, gated, root, hidden, logits)
 
@@ -82,7 +90,7 @@ class Layers(NamedTuple):
     """What networks make of a batch."""
 
     seen: Float[Tensor, "p b k"]
-    gates: Float[Tensor, "p b k"]
+    gates: Float[Tensor, "p _ k"]
     gated: Float[Tensor, "p b k"]
     root: Float[Tensor, "p b k"]
     hidden: Float[Tensor, "p b h"]
@@ -97,8 +105,8 @@ class Plan(NamedTuple):
     batch: int
     rate: float
     decay: float
-    first: int
-    """Tenth of the training after which the held-out loss is looked at first."""
+    looks: tuple[int, ...]
+    """Tenths of the training after which the held-out loss is looked at; from the eighth on its fall is told."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +135,8 @@ def train(
     `prior` is added to the logits of each class in training and choice, and left out of the networks: what the weights
     make of the classes' shares.
     """
-    inside, outside = inside.counting(), None if outside is None else outside.counting()
-    networks, flat, table = _begin(inside, begin, classes, plan, generator)
+    inside, outside = inside.counting(generator), None if outside is None else outside.counting()
+    networks, flat, table = _begin(inside, begin, prior, classes, plan, generator)
     state = [(values, torch.zeros_like(values), torch.zeros_like(values)) for values in (networks.vectors, flat)]
     deck = Deck(inside, plan.batch, generator)
     steps = max(PERIODS, plan.epochs * (deck.size // deck.batch))
@@ -138,12 +146,12 @@ def train(
     last = steps if stop is None else ends[max(1, int(stop.max())) - 1]
     for step in range(1, last + 1):
         part = deck.deal()
-        now = plan.rate * _cycle(step / steps)
+        now = plan.rate * cycle(step / steps)
         for (values, mean, square), gradient, (rates, decays) in zip(
             state, _gradients(networks, part, prior), table, strict=True
         ):
-            _adamw(values, gradient, mean, square, now * rates, now * plan.decay * decays, step)
-        if step in ends[plan.first - 1 :]:
+            adamw(values, gradient, mean, square, now * rates, now * plan.decay * decays, step)
+        if step in ends and ends.index(step) + 1 in plan.looks:
             keep.look(ends.index(step) + 1, prior)
     return keep.finish()
 
@@ -159,7 +167,7 @@ class _Keep:
         self.kept = networks.vectors.clone(), flat.clone()
         self.scale = flat.new_ones(p) if scale is None else scale
         self.lowest, self.best = flat.new_full((p,), torch.inf), torch.zeros(p, dtype=torch.int64, device=flat.device)
-        self.history: list[Tensor] = []
+        self.before = self.lowest
 
     def look(self, period: int, prior: Tensor | None) -> None:
         """Keep the networks for which this period is the best, or the one asked for."""
@@ -174,7 +182,7 @@ class _Keep:
             self.scale = torch.where(better, torch.tensor(SCALES, device=loss.device)[sharp], self.scale)
             self.lowest = torch.where(better, loss, self.lowest)
         self.best = torch.where(better, period, self.best)
-        self.history.append(self.lowest)
+        self.before = self.lowest if period <= PERIODS - PERIODS // 5 else self.before
         vectors, flat = self.kept
         self.kept = (
             torch.where(better[:, None, None], self.networks.vectors, vectors),
@@ -187,12 +195,11 @@ class _Keep:
         self.flat.copy_(self.kept[1])
         for part in (self.networks.second, self.networks.skip, self.networks.bowl, self.networks.offset):
             part.mul_(self.scale[:, None, None])
-        tail = self.history[-min(PERIODS // 5 + 1, len(self.history))] - self.lowest
-        return Trained(self.networks, self.lowest, self.best, self.scale, tail)
+        return Trained(self.networks, self.lowest, self.best, self.scale, self.before - self.lowest)
 
 
 def _begin(
-    inside: Rows, begin: Directions, classes: int, plan: Plan, generator: torch.Generator
+    inside: Rows, begin: Directions, prior: Tensor | None, classes: int, plan: Plan, generator: torch.Generator
 ) -> tuple[Networks, Tensor, list[tuple[Tensor, Tensor]]]:
     """Networks, all but their directions as views of one tensor, and of both the steps and the decay."""
 
@@ -201,18 +208,18 @@ def _begin(
 
     p, k, r = begin.vectors.shape
     s, h, c, zeros = inside.hot.shape[1], plan.width, classes, inside.x.new_zeros
-    share = zeros(p, c).scatter_add_(1, inside.labels, inside.weights)
-    gates = begin.gates if begin.gates.shape[1] else inside.x.new_ones(p, s, k)
-    small, once = SHARE, float(s > 1)
+    gates = begin.gates if begin.gates.shape[1] else inside.x.new_ones(p, 1, k)
+    own = gates.shape[1]
+    small, once = SHARE, float(own > 1)
     parts = (  # values, step, decay
         (gates, 0.3 * once, 0.0),
         (normal(p, k, h) * (2 / max(k, 1)) ** 0.5, max(k, 1) ** -0.5, small),
         (normal(p, h) * 0.5, 1.0, 0.0),
-        (zeros(p, s, h), 0.3 * once, small),
+        (zeros(p, own, h), 0.3 * once, small),
         (normal(p, h, c) * (0.1 * h**-0.5), h**-0.5, small),
         (zeros(p, k, c), max(k, 1) ** -0.5, small),
         (zeros(p, k, c), BOWL * max(k, 1) ** -0.5, small),
-        (share.clamp_min(1e-4).log()[:, None].repeat(1, s, 1), 0.2 if s > 1 else 1.0, 0.0),
+        (shares(inside, prior, c).log(), 1.0 if s == 1 else min(1.0, inside.labels.shape[1] / (SURE * s)), 0.0),
     )
     flat = torch.cat([values.flatten(1) for values, _, _ in parts], 1)
     sizes = [values[0].numel() for values, _, _ in parts]
@@ -234,51 +241,34 @@ def _gradients(net: Networks, rows: Rows, prior: Tensor | None) -> tuple[Tensor,
     x, hot, strata, labels, weights = rows
     p, k, r = net.vectors.shape
     seen, gates, gated, root, hidden, logits = net.forward(x, hot)
-    out = (logits if prior is None else logits + _beside(prior, strata)).softmax(2)
+    out = (logits if prior is None else logits + beside(prior, strata)).softmax(2)
     out.scatter_add_(2, labels.unsqueeze(2), out.new_full((), -1.0).expand(*labels.shape, 1))
     out *= weights.unsqueeze(2)
     back = torch.bmm(out, net.second.transpose(1, 2))
-    back = torch.where(hidden > 0, back, 0.0)
+    back = torch.ops.aten.threshold_backward(back, hidden, 0.0)
     turned = hot.transpose(-1, -2)
+
+    def by_class(part: Tensor, value: Tensor) -> Tensor:
+        return value.sum(1) if part.shape[1] == 1 else turned @ value
+
     onto = torch.baddbmm(torch.bmm(out, net.skip.transpose(1, 2)), back, net.mix.transpose(1, 2))
     onto.addcmul_(torch.bmm(out, net.bowl.transpose(1, 2)), gated / root)
     pulled = (onto * gates).transpose(1, 2)
     first = torch.bmm(pulled, x) if x.dim() == pulled.dim() else (pulled.reshape(p * k, len(x)) @ x).view(p, k, r)
     rest = (
-        turned @ (onto * seen), gated.transpose(1, 2) @ back, back.sum(1), turned @ back,
-        hidden.transpose(1, 2) @ out, gated.transpose(1, 2) @ out, (root - 1).transpose(1, 2) @ out, turned @ out,
+        by_class(net.gates, onto * seen), gated.transpose(1, 2) @ back, back.sum(1), by_class(net.shift, back),
+        hidden.transpose(1, 2) @ out, gated.transpose(1, 2) @ out, (root - 1).transpose(1, 2) @ out,
+        by_class(net.offset, out),
     )  # fmt: skip
     return first, torch.cat([part.reshape(p, -1) for part in rest], 1)
-
-
-def _beside(prior: Float[Tensor, "p t c"], strata: Int64[Tensor, "*p b"]) -> Float[Tensor, "p b c"]:
-    if strata.dim() == 1:
-        return prior[:, strata]
-    return prior[torch.arange(len(prior), device=prior.device)[:, None], strata]
-
-
-def _adamw(
-    values: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, rate: Tensor, decay: Tensor, step: int
-) -> None:
-    """One step in place."""
-    mean.lerp_(gradient, 0.1)
-    square.mul_(0.99).addcmul_(gradient, gradient, value=0.01)
-    values.mul_(1 - decay)
-    root = square.sqrt().mul_((1 - 0.99**step) ** -0.5).add_(1e-8)
-    values.sub_((mean / root).mul_(rate * (1 / (1 - 0.9**step))))
-
-
-def _cycle(share: float) -> float:
-    """Linear warm-up over the first fifth of the steps, then a cosine to zero."""
-    return min(share / 0.2, (1 + cos(pi * max(0.0, share - 0.2) / 0.8)) / 2)
 
 
 def _loss(logits: Tensor, rows: Rows, prior: Tensor | None) -> Float[Tensor, "t p"]:
     """Weighted cross-entropy by scale of the logits."""
     losses = []
-    beside = 0.0 if prior is None else _beside(prior, rows.strata)
+    told = 0.0 if prior is None else beside(prior, rows.strata)
     for scale in SCALES:
-        scaled = logits * scale + beside
+        scaled = logits * scale + told
         nats = scaled.logsumexp(2) - scaled.gather(2, rows.labels.unsqueeze(2)).squeeze(2)
         losses.append((nats.clamp_max(CEILING) * rows.weights).sum(1))
     return torch.stack(losses)

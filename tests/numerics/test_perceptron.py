@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from leakaudit.numerics import perceptron
+from leakaudit.numerics.adamw import adamw
 from leakaudit.numerics.deck import Rows
 from leakaudit.numerics.device import generator
 from leakaudit.numerics.directions import Directions, directions
 from leakaudit.numerics.perceptron import Networks, Plan, Trained
 
-PLAN = Plan(width=7, epochs=12, batch=32, rate=0.05, decay=0.1, first=1)
+PLAN = Plan(width=7, epochs=12, batch=32, rate=0.05, decay=0.1, looks=tuple(range(1, 11)))
 PARTS = ("gates", "mix", "bias", "shift", "second", "skip", "bowl", "offset")
 
 
@@ -33,7 +34,7 @@ def begin(given: Rows) -> Directions:
 
 def networks(given: Rows) -> Networks:
     """Networks in general position."""
-    made, _, _ = perceptron._begin(given.counting(), begin(given), 3, PLAN, generator(1))
+    made, _, _ = perceptron._begin(given.counting(), begin(given), None, 3, PLAN, generator(1))
     chance = generator(2)
     return Networks(
         **{name: part + 0.1 * torch.randn(part.shape, generator=chance) for name, part in vars(made).items()}
@@ -75,7 +76,7 @@ def test_steps_are_those_of_torch_adamw() -> None:
     )
     rates, decays = torch.tensor([0.002] * 2 + [0.02] * 3), torch.tensor([0.0] * 2 + [0.01] * 3)
     for step, gradient in enumerate(gradients, start=1):
-        perceptron._adamw(ours, gradient, mean, square, rates, decays, step)
+        adamw(ours, gradient, mean, square, rates, decays, step)
         slow.grad, fast.grad = gradient[:, :2].clone(), gradient[:, 2:].clone()
         theirs.step()
     torch.testing.assert_close(ours, torch.cat((slow.detach(), fast.detach()), 1), atol=1e-6, rtol=1e-5)
