@@ -81,8 +81,15 @@ def strongest(part: Attribute, *, brief: bool = False) -> str:
 
 
 def against(figures: Figures, tolerance: float) -> str:
-    """E's interval against the tolerance."""
+    """E's interval against the tolerance; `open` where groups are too few for one."""
+    if not bounded(figures):
+        return "open"
     return "above" if figures.excess.low > tolerance else "under" if figures.excess.high <= tolerance else "across"
+
+
+def bounded(figures: Figures) -> bool:
+    """Whether there were groups enough for bounds; where not, the printed interval is too narrow."""
+    return (figures.private_lower, figures.private_upper) != (0, 1)
 
 
 def rows(entry: Entry) -> list[Row]:

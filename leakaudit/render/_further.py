@@ -134,6 +134,8 @@ def labels(entry: Entry) -> str:
     part = entry.attribute
     if not part.learning:
         return ""
+    if not _entries.bounded(part.figures):
+        return "not known: too few groups for bounds"
     most, rows = max(point.labels for point in part.learning), part.rows.rows
     if part.labels_needed is None:
         return f"more than the {most:,} that an attacker was given"
@@ -149,10 +151,12 @@ def _count(part: Attribute) -> str:
 
 def shows(group: Sequence[Entry]) -> str:
     """From how many labelled rows on each model of one private attribute shows it."""
-    parts = [(entry.name, entry.attribute) for entry in group]
+    private = group[0].attribute.private
+    parts = [(entry.name, entry.attribute) for entry in group if _entries.bounded(entry.attribute.figures)]
+    if not parts:
+        return f"From how many labels on the {private} shows is not known: there are too few groups for bounds."
     after = [f"{_count(p)} of {name}" for name, p in parts if p.labels_needed is not None]
     never = [f"{max(point.labels for point in p.learning):,} of {name}" for name, p in parts if p.labels_needed is None]
-    private = group[0].attribute.private
     if not after:
         return f"The {private} does not show after {_figures.joined(never)}: no attacker was given more labelled rows."
     after[0] = after[0].replace(" of ", " labelled rows of ", 1)

@@ -107,6 +107,8 @@ def _attackers(group: Sequence[Entry]) -> str:
     note = (
         "Bold decides: chosen on held-out rows, scored once. `above`, `across`, `under`: the interval of E against τ. "
     )
+    if any(row[-1].startswith("open") for row in rows):
+        note += "`open`: too few groups for bounds, the interval is too narrow. "
     table = _table(["model", "attacker", "labels", "accuracy, %", "E [95 %]", "E against τ"], rows, right=(3, 4))
     return f"{table}\n\n{note}\\*: did not converge."
 

@@ -73,7 +73,9 @@ def _alone(found: Sequence[Entry], width: int) -> Iterator[Text | Table | Paddin
         yield _prose(f"Reason: {part.reason}.".replace("..", "."))
         yield _prose(f"Limits: {_words.limits(entry)}\n")
         yield Padding(_attackers(entry, width), (0, 0, 0, 2))
-        yield _prose("* did not converge\n" if any("*" in row.against for row in _entries.rows(entry)) else "")
+        against = " ".join(row.against for row in _entries.rows(entry))
+        loose = "* did not converge\n" * ("*" in against)
+        yield _prose(loose + "open: too few groups for bounds; the intervals are too narrow\n" * ("open" in against))
         yield Padding(_lined(_lines(entry)), (0, 0, 1 if entry is not found[-1] else 0, 2))
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import synthetic
 
 from leakaudit import catalog
-from leakaudit.audit import Attribute
+from leakaudit.audit import Attribute, Audit, Outcomes
 from leakaudit.render import Report
 from leakaudit.render._entries import Entry, entries
 from leakaudit.report import report as make
@@ -31,9 +31,10 @@ def words(form: str, report: Report) -> str:
 
 
 @functools.cache
-def known():
+def known() -> tuple[Audit, dict[str, Outcomes]]:
     """A made-up audit of everything, made once."""
-    return synthetic.audit(AGE)
+    made: tuple[Audit, dict[str, Outcomes]] = synthetic.audit(AGE)
+    return made
 
 
 def entry(**changes: object) -> Entry:

@@ -12,7 +12,7 @@ from reader import AGE, FORMS, entry, known, words
 from leakaudit import audit, record, store
 from leakaudit.finding import Learned, Operating
 from leakaudit.render import Report, _figures, _further, _words
-from leakaudit.render._entries import rows
+from leakaudit.render._entries import entries, rows
 from leakaudit.report import report as make
 from leakaudit.stats import Interval
 
@@ -199,3 +199,23 @@ def test_notes_of_attackers_are_kept_for_every_attribute() -> None:
     ]
     shown = words("html", make([(replace(made, attributes=tuple(parts)), outcomes)], ()))
     assert shown.count("chosen for colour") == shown.count("chosen for style") > 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_too_few_groups_leave_every_comparison_open(form: str) -> None:
+    """Without bounds no interval is said to lie above the tolerance, and no count of labels to suffice or not."""
+    made, outcomes = known()
+    sure = words(form, make([(made, outcomes)], ()))
+    assert "too few groups for bounds" not in sure
+    part = made.attributes[0]
+    figures = replace(part.figures, private_lower=0.0, private_upper=1.0, lower=-1.0, upper=1.0)
+    findings = tuple(
+        replace(one, figures=replace(one.figures, private_lower=0.0, private_upper=1.0)) for one in part.findings
+    )
+    part = replace(part, figures=figures, findings=findings, labels_needed=None, reconstruction=None)
+    report = make([(replace(made, attributes=(part,)), outcomes)], ())
+    assert {row.against.split(",")[0] for row in rows(entries(report)[0])} <= {"open", "drawn only", "compared only"}
+    shown = words(form, report)
+    assert "too few groups for bounds" in shown
+    assert "not known: " in shown
+    assert "more than the" not in shown

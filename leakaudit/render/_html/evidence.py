@@ -51,6 +51,7 @@ def attackers(report: Report) -> Section | None:
         "detected": detected,
         "tables": tables,
         "auxiliaries": auxiliaries,
+        "open": any(row.against.startswith("open") for entry in found for row in _entries.rows(entry)),
         "suite": report.audits[0].suite,
         "notes": notes,
     }
