@@ -116,8 +116,7 @@ class _Hall:
     def plain(self) -> "_Field":
         """The view of z as it is."""
         rows = self.sorted(None, self.seen)
-        self.fields.append(_Field(self, Space(None, whitener(rows), self.seen.moments.basis), rows))
-        return self.fields[-1]
+        return self._learned(Space(None, whitener(rows), self.seen.moments.basis), rows)
 
     @cached_property
     def scored(self) -> "_Field":
@@ -128,7 +127,12 @@ class _Hall:
         basis = moments(rows.x[some.to(self.device)].cpu().numpy()).basis.matrix[:, : self.count]
         basis = basis if basis.shape[1] else np.zeros((len(basis), 1))
         matrix = torch.from_numpy(basis).float().to(self.device)
-        self.fields.append(_Field(self, Space(scores, whitener(rows, matrix), self.seen.moments.basis), rows))
+        return self._learned(Space(scores, whitener(rows, matrix), self.seen.moments.basis), rows)
+
+    def _learned(self, space: Space, rows: Sorted) -> "_Field":
+        """The view, where the seen rows are at hand."""
+        self.fields.append(_Field(self, space))
+        self.fields[-1].seen = space.whitener(rows)
         return self.fields[-1]
 
     def sorted(self, scores: Scores | None, rows: Rows) -> Sorted:
@@ -180,13 +184,13 @@ class _Hall:
 class _Field:
     """Both kinds of rows in one view, sorted by target class, whitened within it."""
 
-    def __init__(self, hall: _Hall, space: Space, rows: Sorted | None = None) -> None:
-        self.hall, self.space, self.rows = hall, space, rows
+    def __init__(self, hall: _Hall, space: Space) -> None:
+        self.hall, self.space = hall, space
 
     @cached_property
     def seen(self) -> Sorted:
         """The rows that may be fitted to."""
-        return self._whitened(self.hall.seen) if self.rows is None else self.space.whitener(self.rows)
+        return self._whitened(self.hall.seen)
 
     @cached_property
     def unseen(self) -> Sorted:
