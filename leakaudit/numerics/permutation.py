@@ -5,7 +5,8 @@ Statistics are ridges with each unit left out (`cues`): pooled, and fitted in ea
 standardised over the relabellings, the identity among them; the largest counts, and p = #{T(g) >= T(id)} / B. T is a
 function of features and labels alone, so that p is exact where labels of one target class are exchangeable (Hemerik and
 Goeman, TEST 27, 2018). Groups whose rows all have one label trade labels whole, among groups of the same commonest
-target; in others rows get the labels of another group's rows, as `stats.redraw` has it.
+target and like size and mix: a label that large groups bear more often is no leak. In others rows get the labels of
+another group's rows, as `stats.redraw` has it.
 """
 
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ HELD = 1 << 25
 """Moments held at a time."""
 LABOUR = 5e11
 """Multiplications beyond which groups of mixed labels are tested on a part of them."""
+FLAT = 1e-4
+"""Spread of a statistic, as a share of its size, below which relabellings change nothing but rounding."""
 ROUNDING = 1e-3
 """Standardised statistics no further apart than this are equal."""
 
@@ -61,7 +64,7 @@ class Units:
     target: Int64[np.ndarray, " parts"]
     """Of each part."""
     stratum: Int64[np.ndarray, " units"]
-    """Of each unit: its commonest target."""
+    """Of each unit: its commonest target; with that its size and mix, where these differ among groups."""
     member: Int64[np.ndarray, " units"]
     """A row of each unit."""
 
@@ -173,7 +176,7 @@ def _answer(
 def _judge(values: Float64[np.ndarray, "f b"], names: list[str], rows: int) -> Permuted:
     """Standardise, take the largest, and count."""
     spread = values.std(axis=1, keepdims=True)
-    flat = spread <= np.abs(values).max(axis=1, keepdims=True, initial=0.0) * 1e-6
+    flat = spread <= np.abs(values).max(axis=1, keepdims=True, initial=0.0) * FLAT
     standard = np.where(flat, 0.0, (values - values.mean(axis=1, keepdims=True)) / np.where(flat, 1.0, spread))
     largest = standard.max(axis=0)
     p = float((largest >= largest[0] - ROUNDING).mean())
@@ -238,7 +241,15 @@ def _units(seen: Cues, rows: Rows, index: Codes | None) -> Units:
         np.add.at(sums, part[start : start + orbit.BLOCK], seen.of(rows[start : start + orbit.BLOCK])[:, : seen.count])
     size = np.bincount(part, minlength=len(cells)).astype(np.float32)
     features = seen.complete(sums.astype(np.float32), size)
-    return Units(lambda some: features[some], cells // strata, cells % strata, table.argmax(axis=1), rows[first])
+    return Units(lambda some: features[some], cells // strata, cells % strata, _alike(table), rows[first])
+
+
+def _alike(table: Int64[np.ndarray, "units strata"]) -> Int64[np.ndarray, " units"]:
+    """Strata of groups by commonest target, and by octaves of their rows and of those of other targets."""
+    commonest, size = table.argmax(axis=1), table.sum(axis=1)
+    octaves = np.rint(np.log2(np.stack([size, 1 + size - table.max(axis=1, initial=0)]))).astype(np.int64)
+    kinds, stratum = np.unique(np.stack([commonest, *octaves]), axis=1, return_inverse=True)
+    return commonest if kinds.shape[1] == len(np.unique(commonest)) else stratum.ravel()
 
 
 def _traded(units: Units, columns: Int8[np.ndarray, "n k"], draws: int, seed: int) -> Parts:
@@ -252,14 +263,19 @@ def _traded(units: Units, columns: Int8[np.ndarray, "n k"], draws: int, seed: in
     source = np.zeros((0, 0), np.int64)
     if not units.pure:
         source = np.empty((len(units.stratum), draws + 1), np.int64)
-    for y in np.unique(units.stratum):
-        here, rng = np.flatnonzero(units.stratum == y), np.random.default_rng([seed, y])
-        if shifted[y]:
-            yield orbit.cyclic(units.features, rng.permutation(here), given, slots)
+    made: dict[int, tuple[orbit.Moments, orbit.Sums]] = {}
+    for s in np.unique(units.stratum):
+        here, rng = np.flatnonzero(units.stratum == s), np.random.default_rng([seed, s])
+        if shifted[s]:
+            found = orbit.cyclic(units.features, rng.permutation(here), given, slots)
         elif units.pure:
-            yield orbit.explicit(units.features, here, given, here[orbit.permutations(len(here), draws, rng)])
+            found = orbit.explicit(units.features, here, given, here[orbit.permutations(len(here), draws, rng)])
         else:
             source[here] = here[orbit.permutations(len(here), draws, rng)]
+            continue
+        y = int(units.target[here[0]])
+        made[y] = (made[y][0] + found[0], made[y][1] + found[1]) if y in made else found
+    yield from made.values()
     for y in np.unique(units.target) if not units.pure else ():
         parts = np.flatnonzero(units.target == y)
         yield orbit.explicit(units.features, parts, given, source[units.unit[parts]])
