@@ -73,14 +73,27 @@ class Arena:
     def tuning(self) -> tuple[Rows, Rows]:
         """Training and validation rows of the only fold."""
         (fold,) = self.folds
-        return self.rows(fold.train), self.rows(fold.validation)
+        return self._dealt(fold.train, 0), self._dealt(fold.validation, len(fold.train))
 
     @cached_property
     def final(self) -> tuple[Rows, Rows]:
         """Training and validation rows of the only fold together, and those that are scored."""
         (fold,) = self.folds
         beyond = None if self.beyond is None else self.beyond.stream
-        return replace(self.rows(fold.seen), beyond=beyond), self.rows(fold.test)
+        return replace(self._dealt(fold.seen, 0), beyond=beyond), self._dealt(fold.test, len(fold.seen))
+
+    @cached_property
+    def _in_parts(self) -> tuple[Float32[np.ndarray, "n d"], Float32[np.ndarray, "n r"]]:
+        """Z and its components in the order training, validation, scored rows, so that parts need no copy."""
+        (fold,) = self.folds
+        order = np.concatenate([fold.seen, fold.test])
+        z = self.z[order]
+        there = self.given is not None or "x" in vars(self)
+        return z, self.x[order] if there else self.moments.basis.components(z)
+
+    def _dealt(self, part: Int64[np.ndarray, " part"], start: int) -> Rows:
+        z, x = (whole[start : start + len(part)] for whole in self._in_parts)
+        return Rows(z, self.target[part], self.strata, self.group[part], self.moments, x)
 
     def rows(self, part: Int64[np.ndarray, " part"]) -> Rows:
         """Some rows as an attacker sees them."""

@@ -57,8 +57,8 @@ class Fold:
 
     @property
     def seen(self) -> Codes:
-        """Train and validation together, on which the scored attackers are refitted."""
-        return np.sort(np.concatenate([self.train, self.validation]))
+        """Train and then validation, on which the scored attackers are refitted."""
+        return np.concatenate([self.train, self.validation])
 
 
 def chance(fingerprint: str, seed: int, purpose: str) -> np.random.Generator:

@@ -1,5 +1,7 @@
 """Components are computed once and agree with z, planted or not; labels may be missing anywhere."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,23 @@ def test_parts_share_the_components_of_the_whole() -> None:
     assert (found.unseen == whole.x[fold.test, :3]).all()
     assert len(found.variance) == 3
     assert found.variance[0] == 1 > found.variance[1] > found.variance[2]
+
+
+def test_the_parts_of_one_split_are_slices_without_a_copy() -> None:
+    """Training, validation and scored rows are the rows of those numbers; seen rows share memory with training rows."""
+    folds = arena().folds
+    whole = replace(arena(), folds=folds[:1])
+    (train, validation), (seen, test) = whole.tuning, whole.final
+    fold = folds[0]
+    for rows, part in ((train, fold.train), (validation, fold.validation), (seen, fold.seen), (test, fold.test)):
+        alone = whole.rows(part)
+        assert (rows.z == alone.z).all()
+        assert rows.x == pytest.approx(alone.x, abs=1e-5)
+        assert (rows.target == alone.target).all()
+        assert (rows.group == alone.group).all()
+    assert np.shares_memory(train.z, seen.z)
+    assert np.shares_memory(train.x, seen.x)
+    assert not np.shares_memory(seen.z, test.z)
 
 
 def test_a_hidden_question_is_the_question_elsewhere() -> None:
