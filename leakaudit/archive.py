@@ -23,12 +23,13 @@ def read(path: Path) -> tuple[Audit, dict[str, Outcomes] | None]:
 
 def gather(names: Sequence[str], root: Path) -> list[Path]:
     """
-    The documents of all these names.
+    The documents of all these names; the per-row outcomes beside one, which a shell's `*` also names, are passed over.
 
     Raises:
         InputError: as `find`; or one document is named twice.
     """
-    found = [path for name in names for path in find(name, root)]
+    beside = {str(audits.outcomes_path(Path(name))) for name in names}
+    found = [path for name in names if name not in beside for path in find(name, root)]
     for number, path in enumerate(found):
         if path.resolve() in [other.resolve() for other in found[:number]]:
             raise InputError(f"{path}: named twice; an audit beside itself says nothing")

@@ -113,7 +113,8 @@ def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms
             tolerance=found.tolerance, p=p, excess=figures.excess.value, error=stretch * part.variance**0.5,
             lower=figures.lower, upper=found.upper, mde=mde, cells=answers.mde(), rows=int(case.known.sum()),
             off_majority=off, classes=case.classes, doubled=answers.doubled, bounded=answers.bounded,
-            failed=found.failed, unconverged=found.unconverged, alarm=found.alarm, left_out=terms.left_out,
+            conditioned=terms.target is not None, failed=found.failed, unconverged=found.unconverged, alarm=found.alarm,
+            left_out=terms.left_out,
         )
     )  # fmt: skip
     trained = terms.exhibits.trained

@@ -91,7 +91,7 @@ def compete(
             mine = [i for i in batch if each.decides or not asks[i].control]
             for i, answer in zip(mine, _answers(arena, each, [asks[i] for i in mine]), strict=True):
                 answers[i][each.name] = answer
-            yield f"{each.name}, {len(mine)} questions"
+            yield f"{each.name}, {len(mine)} question{'s' * (len(mine) != 1)}"
     return answers
 
 

@@ -52,6 +52,8 @@ class Evidence:
     """Cross-fitted."""
     cells: float | None = None
     """MDE of the cells' rows, each counted as a group of its own; None: the same."""
+    conditioned: bool = True
+    """On a target."""
     bounded: bool = True
     """Groups enough for bounds, or no groups."""
     failed: tuple[str, ...] = ()
@@ -83,10 +85,12 @@ def rule(e: Evidence) -> Ruling:
         least = min(e.tolerance, LARGEST_MDE)
         mix = needed(e.rows, cells / least, doubled=e.doubled)
         even = needed(balanced_rows(least, e.classes, doubled=True), 1.0, doubled=True)
+        scarce = "in which target and private attribute disagree" if e.conditioned else "outside the commonest class"
+        within = "balanced within target" if e.conditioned else "of as many in each class"
         return Ruling(
             "INCONCLUSIVE",
-            f"too few rows in which target and private attribute disagree ({e.off_majority}; the smallest detectable "
-            f"E is {cells:.2f}); about {mix:,} rows of this mix, or {even:,} balanced within target, would decide",
+            f"too few rows {scarce} ({e.off_majority}; the smallest detectable "
+            f"E is {cells:.2f}); about {mix:,} rows of this mix, or {even:,} {within}, would decide",
             mix,
         )
     doubts = [

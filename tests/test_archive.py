@@ -48,3 +48,14 @@ def test_a_document_that_is_no_audit_is_refused(home: Path, subject: object) -> 
     (home / "audits" / "odd.json").write_text(json.dumps({"format": 1, "subject": subject}))
     with pytest.raises(RefusedError, match=r"odd\.json: not an audit"):
         archive.find("digits/end", home)
+
+
+def test_rows_beside_an_audit_are_passed_over_and_others_are_not(home: Path) -> None:
+    """A shell's `*` names an audit's own outcomes too; without the audit they are a name like any other."""
+    audits = home / "audits"
+    rows = audits / "end-attack-1.rows.safetensors"
+    rows.write_bytes(b"")
+    named = [str(path) for path in sorted(audits.glob("end-*"))]
+    assert len(named) == 2
+    assert archive.gather(named, home) == [audits / "end-attack-1.json"]
+    assert archive.gather([str(rows)], home) == [rows]

@@ -22,6 +22,7 @@ BRANCHES = [
     ("DETECTED", replace(OPEN, excess=0.101), "more than 100 times as many rows would decide"),
     ("INCONCLUSIVE", replace(NULL, mde=0.21), "too few rows in which target and private attribute disagree"),
     ("INCONCLUSIVE", replace(LEAKY, mde=0.21), "too few rows in which target and private attribute disagree"),
+    ("INCONCLUSIVE", replace(NULL, mde=0.21, conditioned=False), "too few rows outside the commonest class"),
     ("INCONCLUSIVE", replace(NULL, upper=0.11), "E up to 0.11 cannot be excluded"),
     ("INCONCLUSIVE", replace(NULL, mde=0.12), "the smallest detectable E is 0.12, above the tolerance"),
     ("INCONCLUSIVE", replace(NULL, failed=("control planted-xor failed",)), "control planted-xor failed"),
