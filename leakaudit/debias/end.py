@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from leakaudit.debias import Batch, Objective, Out, Sizes
-from leakaudit.errors import InputError
+from leakaudit.numerics.knobs import at_least
 
 Variant = Literal["paper", "released"]
 
@@ -70,7 +70,5 @@ def _mean(values: Float[Tensor, "n n"], pairs: Bool[Tensor, "n n"]) -> Float[Ten
 
 def objective(sizes: Sizes, *, variant: Variant = "paper", alpha: float = 1.0, beta: float = 1.0) -> Objective:
     """EnD with `alpha` on disentangling and `beta` on entangling."""
-    for name, value in (("alpha", alpha), ("beta", beta)):
-        if value < 0:
-            raise InputError(f"end: {name} = {value}: at least 0 expected")
+    at_least("end", 0, alpha=alpha, beta=beta)
     return EnD(variant, alpha, beta, sizes.privates)

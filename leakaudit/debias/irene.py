@@ -16,7 +16,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from leakaudit.debias import Batch, Objective, Out, Sizes
-from leakaudit.errors import InputError
+from leakaudit.numerics.knobs import at_least
 
 LEAST = 1e-15
 """Mass given to an empty cell, so that its logarithm is finite."""
@@ -60,7 +60,5 @@ def information(logits: Float[Tensor, "n k"], v: Int64[Tensor, " n"]) -> Float[T
 
 def objective(sizes: Sizes, *, alpha: float = 0.5, gamma: float = 0.2) -> Objective:
     """IRENE with `alpha` on the target's cross-entropy and `gamma` on the information."""
-    for name, value in (("alpha", alpha), ("gamma", gamma)):
-        if value < 0:
-            raise InputError(f"irene: {name} = {value}: at least 0 expected")
+    at_least("irene", 0, alpha=alpha, gamma=gamma)
     return Irene(sizes, alpha, gamma)
