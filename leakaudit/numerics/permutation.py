@@ -5,8 +5,8 @@ Statistics are ridges with each unit left out (`cues`): pooled, and fitted in ea
 standardised over the relabellings, the identity among them; the largest counts, and p = #{T(g) >= T(id)} / B. T is a
 function of features and labels alone, so that p is exact where labels of one target class are exchangeable (Hemerik and
 Goeman, TEST 27, 2018). Groups whose rows all have one label trade labels whole, among groups of the same commonest
-target and like size and mix: a label that large groups bear more often is no leak. In others rows get the labels of
-another group's rows, as `stats.redraw` has it.
+target and like size and mix: a label of large groups is no leak. In others rows get the labels of another group's
+rows, as `stats.redraw` has it.
 """
 
 from collections.abc import Iterator
@@ -28,13 +28,15 @@ HELD = 1 << 25
 LABOUR = 5e11
 """Multiplications beyond which groups of mixed labels are tested on a part of them."""
 FLAT = 1e-4
-"""Spread of a statistic, as a share of its size, below which relabellings change nothing but rounding."""
+"""Spread of a statistic, as a share of its size, at which relabellings change nothing but rounding."""
 ROUNDING = 1e-3
 """Standardised statistics no further apart than this are equal."""
 
 Codes = Int64[np.ndarray, " n"]
 Rows = Int64[np.ndarray, " m"]
 Statistics = Float64[np.ndarray, "f b k"]
+Sizes = Float64[np.ndarray, "f 1 k"]
+Drawn = Float64[np.ndarray, "f b"]
 Parts = Iterator[tuple[orbit.Moments, orbit.Sums]]
 
 
@@ -64,7 +66,7 @@ class Units:
     target: Int64[np.ndarray, " parts"]
     """Of each part."""
     stratum: Int64[np.ndarray, " units"]
-    """Of each unit: its commonest target; with that its size and mix, where these differ among groups."""
+    """Of each unit: its commonest target, with its size and mix where these differ among groups."""
     member: Int64[np.ndarray, " units"]
     """A row of each unit."""
 
@@ -168,15 +170,16 @@ def _answer(
     else:
         parts = _traded(_units(seen, rows, index if whole else None), columns, draws, seed)
     share = np.maximum(columns[rows].mean(axis=0, dtype=np.float64), 1 / max(len(rows), 1)) if len(rows) else 1.0
-    values = _statistics(seen, parts, len(np.unique(seen.target[rows])) > 1) / share
+    values, sizes = (each / share for each in _statistics(seen, parts, len(np.unique(seen.target[rows])) > 1))
     names = [*seen.families, *(f"{name} per target" for name in seen.families)]
-    return [_judge(values[:, :, owner == a].sum(axis=2), names, len(rows)) for a in range(len(labels))]
+    mine = [owner == a for a in range(len(labels))]
+    return [_judge(values[:, :, own].sum(axis=2), sizes[:, :, own].sum(axis=2), names, len(rows)) for own in mine]
 
 
-def _judge(values: Float64[np.ndarray, "f b"], names: list[str], rows: int) -> Permuted:
-    """Standardise, take the largest, and count."""
+def _judge(values: Drawn, sizes: Float64[np.ndarray, "f 1"], names: list[str], rows: int) -> Permuted:
+    """Standardise, take the largest, and count; `sizes` are of what the values are differences of."""
     spread = values.std(axis=1, keepdims=True)
-    flat = spread <= np.abs(values).max(axis=1, keepdims=True, initial=0.0) * FLAT
+    flat = spread <= (np.abs(values).max(axis=1, keepdims=True, initial=0.0) + sizes) * FLAT
     standard = np.where(flat, 0.0, (values - values.mean(axis=1, keepdims=True)) / np.where(flat, 1.0, spread))
     largest = standard.max(axis=0)
     p = float((largest >= largest[0] - ROUNDING).mean())
@@ -193,8 +196,8 @@ def _columns(
     return np.stack([column for column, _ in ones], axis=1).astype(np.int8), np.array([a for _, a in ones])
 
 
-def _statistics(seen: Cues, parts: Parts, several: bool) -> Statistics:  # noqa: FBT001 - as above
-    """Every family's statistic of every relabelling and column; then per target class, where there are several."""
+def _statistics(seen: Cues, parts: Parts, several: bool) -> tuple[Statistics, Sizes]:  # noqa: FBT001 - as above
+    """Every family's statistic of every relabelling and column, and its size; per target class where there are some."""
     count = seen.count
     pooled: Float32[np.ndarray, "b p k"] | None = None
     own: Float32[np.ndarray, "b f k"] = np.zeros((1, 1, 1), np.float32)
@@ -208,15 +211,13 @@ def _statistics(seen: Cues, parts: Parts, several: bool) -> Statistics:  # noqa:
         if several:
             weighed = _weighed(seen, centred)
             alone = weighed if alone is None else alone + weighed
-        if pooled is None:
-            pooled = centred
-        else:
-            pooled += centred
+        pooled = centred if pooled is None else np.add(pooled, centred, out=pooled)
     if pooled is None:
-        return np.zeros((len(seen.families), 1, 1))
+        return np.zeros((len(seen.families), 1, 1)), np.ones((len(seen.families), 1, 1))
     twice = own.transpose(1, 0, 2)
     both = [_weighed(seen, pooled) - twice, *([] if alone is None else [alone - twice])]
-    return np.concatenate(both).astype(np.float64)
+    size = np.tile(np.abs(twice).mean(axis=1, keepdims=True), (len(both), 1, 1))
+    return np.concatenate(both).astype(np.float64), size.astype(np.float64)
 
 
 def _weighed(seen: Cues, moments: Float32[np.ndarray, "b p k"]) -> Float32[np.ndarray, "f b k"]:

@@ -113,7 +113,7 @@ def test_moments_give_the_ridge_that_leaves_each_row_out(count: int) -> None:
     seen = cues(x, variance, target, 2)
     columns, _ = permutation._columns(private[None], (count,))
     parts = permutation._traded(permutation._units(seen, np.arange(90), None), columns, 3, 0)
-    values = permutation._statistics(seen, parts, True)[:, 0] / columns.mean(axis=0)
+    values = permutation._statistics(seen, parts, True)[0][:, 0] / columns.mean(axis=0)
     wanted = long_way(seen, private, target, count)
     assert values.sum(axis=1) == pytest.approx(wanted, rel=1e-3, abs=1e-3 * np.abs(wanted).max())
 
