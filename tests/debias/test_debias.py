@@ -9,11 +9,14 @@ import pytest
 import torch
 from proving import ROWS, SHAPE, TARGETS, Trial, labels, sizes, try_out
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.nn import functional
 
 from leakaudit import catalog
 from leakaudit.backbones import simple_convnet
 from leakaudit.dataset import Dataset, Labels, Pixels, identify
+from leakaudit.debias import Batch, Out
 from leakaudit.errors import InputError
 from leakaudit.loop import Loop, chance
 from leakaudit.numerics.feed import Feed
@@ -261,6 +264,26 @@ def test_the_loop_trains_it_and_a_run_taken_up_again_ends_with_the_same_bits(nam
     for kind in ("network", "objective"):
         assert all(torch.equal(whole[kind][key], rest[kind][key]) for key in whole[kind])
     assert any(not torch.equal(whole["network"][key], part["network"][key]) for key in whole["network"])
+
+
+def test_all_that_a_method_makes_lies_on_the_device_of_the_rows(trial: Trial) -> None:
+    """On tensors that have a device and no numbers, so without a GPU too: a step of either network gives its loss."""
+    batch = trial.batch(ALL)
+    out = trial.out(batch)
+    trial.objective.train()
+    with FakeTensorMode(shape_env=ShapeEnv()):
+
+        def there(tensor: Tensor) -> Tensor:
+            return torch.empty(tensor.shape, dtype=tensor.dtype, device="cuda")
+
+        for module in trial.objective.modules():
+            module._parameters.update({key: torch.nn.Parameter(there(p)) for key, p in module._parameters.items()})
+            module._buffers.update({key: there(kept) for key, kept in module._buffers.items()})
+        moved = Batch(*map(there, (batch.x, batch.y, batch.v, batch.rows)))
+        answer = Out(there(out.z), there(out.logits), {name: there(tap) for name, tap in out.taps.items()})
+        assert trial.objective(moved, answer).is_cuda
+        if trial.objective.inner is not None:
+            assert trial.objective.inner_step(moved, answer).is_cuda
 
 
 @pytest.mark.gpu
