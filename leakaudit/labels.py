@@ -76,6 +76,8 @@ def labelled(
         strata = Column(np.zeros(len(rows), np.int64), ("all",), "no target: nothing was conditioned on")
     else:
         strata = _column(y.take(rows), f"{where}: target {target!r}", protocol.TARGET_BINS, alone=True)
+        if strata.note:
+            strata = replace(strata, note=f"{strata.note}; what it tells inside a bin counts as read beyond it")
     return {name: _labelled(column, rows, strata, int(keep.sum()), name, target, where)
             for name, column in hidden.items()}  # fmt: skip
 
