@@ -15,9 +15,9 @@ from torch import Tensor
 from leakaudit.attackers import Guesses, Question, Rows, components
 from leakaudit.numerics import deck, perceptron, sizes
 from leakaudit.numerics.device import generator
-from leakaudit.numerics.directions import directions
+from leakaudit.numerics.directions import CONTRASTS, directions
 from leakaudit.numerics.holdout import parts
-from leakaudit.numerics.inputs import VIEWS, Inputs, Maps, Side, learned
+from leakaudit.numerics.inputs import CONDITIONS, VIEWS, Inputs, Maps, Side, learned
 from leakaudit.numerics.perceptron import PERIODS, Plan, Trained
 from leakaudit.numerics.pilots import Spent, Trial, losses
 from leakaudit.numerics.sizes import CROWDED, MANY, Size
@@ -30,6 +30,8 @@ TRUST = 0.25
 """Power of the weights in training; what that leaves of the classes' shares within a target class is made up for."""
 CELLS = 1 << 26
 """Numbers of a hidden layer over all rows and questions trained together, at most."""
+BENT = 64
+"""Private classes up to which forms conditioned on the target class are tried."""
 SETTLED = 0.01
 """Nats of held-out loss that count as progress."""
 DOUBLINGS = 2
@@ -95,7 +97,8 @@ def attack(
     knob of 0 is chosen by the count of rows. Weights count to the power 1/4 in training; what is left of the classes'
     shares stands beside the logits there. Where the last fifth of the epochs still lowered the held-out loss by 0.01
     nats, the form is trained again for twice the epochs, at most twice. `converged` says that the epochs were not what
-    limits it: at the end either the last fifth of them or their doubling brought less than 0.01 nats.
+    limits it: at the end either the last fifth of them or their doubling brought less than 0.01 nats. Beyond 64 private
+    classes no form is conditioned.
     """
     size = sizes.size(len(seen), len(questions), width, epochs, rate)
     maps = next((question.settled.maps for question in questions if isinstance(question.settled, Settled)), None)
@@ -104,19 +107,17 @@ def attack(
         LEADING if len(seen) < MANY else 0, device, lambda: components(seen, unseen)[:2],
     )  # fmt: skip
     views: tuple[tuple[int, ...], ...] = ((0, 1),) if len(seen) < MANY else ((0,), (1,))
-    ways = (True, False) if seen.strata > 1 else (False,)
-    forms = [
-        Form(way, view * networks, size.epochs, decay / 3**weaker, init)
-        for way, view, init, weaker in product(ways, views, range(inits), range(decays))
-    ]
+    kinds = product(views, range(inits), range(decays))
+    plain = [Form(False, view * networks, size.epochs, decay / 3**weaker, init) for view, init, weaker in kinds]
     guesses: dict[int, Guesses] = {}
     for classes, free in sorted({(question.classes, question.settled is None) for question in questions}):
         alike = [i for i, q in enumerate(questions) if (q.classes, q.settled is None) == (classes, free)]
+        bent = [form._replace(conditioned=True) for form in plain] if seen.strata > 1 and classes <= BENT else []
         many = max(1, CELLS // (len(seen) * max(size.width, classes)))
         for first in range(0, len(alike), many):
             mine = alike[first : first + many]
             job = _Job(inputs, seen, [questions[i] for i in mine], classes, size, seed)
-            answers = job.choose(forms) if free else job.refit()
+            answers = job.choose(bent + plain) if free else job.refit()
             guesses.update(zip(mine, (job.guesses(*answer) for answer in answers), strict=True))
     return [guesses[i] for i in range(len(questions))]
 
@@ -180,7 +181,7 @@ class _Job:
         members = []
         hot, strata = self.inputs.hot.seen, self.inputs.strata
         labels, counts = self.labels[mine], self.counts[mine]
-        looks = LOOKS if len(strata) >= MANY else tuple(range(1, PERIODS + 1))
+        looks = LOOKS if len(strata) >= MANY or self.classes > BENT else tuple(range(1, PERIODS + 1))
         plan = Plan(self.size.width, form.epochs, self.size.batch, self.size.rate, form.decay, looks)
         means = MEANS if form.conditioned and len(strata) >= MANY else self.size.directions
         for at, view in enumerate(form.views):
@@ -263,6 +264,16 @@ class _Job:
             loss, pending = longer.loss[falling], pending[falling]
         return final | {q: final[q]._replace(converged=False) for q in pending.tolist()}
 
+    def _reductions(self) -> list[str]:
+        """What many classes were spared."""
+        strata = self.inputs.count
+        said = {
+            f"directions begin from {CONTRASTS} random halves of {self.classes:,} classes": self.classes > CONTRASTS,
+            f"{CONDITIONS} of {strata:,} target classes told apart, the others as one": strata > CONDITIONS,
+            f"plain alone: more than {BENT} private classes": self.classes > BENT and strata > 1,
+        }
+        return [words for words, true in said.items() if true]
+
     def guesses(self, fit: _Fit, row: int, converged: bool) -> Guesses:  # noqa: FBT001  # a field of the answer
         """Mean of the probabilities of the question's networks."""
         form, hot = fit.form, self.inputs.hot.unseen
@@ -277,7 +288,7 @@ class _Job:
         views = " and ".join(VIEWS[view] for view in sorted(set(form.views)))
         said = f"{way}, {views}, tenth {'/'.join(map(str, stop))} of {form.epochs} epochs, decay {form.decay:.2g}"
         said += f", {self.size.width} units, as many questions were asked" if self.size is CROWDED else ""
-        notes = (said,) if converged else (said, "held-out loss still falling")
+        notes = (said, *self._reductions()) if converged else (said, "held-out loss still falling", *self._reductions())
         settled = Settled(form, stop, scale, converged, self.inputs.maps)
         assert isinstance(chance, Tensor)
         return Guesses(chance.cpu().numpy(), converged, notes, settled)
