@@ -191,7 +191,7 @@ def _audit(
             "inference": portrait.INFERENCE,
             "notes": [
                 *portrait.notes(subject, chosen, attributes, terms.auxiliaries, exhibits.absent),
-                *copies(subject, arena.group),
+                *copies(subject, next(iter(chosen.values())).rows, arena.group),
             ],
         },
     )  # fmt: skip

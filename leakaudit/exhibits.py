@@ -52,18 +52,23 @@ def together(part: Embeddings, labels: Int64[np.ndarray, "k n"]) -> tuple[Int64[
     Rows that stay together in every split, by group or as copies, and whether those are the unit of inference.
 
     `labels` are those of the private attributes, the target's behind them. Copies are rows of one source, or of the
-    same numbers.
+    same numbers; groups that hold copies of one another are one.
     """
-    if part.group is not None:
-        return part.group, True
     group = alike.joined(alike.together(part.z, labels[:-1]), part.ids)
+    if part.group is not None:
+        return alike.joined(part.group, group.astype(np.uint64)), True
     return group, alike.doubles(group) > COPIED * len(part)
 
 
-def copies(subject: Embeddings, group: Int64[np.ndarray, " n"]) -> tuple[str, ...]:
-    """What a reader must know of rows that are copies of others."""
+def copies(subject: Embeddings, rows: Int64[np.ndarray, " n"], group: Int64[np.ndarray, " n"]) -> tuple[str, ...]:
+    """What a reader must know of rows of the subject that are copies of others, where these are kept together."""
+    if subject.group is not None:
+        count = len(np.unique(subject.group[rows])) - len(np.unique(group))
+        return (
+            (f"{count:,} groups hold the numbers or the id of a row of another: they are one with it",) if count else ()
+        )
     count = len(group) - len(np.unique(group))
-    if subject.group is not None or not count:
+    if not count:
         return ()
     words = f"{count:,} rows have the numbers or the id of another: they stay with it in every split"
     return (words + ", and count as one with it" if alike.doubles(group) > COPIED * len(group) else words,)

@@ -10,6 +10,7 @@ from leakaudit.embeddings import Embeddings, Origin
 from leakaudit.exhibits import copies, together
 
 RNG = np.random.default_rng(0)
+ROWS = np.arange(400)
 LABELS = RNG.integers(0, 2, (3, 400))
 MADE = Embeddings(
     RNG.standard_normal((400, 6)).astype(np.float32),
@@ -27,8 +28,7 @@ def test_views_of_one_source_stay_together() -> None:
     group, counted = together(views, LABELS)
     np.testing.assert_array_equal(group[:, None] == group, image[:, None] == image)
     assert counted
-    assert copies(views, group)[0].startswith("300 rows have the numbers or the id of another")
-    assert together(replace(views, group=np.arange(400)), LABELS)[0].tolist() == list(range(400))
+    assert copies(views, ROWS, group)[0].startswith("300 rows have the numbers or the id of another")
 
 
 @pytest.mark.parametrize("attributes", [1, 2])
@@ -48,7 +48,7 @@ def test_one_row_many_times_counts_once(times: int, counted: bool) -> None:  # n
     group, found = together(replace(MADE, z=MADE.z[rows]), LABELS[:, rows])
     assert len(np.unique(group)) == 401 - times
     assert found is counted
-    assert ("count as one" in copies(MADE, group)[0]) is counted
+    assert ("count as one" in copies(MADE, ROWS, group)[0]) is counted
 
 
 def test_a_row_of_its_own_is_alone() -> None:
@@ -56,4 +56,20 @@ def test_a_row_of_its_own_is_alone() -> None:
     group, counted = together(MADE, LABELS)
     assert group.tolist() == list(range(400))
     assert not counted
-    assert copies(MADE, group) == ()
+    assert copies(MADE, ROWS, group) == ()
+
+
+def test_groups_that_hold_copies_of_one_another_are_one() -> None:
+    """A patient registered twice is one; groups of rows of their own stay what they are, and nothing is said."""
+    patient = np.arange(400) // 4
+    alone, counted = together(replace(MADE, group=patient), LABELS)
+    assert counted
+    assert alone.tolist() == patient.tolist()
+    assert copies(replace(MADE, group=patient), ROWS, alone) == ()
+    twice = replace(MADE, z=MADE.z[ROWS % 200], group=patient)
+    found, counted = together(twice, LABELS)
+    assert counted
+    np.testing.assert_array_equal(found[:, None] == found, (patient % 50)[:, None] == patient % 50)
+    assert copies(twice, ROWS, found) == (
+        "50 groups hold the numbers or the id of a row of another: they are one with it",
+    )
