@@ -64,7 +64,7 @@ class Networks:
         parts = [self.forward(*each).logits for each in zip(x.split(size), hot.split(size), strict=True)]
         return torch.cat(parts, 1)
 
-    def forward(self, x: Float[Tensor, "*p b r"], hot: Float32[Tensor, "*p b s"]) -> "Layers":
+    def forward(self, x: Float[Tensor, "*p b r"], hot: Float32[Tensor, "*q b s"]) -> "Layers":
         """All layers of a batch: the same rows for all networks, or rows of its own for each."""
         p, k, r = self.vectors.shape
         if x.dim() == self.vectors.dim():

@@ -85,3 +85,29 @@ def test_a_thousand_classes_fit(leak: Leak) -> None:
     seen = Rows(made.z, many, 1000, np.arange(2000))
     [guess] = mlp.attack(seen, seen, (Question(many, np.ones(2000, np.float32), 1000),), seed=0, device="cpu")
     np.testing.assert_allclose(guess.probabilities.sum(1), 1, atol=1e-4)
+
+
+def test_many_rows_are_tried_on_a_part_of_them(leak: Leak) -> None:
+    """From 20,000 rows on, of two questions each gets the form that its leak needs, and is read nearly as well."""
+    shared, own = (leak(shape, 0.5, rows=22_000, width=24, seed=1) for shape in ("linear", "class"))
+    for made, way in ((shared, "plain"), (own, "conditioned on the target class")):
+        rows, ones = made.rows(slice(20_000)), np.ones(20_000, np.float32)
+        chance = np.random.default_rng(0).permutation(made.private)
+        asked = tuple(Question(labels[:20_000], ones, 2) for labels in (made.private, chance))
+        first, none = mlp.attack(rows, made.rows(slice(20_000, None)), asked, seed=0, device="cpu")
+        assert first.notes[0].startswith(way)
+        assert 2 * (first.probabilities.argmax(1) == made.private[20_000:]).mean() - 1 > 0.4
+        assert abs(2 * (none.probabilities.argmax(1) == made.private[20_000:]).mean() - 1) < 0.1
+
+
+def test_what_many_classes_were_spared_is_said(leak: Leak) -> None:
+    """With a hundred private classes only plain forms are tried, and the notes say so; with two they say nothing."""
+    made = leak("none", 0, rows=600, width=8, seed=0)
+    ones = np.ones(600, np.float32)
+    some, many = (
+        mlp.attack(made.rows(slice(600)), made.rows(slice(9)), (Question(labels, ones, count),), seed=0, device="cpu")
+        for labels, count in ((made.private, 2), (np.arange(600) % 100, 100))
+    )
+    assert any("more than 64 private classes" in note for note in many[0].notes)
+    assert any("8 random halves of 100 classes" in note for note in many[0].notes)
+    assert not any("classes" in note for note in some[0].notes[1:])
