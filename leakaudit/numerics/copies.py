@@ -67,11 +67,11 @@ def _differ(labels: Int64[np.ndarray, " n"], same: Int64[np.ndarray, " n"], coun
 
 
 def hashed(z: Float32[np.ndarray, "n d"]) -> UInt64[np.ndarray, " n"]:
-    """64 bits for each row, equal where all its numbers are."""
+    """64 bits for each row, equal where all its numbers are; a zero has no sign."""
     factor = np.random.default_rng(0).integers(1, 2**63, size=z.shape[1], dtype=np.uint64) | np.uint64(1)
     out = np.empty(len(z), np.uint64)
     for start in range(0, len(z), BLOCK):
-        bits = np.ascontiguousarray(z[start : start + BLOCK]).view(np.uint32).astype(np.uint64)
+        bits = np.ascontiguousarray(z[start : start + BLOCK] + np.float32(0)).view(np.uint32).astype(np.uint64)
         bits ^= bits >> np.uint64(15)
         out[start : start + BLOCK] = (bits * factor).sum(axis=1, dtype=np.uint64)
     return out

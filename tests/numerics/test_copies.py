@@ -22,6 +22,13 @@ def test_copies_bear_one_number() -> None:
     np.testing.assert_array_equal(found[:, None] == found, rows[:, None] == rows)
 
 
+def test_zeros_of_either_sign_are_the_same_number() -> None:
+    """A row whose zeros were multiplied by -1 is still the row."""
+    z = Z * (np.arange(6) != 2)
+    found = together(np.concatenate([z, np.where(z == 0, np.float32(-0.0), z)]), np.tile(LABELS, 2))
+    np.testing.assert_array_equal(found, np.tile(np.arange(300), 2))
+
+
 def test_few_copies_are_together_whatever_their_labels() -> None:
     """A split that labels had a say in would know them: what stands apart would be known to differ."""
     rows = np.concatenate([np.arange(300), np.arange(150)])
