@@ -101,10 +101,11 @@ def attack(
     classes no form is conditioned.
     """
     size = sizes.size(len(seen), len(questions), width, epochs, rate)
-    maps = next((question.settled.maps for question in questions if isinstance(question.settled, Settled)), None)
+    known = next((question.settled.maps for question in questions if isinstance(question.settled, Settled)), None)
+    maps, scored = (known, None) if known else learned(seen.z, seed, device)
     inputs = Inputs(
-        Side(seen.z, seen.target), Side(unseen.z, unseen.target), seen.strata, maps or learned(seen.z, seed, device),
-        LEADING if len(seen) < MANY else 0, device, lambda: components(seen, unseen)[:2],
+        Side(seen.z, seen.target), Side(unseen.z, unseen.target), seen.strata, maps,
+        LEADING if len(seen) < MANY else 0, device, lambda: components(seen, unseen)[:2], scored,
     )  # fmt: skip
     views: tuple[tuple[int, ...], ...] = ((0, 1),) if len(seen) < MANY else ((0,), (1,))
     kinds = product(views, range(inits), range(decays))
@@ -185,7 +186,7 @@ class _Job:
         plan = Plan(self.size.width, form.epochs, self.size.batch, self.size.rate, form.decay, looks)
         means = MEANS if form.conditioned and len(strata) >= MANY else self.size.directions
         for at, view in enumerate(form.views):
-            x = self.inputs.view(view).seen
+            x = self.inputs.seen(view)
             inside, outside = deck.Rows(x, hot, strata, labels, counts), None
             if stop is None:
                 held = self.part == at % 4
@@ -279,7 +280,7 @@ class _Job:
         form, hot = fit.form, self.inputs.hot.unseen
         mine = torch.tensor([row], device=self.inputs.device)
         chance = sum(
-            member.networks.take(mine).logits(self.inputs.view(view).unseen, hot)[0].softmax(1)
+            member.networks.take(mine).logits(self.inputs.unseen(view), hot)[0].softmax(1)
             for view, member in zip(form.views, fit.members, strict=True)
         ) / len(fit.members)
         stop = tuple(int(member.best[row]) for member in fit.members)

@@ -33,10 +33,11 @@ class Maps(NamedTuple):
     basis: Whitening
 
 
-def learned(z: Float32[np.ndarray, "n d"], seed: int, device: str) -> Maps:
-    """The scores of columns, and the basis of their components."""
+def learned(z: Float32[np.ndarray, "n d"], seed: int, device: str) -> tuple[Maps, Float32[np.ndarray, "n d"]]:
+    """The scores of columns and the basis of their components, and the scores of these rows."""
     scores = learn(z, seed, device)
-    return Maps(scores, moments(scores.of(z)).basis)
+    scored = scores.of(z)
+    return Maps(scores, moments(scored).basis), scored
 
 
 @dataclass
@@ -59,10 +60,13 @@ class Inputs:
 
     def __init__(
         self, seen: Side, unseen: Side, strata: int, maps: Maps, damping: int, device: str,
-        plain: Callable[[], tuple[Array, Array]],
+        plain: Callable[[], tuple[Array, Array]], scored: Array | None = None,
     ) -> None:  # fmt: skip
+        self._scored = scored
         self._sides, self.maps, self._damping, self._plain, self.device = (seen, unseen), maps, damping, plain, device
-        self._made: dict[int, Pair] = {}
+        self._made: dict[int, Tensor] = {}
+        self._asked: dict[int, Tensor] = {}
+        self._centres: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         self.count, self.groups = strata, [torch.from_numpy(side.target).to(device) for side in self._sides]
         self.hot = Pair(*(_hot(seen.target, side.target, device) for side in self._sides))
         """Which stratum rows are in, `CONDITIONS` of them told apart."""
@@ -72,29 +76,36 @@ class Inputs:
         """Of the seen rows."""
         return self.groups[0]
 
-    def view(self, which: int) -> Pair:
-        """One of `VIEWS`, less the mean of each row's stratum, of unit variance within the strata."""
+    def seen(self, which: int) -> Float32[Tensor, "n r"]:
+        """Of the seen rows one of `VIEWS`, less the mean of each row's stratum, of unit variance within the strata."""
         if which not in self._made:
-            whole = Pair(*(torch.from_numpy(np.ascontiguousarray(x)).to(self.device) for x in self._whole(which)))
-            mean, share = self._means(whole.seen)
-            mean, left, turn = _within(mean, share, len(whole.seen))
-            parts = []
-            for x, group in zip(whole, self.groups, strict=True):
-                centred = x - mean[group]
-                centred.addmm_((centred @ turn.T).mul_(left), turn)
-                parts.append(centred.mul_(self._damp(x.shape[1])) if self._damping else centred)
-            self._made[which] = Pair(*parts)
+            x = self._whole(which, 0)
+            mean, share = self._means(x)
+            self._centres[which] = _within(mean, share, len(x))
+            self._made[which] = self._inside(which, x, self.groups[0])
         return self._made[which]
 
-    def _whole(self, which: int) -> tuple[np.ndarray, np.ndarray]:
+    def unseen(self, which: int) -> Float32[Tensor, "m r"]:
+        """The same of the unseen rows."""
+        self.seen(which)
+        if which not in self._asked:
+            self._asked[which] = self._inside(which, self._whole(which, 1), self.groups[1])
+        return self._asked[which]
+
+    def _inside(self, which: int, x: Tensor, group: Tensor) -> Tensor:
+        mean, left, turn = self._centres[which]
+        centred = x - mean[group]
+        centred.addmm_((centred @ turn.T).mul_(left), turn)
+        return centred.mul_(self._damp(x.shape[1])) if self._damping else centred
+
+    def _whole(self, which: int, side: int) -> Tensor:
         if which == 0:
-            both = self._plain()
+            x = self._plain()[side]
         else:
-            old, new = (self.maps.basis.components(self.maps.scores.of(side.z)) for side in self._sides)
-            both = old, new
-        if not both[0].shape[1]:
-            both = np.zeros((len(both[0]), 1), np.float32), np.zeros((len(both[1]), 1), np.float32)
-        return both
+            known = self._scored if side == 0 else None
+            x = self.maps.basis.components(self.maps.scores.of(self._sides[side].z) if known is None else known)
+        x = x if x.shape[1] else np.zeros((len(x), 1), np.float32)
+        return torch.from_numpy(np.ascontiguousarray(x)).to(self.device)
 
     def _damp(self, width: int) -> Float32[Tensor, " r"]:
         return (self._damping / torch.arange(1, width + 1, device=self.device)).clamp_max(1.0)

@@ -57,7 +57,7 @@ def losses(
         chance = generator(seed)
         laid, gates = [], []
         for view in views:
-            x = inputs.view(view).seen[rows]
+            x = inputs.seen(view)[rows]
             begin = directions(
                 x[learning], (hot if conditioned else hot[:, :0])[learning], labels[:, learning], inside[:, learning],
                 trial.classes, means=spent.means, spreads=spent.spreads, generator=chance, known=spreads.get(view),

@@ -20,7 +20,7 @@ def tried() -> tuple[torch.Tensor, torch.Tensor]:
     turned = np.array([1, -1, 1, -1])[target]
     shared, own = (np.int64(z[:, k] * sign > 0) for k, sign in ((0, 1), (1, turned)))
     side, x = Side(z, target), moments(z).basis.components(z)
-    made = Inputs(side, side, STRATA, learned(z, 0, "cpu"), 0, "cpu", lambda: (x, x))
+    made = Inputs(side, side, STRATA, learned(z, 0, "cpu")[0], 0, "cpu", lambda: (x, x))
     labels, inside = torch.from_numpy(np.stack((shared, own))), (torch.arange(ROWS) % 3 > 0).float().repeat(2, 1)
     lies = labels.clone()
     lies[1] = torch.where(inside[1] > 0, labels[1], 1 - labels[1])
