@@ -67,9 +67,11 @@ class Loop:
         Learn from every row once, or as often as the objective weighs it; epochs are counted from 0.
 
         Raises:
-            InputError: the loss is not finite.
+            InputError: the loss or a weight is not finite, or the learning rate has no float32.
         """
         lr = float(self.optimizer.param_groups[0]["lr"])
+        if lr > torch.finfo(torch.float32).max:
+            raise InputError(f"{self.where}: the learning rate of epoch {number + 1} is {lr:g}: no float32 holds it")
         with chance(self.seed, "epoch", number):
             generator = devices.generator(derived(self.seed, "rows", number), self.device)
             for _ in range(0 if number or self.inner is None else self.objective.warmup):

@@ -121,10 +121,11 @@ def broken_promises(made: Checkpoint) -> list[str]:
 
 
 def told(made: Checkpoint) -> str:
-    """A line on how good the private labels are that the method made out for itself; nothing where it made out none."""
+    """A line on how good the private labels are that the method made out for itself, or that there are none; or ""."""
     found, private = made.card.guessed, made.recipe.private
     if found is None:
-        return ""
+        none = f"leakaudit: no label {private!r} in the training rows of {made.name}, and none was asked for\n"
+        return "" if made.card.private_classes else none
     if found.information is None or found.accuracy is None:
         return f"leakaudit: pseudo-labels of {made.name}: no row with a known {private} to compare them with\n"
     conflict = found.conflicting_accuracy
