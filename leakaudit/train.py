@@ -124,7 +124,7 @@ def told(made: Checkpoint) -> str:
     """A line on how good the private labels are that the method made out for itself, or that there are none; or ""."""
     found, private = made.card.guessed, made.recipe.private
     if found is None:
-        none = f"leakaudit: no label {private!r} in the training rows of {made.name}, and none was asked for\n"
+        none = f"leakaudit: {made.name}: {private!r} has no classes in its training rows; none were asked for\n"
         return "" if made.card.private_classes else none
     if found.information is None or found.accuracy is None:
         return f"leakaudit: pseudo-labels of {made.name}: no row with a known {private} to compare them with\n"

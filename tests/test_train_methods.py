@@ -117,7 +117,14 @@ def test_a_method_that_does_without_them_trains_there(tmp_path: Path, method: st
         assert "no row with a known sex to compare them with" in train.told(made)
     else:
         assert made.card.guessed is None
-        assert "no label 'sex'" in train.told(made)
+        assert "'sex' has no classes in its training rows" in train.told(made)
+
+
+def test_an_empty_column_is_none(tmp_path: Path) -> None:
+    """A blind method trains on a set whose private column holds nothing, just as on one without."""
+    made, _ = finish(work(table(tmp_path, "rebias", ",sex", ","), tmp_path))
+    assert not made.table.any()
+    assert "'sex' has no classes" in train.told(made)
 
 
 @pytest.mark.parametrize("method", ["adversary", "rebias", "rubi"])

@@ -38,15 +38,16 @@ class GroupDro(Objective):
         """Learn from the worst; rows without a private label count as one more cell, whose weight is their share."""
         each = functional.cross_entropy(out.logits, batch.y, reduction="none")
         cell = groups.cells(batch.y, batch.v, self.privates)
-        known = cell >= 0
-        counts = torch.bincount(cell[known], minlength=len(self.q))
-        sums = each.new_zeros(len(self.q)).index_add(0, cell[known], each[known])
+        known = (cell >= 0).to(each.dtype)
+        counts, sums = (
+            each.new_zeros(len(self.q)).index_add(0, cell.clamp(min=0), part) for part in (known, known * each)
+        )
         here = counts > 0
         means = torch.where(here, sums / counts.clamp(min=1) + self.extra.to(each.dtype), 0.0)
         if self.training:
             self.q = _risen(self.q, self.eta * means.detach().to(self.q.dtype))
-        rest = each[~known].sum() / len(each)
-        return (self.q.to(each.dtype) * means).sum() * known.float().mean() + rest
+        rest = ((1 - known) * each).mean()
+        return (self.q.to(each.dtype) * means).sum() * known.mean() + rest
 
     def weights(self, table: Table) -> Float[Tensor, " rows"] | None:
         """Inverse to the size of a row's cell; cells are counted anew."""
