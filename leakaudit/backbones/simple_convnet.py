@@ -22,12 +22,13 @@ class SimpleConvNet(nn.Module):
     """Convolution, batch norm and activation four times; mean over the image; a linear classifier."""
 
     def __init__(
-        self, classes: int, channels: tuple[int, ...], kernel: int, last: nn.Module, *, normalise: bool
+        self, classes: int, channels: tuple[int, ...], kernel: int, stride: int, last: nn.Module, *, normalise: bool
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for before, after in pairwise(channels):
-            layers += [nn.Conv2d(before, after, kernel, padding=kernel // 2), nn.BatchNorm2d(after), nn.ReLU()]
+        for step, (before, after) in zip((1, stride, stride, 1), pairwise(channels), strict=True):
+            convolution = nn.Conv2d(before, after, kernel, stride=step, padding=kernel // 2)
+            layers += [convolution, nn.BatchNorm2d(after), nn.ReLU()]
         layers[-1] = last
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Linear(channels[-1], classes)
@@ -51,18 +52,22 @@ def build(
     *,
     kernel: int = 7,
     width: int = 16,
+    stride: int = 1,
     activation: Literal["relu", "tanh"] = "relu",
     normalise: bool = False,
 ) -> nn.Module:
     """
     A network with `width`, 2, 4 and 8 times `width` channels; the bottleneck holds 8 `width` numbers.
 
-    `activation` is that of the last convolution; `normalise` scales the bottleneck to length 1.
+    `stride` is that of the second and the third convolution, 1 in the papers; `activation` that of the last;
+    `normalise` scales the bottleneck to length 1.
     """
     if kernel < 1 or kernel % 2 == 0:
         raise InputError(f"simple-convnet: kernel = {kernel}: an odd number expected")
     if width < 1:
         raise InputError(f"simple-convnet: width = {width}: at least 1 expected")
+    if stride < 1:
+        raise InputError(f"simple-convnet: stride = {stride}: at least 1 expected")
     channels = (shape[0], width, 2 * width, 4 * width, 8 * width)
     last = nn.Tanh() if activation == "tanh" else nn.ReLU()
-    return SimpleConvNet(classes, channels, kernel, last, normalise=normalise)
+    return SimpleConvNet(classes, channels, kernel, stride, last, normalise=normalise)

@@ -2,9 +2,9 @@
 Biased-MNIST: MNIST on coloured backgrounds that agree with the digit in a share rho of the training images.
 
 Bahng et al., "Learning De-biased Representations with Biased Representations", ICML 2020, section 4.2: every pixel that
-is not exactly zero becomes white, every other one takes the background colour (`numerics/colours.py`); nothing is
-resized, and images enter a network in -1..1. The test images are coloured with 0.1 (unbiased), or as `test_rho` says: 1
-and 0 are the papers' other two. There is no validation split.
+is not exactly zero becomes white, every other one takes the background colour (`numerics/colours.py`); images enter a
+network in -1..1, at 28x28 unless `side` makes them smaller. The test images are coloured with 0.1 (unbiased), or as
+`test_rho` says: 1 and 0 are the papers' other two. There is no validation split.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ from leakaudit.numerics import colours
 
 SPLITS = ("train", "test")
 PAPER = {"rho": 0.999}
+SIDE = 28
 
 _FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -40,13 +41,15 @@ def load(
     test_rho: float = 0.1,
     seed: int = 0,
     rows: int | None = None,
+    side: int = SIDE,
     download: bool = False,
 ) -> Dataset:
     """
     One split: `digit` and `colour`.
 
     `rows` keeps so many images of a split, as many of each digit as its share; they are drawn before colours are handed
-    out, so that rho is exact. `download` fetches MNIST through torchvision where it is not there yet.
+    out, so that rho is exact. `side` averages the coloured images over squares, for a smaller network: 14, 7, 4, 2, 1.
+    `download` fetches MNIST through torchvision where it is not there yet.
 
     Raises:
         InputError: MNIST is not below `root`, or a file of it is damaged; or a knob is out of range.
@@ -59,6 +62,8 @@ def load(
         raise InputError(f"biased-mnist: seed = {seed}: at least 0 expected")
     if rows is not None and rows < len(colours.COLOURS):
         raise InputError(f"biased-mnist: rows = {rows}: at least {len(colours.COLOURS)} expected")
+    if side < 1 or SIDE % side:
+        raise InputError(f"biased-mnist: side = {side}: 28 or a part of it that divides it expected")
     images, labels = _find(root, split, download=download)
     grey, digit = _idx(images, 3), _idx(labels, 1).astype(np.int64)
     if len(grey) != len(digit):
@@ -68,9 +73,9 @@ def load(
     random = np.random.default_rng([seed, SPLITS.index(split)])
     colour = colours.assign(digit, rho if split == "train" else test_rho, random)
     return Dataset(
-        name=spell("biased-mnist", load, rho=rho, test_rho=test_rho, seed=seed, rows=rows),
+        name=spell("biased-mnist", load, rho=rho, test_rho=test_rho, seed=seed, rows=rows, side=side),
         split=split,
-        images=Pixels(_paint(grey[kept], colour)),
+        images=Pixels(_shrunk(_paint(grey[kept], colour), side)),
         columns={"digit": Labels(digit, tuple(map(str, range(10)))), "colour": Labels(colour, colours.NAMES)},
         ids=identify(f"mnist/{split}", kept),
         mean=(0.5, 0.5, 0.5),
@@ -81,6 +86,15 @@ def load(
 def _paint(grey: UInt8[np.ndarray, "n h w"], colour: Int64[np.ndarray, " n"]) -> UInt8[np.ndarray, "n 3 h w"]:
     background = colours.palette()[colour][:, :, None, None]
     return np.where(grey[:, None] > 0, np.uint8(255), background)
+
+
+def _shrunk(images: UInt8[np.ndarray, "n 3 h w"], side: int) -> UInt8[np.ndarray, "n 3 side side"]:
+    """Means over squares, rounded."""
+    if side == SIDE:
+        return images
+    count, channels = images.shape[:2]
+    squares = images.reshape(count, channels, side, SIDE // side, side, SIDE // side)
+    return np.rint(squares.mean(axis=(3, 5), dtype=np.float32)).astype(np.uint8)
 
 
 def _some(digit: Int64[np.ndarray, " n"], rows: int, random: np.random.Generator) -> Int64[np.ndarray, " m"]:

@@ -51,7 +51,15 @@ def test_nothing_is_pooled_before_the_last_layer() -> None:
     assert network.features(torch.randn(1, 3, 28, 28)).shape == (1, 16, 28, 28)
 
 
-@pytest.mark.parametrize("knobs", [{"kernel": 4}, {"kernel": 0}, {"width": 0}])
+def test_a_stride_shrinks_the_two_inner_maps() -> None:
+    """The second and third convolution step by it; parameters are as many."""
+    plain, strided = (simple_convnet.build(10, (3, 14, 14), kernel=5, stride=stride) for stride in (1, 2))
+    assert strided.features(torch.zeros(1, 3, 14, 14)).shape[2:] == (4, 4)
+    assert plain.features(torch.zeros(1, 3, 14, 14)).shape[2:] == (14, 14)
+    assert [p.shape for p in plain.parameters()] == [p.shape for p in strided.parameters()]
+
+
+@pytest.mark.parametrize("knobs", [{"kernel": 4}, {"kernel": 0}, {"width": 0}, {"stride": 0}])
 def test_impossible_knobs_are_refused(knobs: dict[str, int]) -> None:
     """The message names the knob and its value."""
     name, value = next(iter(knobs.items()))

@@ -54,6 +54,23 @@ def test_every_pixel_that_is_not_zero_is_white(tmp_path: Path) -> None:
         assert (found[row][:, images[row] == 0] == palette[row][:, None]).all()
 
 
+def test_a_smaller_side_averages_coloured_squares(tmp_path: Path) -> None:
+    """A pixel of 14x14 is the rounded mean of its four; labels, identities and colours are those of 28x28."""
+    write(tmp_path)
+    whole, small = (biased_mnist.load("train", tmp_path, side=side) for side in (28, 14))
+    rows = np.arange(len(whole))
+    large = whole.images.batch(rows).astype(float)
+    four = sum(large[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)) / 4
+    assert np.abs(small.images.batch(rows) - four).max() <= 0.5
+    assert small.images.shape == (3, 14, 14)
+    assert (small.ids == whole.ids).all()
+    assert (small.column("colour").values == whole.column("colour").values).all()
+    assert (small.name, whole.name) == ("biased-mnist:side=14", "biased-mnist")
+    for side in (0, 13, 56):
+        with pytest.raises(InputError, match=f"side = {side}"):
+            biased_mnist.load("train", tmp_path, side=side)
+
+
 def test_rows_keeps_a_stratified_part_with_rho_exact(tmp_path: Path) -> None:
     """`rows` keeps that many images, as many of each digit as its share, and colours are handed out among them."""
     write(tmp_path, count=1000)

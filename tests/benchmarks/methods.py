@@ -1,0 +1,132 @@
+"""
+Every method on one data set: what it costs the target, what the papers' protocol says, and what is still there.
+
+    python tests/benchmarks/methods.py digits|mnist [METHOD...] [--seeds 0 1 2] [--root DATA] [--device cpu] [--to FILE]
+
+`digits` trains the recipes `digits/METHOD`; `mnist` the recipes `biased-mnist/METHOD` on 10,000 training images at
+14x14 with a strided network, for few epochs. Each line is a cell, printed when it is done: method, seed, target
+accuracy, private-class accuracy by the papers' protocol, E of the nested winner with its interval, and the verdict.
+With `--to` lines are appended to a file, and cells that stand there already are not done again.
+"""
+
+import argparse
+import logging
+import platform
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from leakaudit import auditor, recipe, train
+from leakaudit.catalog import Call
+from leakaudit.protocol import SUITES
+from leakaudit.subject import Terms
+
+PAPERS = (
+    "vanilla", "end", "rebias", "rubi", "learned-mixin", "irene", "fairkl", "eps-supinfonce", "lnl", "bias-contrast",
+    "bias-balance", "bias-contrast-balance",
+)  # fmt: skip
+"""Methods of the papers: three seeds; the others one."""
+OTHERS = ("supcon", "simclr", "infol1o", "adversary", "reweight", "group-dro", "lff", "jtt", "pseudo-bias")
+SMALL = {
+    "dataset.rows": 10_000,
+    "dataset.side": 14,
+    "backbone.kernel": 5,
+    "backbone.stride": 2,
+    "train.epochs": 20,
+    "train.batch_size": 128,
+}
+"""What makes a recipe for MNIST fit for a CPU; schedules shrink with the epochs."""
+
+
+def overrides(kind: str, name: str) -> dict[str, object]:
+    """What the recipe is changed by."""
+    if kind == "digits":
+        return {}
+    made = recipe.load(name)
+    changed: dict[str, object] = dict(SMALL)
+    shorter = float(changed["train.epochs"]) / made.train.epochs  # type: ignore[arg-type]
+    schedule = made.train.scheduler or {}
+    if "step_size" in schedule:
+        changed["train.scheduler.step_size"] = max(1, round(schedule["step_size"] * shorter))
+    if "milestones" in schedule:
+        changed["train.scheduler.milestones"] = [max(1, round(epoch * shorter)) for epoch in schedule["milestones"]]
+    return changed
+
+
+def cell(kind: str, method: str, seed: int, root: Path, device: str) -> str:
+    """Train, attack under both protocols, and say so in a line."""
+    name = f"{'digits' if kind == 'digits' else 'biased-mnist'}/{method}"
+    plan = recipe.load(name, overrides(kind, name))
+    start = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder)
+        made = _end(train.train(plan, store=store, root=root, seed=seed, device=device, resume=False))
+        trained = time.process_time()
+        terms = Terms(store=store, root=root, private=(plan.private,), device=device, seed=seed, command="")
+        subject = auditor.find(str(made.folder), terms)
+        calls = tuple(Call(attacker, {}) for attacker in SUITES["standard"])
+        audit, _ = _end(auditor.attack(subject, terms, calls, ("balanced", "paper")))
+    found = audit.attributes[0]
+    paper = next(each.figures.private_accuracy for each in found.findings if each.auxiliary == "paper")
+    low, high = found.figures.excess.low, found.figures.excess.high
+    return (
+        f"{method:<22} {seed:>4}  {100 * made.card.accuracy.value:6.2f}  {100 * paper.value:6.2f}  "
+        f"{found.figures.excess.value:6.3f} [{low:.3f}, {high:.3f}]  {found.verdict:<12} {found.attacker:<18} "
+        f"{trained - start:6.0f} s {time.process_time() - trained:6.0f} s"
+    )
+
+
+def _end(run: Generator[Any, None, Any]) -> Any:
+    """What a run of records ends with."""
+    while True:
+        try:
+            next(run)
+        except StopIteration as end:
+            return end.value
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=["digits", "mnist"])
+    parser.add_argument("methods", nargs="*", default=[*PAPERS, *OTHERS])
+    parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--root", type=Path, default=Path())
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--to", type=Path)
+    a = parser.parse_args()
+    logging.disable(logging.WARNING)
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+    done = set()
+    if a.to is not None and a.to.exists():
+        done = {tuple(line.split()[:2]) for line in a.to.read_text().splitlines()}
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("leakaudit", "torch", "numpy"))
+    plain = [word for word in sys.argv if word != str(a.root) and word != "--root"]
+    head = [f"$ python {shlex.join(plain)}", f"Python {platform.python_version()}, {versions}"]
+    columns = "target %, papers' private %, E [95 %], verdict, by; CPU seconds of training and of both attacks"
+    for line in (*head, f"{'method':<22} seed  {columns}"):
+        _say(line, a.to)
+    for method in a.methods:
+        for seed in a.seeds or (range(3) if method in PAPERS else range(1)):
+            if (method, str(seed)) not in done:
+                _say(cell(a.kind, method, seed, a.root, a.device), a.to)
+
+
+def _say(line: str, to: Path | None) -> None:
+    print(line, flush=True)
+    if to is not None:
+        with to.open("a") as file:
+            file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()
