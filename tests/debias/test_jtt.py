@@ -25,8 +25,10 @@ def made(up: float = 20.0) -> jtt.Jtt:
 def test_the_error_set_is_what_the_first_network_gets_wrong() -> None:
     """Row by row, in evaluation mode: `up` for an error and 1 for a hit."""
     objective, rows = made(), batch()
+    before = {name: tensor.clone() for name, tensor in objective.inner.state_dict().items()}
     weights = objective.weights(table(rows, 0))
     assert weights is not None
+    assert all(torch.equal(before[name], tensor) for name, tensor in objective.inner.state_dict().items())
     objective.inner.eval()
     expected = []
     for row in range(len(rows.y)):

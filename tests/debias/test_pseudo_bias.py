@@ -1,7 +1,7 @@
 """Pseudo-bias makes out private labels for itself, hands them to another method, and is never shown the true ones."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from leakaudit import catalog, store, train
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset, Labels
 from leakaudit.datasets import digits
-from leakaudit.debias import irene, pseudo_bias
+from leakaudit.debias import Batch, Objective, Table, irene, pseudo_bias
 from leakaudit.errors import InputError
 from leakaudit.recipe import Recipe
 
@@ -81,6 +81,7 @@ def test_guesses_are_smoothed_over_epochs() -> None:
     objective.weights(table(rows, 0))
     first = objective.drawn_to.clone()
     with torch.no_grad():
+        assert torch.allclose(first, objective.inner(rows.x).logits.softmax(1))
         objective.inner.network.classifier.weight.neg_()
         objective.weights(table(rows, 1))
         objective.inner.eval()
@@ -174,6 +175,28 @@ def test_the_true_labels_do_not_matter(whole: Checkpoint, tmp_path: Path, monkey
     assert whole.card.guessed.information is not None
     assert whole.card.guessed.information > 0.6
     assert other.card.guessed.information == pytest.approx(0, abs=0.03)
+
+
+def watched(real: Callable[..., Any], seen: list[torch.Tensor]) -> Callable[..., Any]:
+    """The same call, and the private classes that it is given."""
+
+    def call(self: Objective, what: Batch | Table, *rest: Any) -> Any:
+        seen.append(what.v)
+        return real(self, what, *rest)
+
+    return call
+
+
+def test_the_loop_shows_it_no_label_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a batch nor the table between epochs holds a private class; a method that asks for them gets them."""
+    seen: dict[str, list[torch.Tensor]] = {"pseudo-bias": [], "irene": []}
+    for name, kind in (("pseudo-bias", pseudo_bias.PseudoBias), ("irene", irene.Irene)):
+        for call in ("forward", "weights", "epoch"):
+            monkeypatch.setattr(kind, call, watched(getattr(kind, call), seen[name]))
+        finish(work(plan(f"try/{name}", method__name=name, train__epochs=1), tmp_path))
+    assert min(map(len, seen.values())) > 8
+    assert torch.cat(seen["pseudo-bias"]).unique().tolist() == [-1]
+    assert torch.cat(seen["irene"]).unique().tolist() == list(range(10))
 
 
 def test_the_card_says_how_well_the_guesses_agree(whole: Checkpoint) -> None:
