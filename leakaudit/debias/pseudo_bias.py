@@ -4,8 +4,9 @@ pseudo-bias: no private label is asked; the attractor of each training row stand
 leakaudit's own. A twin of the model, trained to run after whatever is easiest (generalised cross-entropy), puts a row
 that carries another class's dominant attribute near that class's centroid, and guesses that class: the class it is
 drawn to is a label of the attribute, made out from the bottleneck while training. The twin learns alone for `warmup`
-epochs, then along with the model; its guesses are smoothed over epochs and are handed to any method that wants private
-labels, by `inner = "fairkl"` (knobs: `knobs = { lam = 10.0 }`). The private classes are then the target classes.
+epochs, then, if `online`, along with the model; its guesses are smoothed over epochs and are handed to any method that
+wants private labels, by `inner = "fairkl"` (knobs: `knobs = { lam = 10.0 }`). The private classes are then the target
+classes.
 """
 
 from dataclasses import replace
@@ -82,9 +83,12 @@ def objective(
     q: float = 0.7,
     smoothing: float = 0.5,
     warmup: int = 2,
+    online: bool = True,
 ) -> Objective:
     """
     The method `inner` with its `knobs` on pseudo-labels of the twin: the backbone `biased`, or the model's own.
+
+    Unless `online` the twin stands still after its warm-up, before it learns rows that conflict by heart.
 
     Raises:
         InputError: there is no such method or knob, or it trains a second network of its own or asks no private label.
@@ -105,4 +109,6 @@ def objective(
         raise InputError(
             f"{WHERE} = {inner!r}: it trains a second network of its own, beside the twin there is no place"
         )
-    return PseudoBias(sizes, method, biased, q, smoothing, warmup)
+    made = PseudoBias(sizes, method, biased, q, smoothing, warmup)
+    made.inner_steps = int(online)
+    return made

@@ -199,6 +199,21 @@ def test_the_loop_shows_it_no_label_at_all(tmp_path: Path, monkeypatch: pytest.M
     assert torch.cat(seen["irene"]).unique().tolist() == list(range(10))
 
 
+def test_a_twin_that_is_not_online_stands_still_after_its_warm_up(tmp_path: Path) -> None:
+    """After one epoch or two it is the same, and so are the guesses; online it goes on learning."""
+    moved = {}
+    for online in (False, True):
+        ends = []
+        for epochs in (1, 2):
+            what = recipe(f"try/online-{online}", method__online=online, train__epochs=epochs, backbone__width=2)
+            ends.append(store.read_tensors(finish(work(what, tmp_path))[0].folder / "objective.safetensors")[0])
+        names = [name for name in ends[0] if name.startswith("inner.")]
+        assert len(names) > 20
+        moved[online] = [name for name in names if not np.array_equal(ends[0][name], ends[1][name])]
+    assert moved[False] == []
+    assert len(moved[True]) > 20
+
+
 def test_the_card_says_how_well_the_guesses_agree(whole: Checkpoint) -> None:
     """Rows, and rows that conflict, are those of the training table; one line says the figures."""
     found = whole.card.guessed
