@@ -31,13 +31,13 @@ def above(method: str, bound: float, **values: float) -> None:
 
 def at_most(method: str, most: float, **values: float) -> None:
     """
-    No value is larger than `most`.
+    Every value is a finite number, and at most `most`.
 
     Raises:
-        InputError: one is; the message names method, knob and value.
+        InputError: one is not; the message names method, knob and value.
     """
     for name, value in values.items():
-        if not value <= most:
+        if not math.isfinite(value) or value > most:
             raise InputError(f"{method}: {name} = {value}: at most {most:g} expected")
 
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 import pytest
 
 from leakaudit.errors import InputError
-from leakaudit.numerics.knobs import above, at_least, share
+from leakaudit.numerics.knobs import above, at_least, at_most, share
 
 NUMBERS = (math.nan, math.inf, -math.inf, -1.0, 0.0, 1.0, 2.0)
 BOUNDS: dict[str, tuple[Callable[..., None], tuple[float, ...]]] = {
     "at least 0": (lambda **knob: at_least("m", 0, **knob), (0.0, 1.0, 2.0)),
     "at least 1": (lambda **knob: at_least("m", 1, **knob), (1.0, 2.0)),
     "above 0": (lambda **knob: above("m", 0, **knob), (1.0, 2.0)),
+    "at most 1": (lambda **knob: at_most("m", 1, **knob), (-1.0, 0.0, 1.0)),
     "share": (lambda **knob: share("m", **knob), (0.0,)),
 }
 
