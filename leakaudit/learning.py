@@ -22,11 +22,15 @@ MANY, COARSE = 8, 512
 """Attributes from which points are four times apart, and end here."""
 
 
-def points(rows: int, attributes: int = 1) -> list[int]:
-    """Counts of labelled rows: doubled from 32 (times four with many attributes), to half of `rows` at most."""
+def points(rows: int, attributes: int = 1, classes: int = 2) -> list[int]:
+    """
+    Counts of labelled rows: doubled from 32 (times four with many attributes), to half of `rows` at most.
+
+    With more classes than 32 they begin at one row a class.
+    """
     few = attributes < MANY
     most = min(rows // 2, MOST if few else COARSE)
-    found, count = [], FEWEST
+    found, count = [], max(FEWEST, classes)
     while count <= most:
         found.append(count)
         count *= 2 if few else 4
@@ -60,7 +64,7 @@ def needed(curve: Sequence[Learned]) -> int | None:
 
 def _curves(arena: Arena, cases: Sequence[Case], winner: Entrant, attributes: int) -> list[list[Learned]]:
     """The points before the last of each case, all asked of one attacker."""
-    sizes = points(min(len(fold.seen) for fold in arena.folds), attributes)
+    sizes = points(min(len(fold.seen) for fold in arena.folds), attributes, max(case.classes for case in cases))
     if not sizes:
         return [[] for _ in cases]
     shape = len(cases), len(sizes)

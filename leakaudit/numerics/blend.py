@@ -17,6 +17,8 @@ PENALTY = 10.0
 """Of a mixture, on its squared weights, in nats over all rows."""
 SURE = 3.0
 """Nats above which a score is penalised as it is, and below which as if it were of mean square 1."""
+MOST = 1 << 24
+"""Scores that weights are learned from."""
 FAR = 8.0
 """A score counts no further than this, in its own root mean square."""
 
@@ -33,7 +35,13 @@ class Mixed:
 
 
 def mix(scores: Float[Tensor, "q n j k"], labels: Int64[Tensor, "q n"], weights: Float[Tensor, "q n"]) -> Mixed:
-    """The `blend` of scores that are cut off far from what is usual, each in its own unit."""
+    """
+    The `blend` of scores that are cut off far from what is usual, each in its own unit.
+
+    Of more scores than `MOST`, as with many classes, those of some rows: a dozen weights need no more.
+    """
+    step = -(-scores.numel() // MOST)
+    scores, labels, weights = scores[:, ::step], labels[:, ::step], weights[:, ::step]
     shown = (weights * (labels >= 0))[:, :, None, None]
     size = (scores.square() * shown).sum((1, 3)) / shown.sum((1, 3)).clamp_min(1e-30) / scores.shape[3]
     size = size.sqrt().clamp_min(1e-6)

@@ -286,13 +286,14 @@ class _Solver:
         chunk.least = torch.where(better, 0.5 * size.square(), chunk.least)
 
 
-def _newton(bend: Float[Tensor, "p k k"], lean: Float[Tensor, "p k"]) -> Float[Tensor, "p k"]:
+def _newton(bend: Float[Tensor, "p k w"], lean: Float[Tensor, "p k"]) -> Float[Tensor, "p k"]:
     """What moves the biases to where the objective is least along them; no further than 2 nats each."""
     if lean.shape[1] == 1:
         return (lean / bend[..., 0].clamp_min(1e-12)).clamp(-2, 2)
-    own = bend.diagonal(dim1=1, dim2=2)
+    alone = lean.shape[1] > WIDEST  # the curvature along each bias is all there is
+    own = bend[..., 0] if alone else bend.diagonal(dim1=1, dim2=2)
     size = own.amax(1).clamp_min(1e-12)
-    if lean.shape[1] > WIDEST:  # the curvature along each bias is all there is
+    if alone:
         return (lean / (own + size[:, None] / lean.shape[1])).clamp(-2, 2)
     ridge = torch.diag_embed((size * 1e-6)[:, None].expand_as(lean)) + size[:, None, None] / lean.shape[1]
     move: Tensor = torch.linalg.solve(bend + ridge, lean)

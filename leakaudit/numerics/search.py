@@ -7,7 +7,7 @@ is handed back, and asked again with it nothing is chosen: the solve starts from
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -31,6 +31,8 @@ CEILING = 9.0
 """Nats that one held-out row counts at most, lest it decide alone."""
 SCALES = (0.5, 1.0, 2.5, 6.0)
 """Factors on the logits, chosen with the penalty: a strong penalty that ranks well but timidly is not at a loss."""
+FEW = 64
+"""Private classes beyond which one penalty of three is tried on each basis, with one part held out."""
 LOOSE = 3e-4
 """Nats, as estimated, to which problems are solved that only help to choose."""
 
@@ -55,6 +57,11 @@ class Basis:
     names: tuple[str, ...]
     """What each penalty is called."""
     strata: Stratified | None = None
+
+    def thinned(self) -> "Basis":
+        """The same features, with one penalty of three in order."""
+        kept = range(1, len(self.names), 3) if len(self.names) > 1 else range(1)
+        return replace(self, penalties=self.penalties[list(kept)], names=tuple(self.names[at] for at in kept))
 
     def fit(
         self, labels: Tensor, weights: Tensor, picked: Tensor, classes: int, start: Fit | None = None, **how: Any
@@ -82,6 +89,8 @@ class Choice:
     """Of the penalty."""
     scale: float
     fit: Fit
+    spared: bool = False
+    """Whether fewer penalties were tried, because classes are many."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,9 @@ def search(
             asked = [questions[alike[at]] for at in fresh]
             dealt = [parts(each.labels + (classes + 1) * strata, group, QUARTERS, seed) for each in asked]
             part = torch.from_numpy(np.stack(dealt)).to(device)
-            chosen = _choose(bases, _Table(labels[fresh], weights[fresh], classes), part, folds)
+            few = bases if classes <= FEW else [basis.thinned() for basis in bases]
+            tried = 1 if classes > FEW else folds
+            chosen = _choose(few, _Table(labels[fresh], weights[fresh], classes), part, tried, spared=classes > FEW)
             settled.update(zip(fresh, chosen, strict=True))
         found = _solve(bases, table, [settled[at] for at in range(len(alike))])
         answers.update(zip(alike, found, strict=True))
@@ -181,7 +192,7 @@ def _batches(bases: Sequence[Basis], questions: Sequence[Asked], folds: int) -> 
     return batches
 
 
-def _choose(bases: Sequence[Basis], table: _Table, part: Tensor, folds: int) -> list[Choice]:
+def _choose(bases: Sequence[Basis], table: _Table, part: Tensor, folds: int, *, spared: bool) -> list[Choice]:
     """The best penalty and scale for each question, with the solution that spared the first part."""
     tried = [_held_out(basis, table, part, folds) for basis in bases]
     losses = torch.cat([loss for loss, _ in tried], 1)
@@ -191,7 +202,7 @@ def _choose(bases: Sequence[Basis], table: _Table, part: Tensor, folds: int) -> 
     for question, place in enumerate(best):
         basis, name = names[place // len(SCALES)]
         fit = tried[basis][1].part(torch.tensor([question * folds * len(bases[basis].names) + name]))
-        choices.append(Choice(bases[basis].names[name], SCALES[place % len(SCALES)], fit))
+        choices.append(Choice(bases[basis].names[name], SCALES[place % len(SCALES)], fit, spared))
     return choices
 
 
@@ -232,8 +243,13 @@ def _solve(bases: Sequence[Basis], table: _Table, choices: list[Choice]) -> list
         for row, at in enumerate(mine):
             solved = bool(fit.converged[row])
             name = choices[at].name
-            notes = (name,) if solved else (name, f"not solved in {fit.iterations} sweeps")
-            settled = Choice(name, choices[at].scale, fit.part(slice(row, row + 1)))
+            spared = choices[at].spared
+            notes = (
+                name,
+                *([] if solved else [f"not solved in {fit.iterations} sweeps"]),
+                *(["one penalty of three tried: private classes are many"] if spared else []),
+            )
+            settled = Choice(name, choices[at].scale, fit.part(slice(row, row + 1)), spared)
             answers[at] = Answer(np.ascontiguousarray(chance[row]), solved, notes, settled)
     return [answers[at] for at in range(len(choices))]
 

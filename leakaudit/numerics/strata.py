@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
-from leakaudit.numerics.sweeps import CACHE, CARD, Labels, residuals
+from leakaudit.numerics.sweeps import CACHE, CARD, WIDEST, Labels, residuals
 
 LIKE = 1.3
 """Strata go together up to this ratio of their sizes."""
@@ -105,13 +105,13 @@ class StrataSweep:
 
     def __call__(
         self, weights: Float[Tensor, "p k f"], bias: Float[Tensor, "p k"], of: Int64[Tensor, " p"]
-    ) -> tuple[Float[Tensor, "p k f"], Float[Tensor, "p k"], Float[Tensor, "p k k"]]:
+    ) -> tuple[Float[Tensor, "p k f"], Float[Tensor, "p k"], Float[Tensor, "p k w"]]:
         """Sums, not means: with respect to weights and biases, and the curvature along the biases of all."""
         p, k = bias.shape
         own, shift = self.strata.fold(weights, bias)
         r = own.shape[-1]
         slope = own.new_zeros(self.strata.count, p * k, r + 1)
-        bend = own.new_zeros(p, k, k)
+        bend = own.new_zeros(p, k, k if k <= WIDEST else 1)
         index = self.asked.index(of)
         for which, x, labels, counts in self.packs:
             flat, moved = own[which].flatten(1, 2), shift[which].flatten(1)[..., None]

@@ -22,7 +22,7 @@ ROWS = 1 << 19
 CARD = 1 << 27
 """Logits worked on at a time on a GPU."""
 WIDEST = 64
-"""Classes up to which the curvature along all biases together is computed, not only along each."""
+"""Classes up to which the curvature along all biases together is computed; beyond, along each alone, as one column."""
 
 
 @runtime_checkable
@@ -113,7 +113,7 @@ class Labels:
 
 def residuals(
     z: Float[Tensor, "g p k b"], labels: Int[Tensor, "g p b"], weights: Float[Tensor, "g p b"] | None
-) -> tuple[Float[Tensor, "g p k"], Float[Tensor, "g p k k"]]:
+) -> tuple[Float[Tensor, "g p k"], Float[Tensor, "g p k w"]]:
     """
     Turn logits into weighted residuals, P(class | row) less 1 for the row's class, in place.
 
@@ -126,7 +126,7 @@ def residuals(
     if z.shape[2] <= WIDEST:
         bend = torch.diag_embed(counted.sum(3)) - counted @ z.transpose(2, 3)
     else:
-        bend = torch.diag_embed((counted - counted * z).sum(3))
+        bend = (counted - counted * z).sum(3, keepdim=True)
     if weights is not None:
         z.copy_(counted)
     taken = -torch.ones_like(labels, dtype=z.dtype) if weights is None else -weights
@@ -158,14 +158,14 @@ class Sweep:
 
     def __call__(
         self, weights: Float[Tensor, "p k r"], bias: Float[Tensor, "p k"], of: Int64[Tensor, " p"]
-    ) -> tuple[Float[Tensor, "p k r"], Float[Tensor, "p k"], Float[Tensor, "p k k"]]:
+    ) -> tuple[Float[Tensor, "p k r"], Float[Tensor, "p k"], Float[Tensor, "p k w"]]:
         """Sums, not means: with respect to weights and biases, and the curvature along the biases."""
         p, k, _ = weights.shape
         flat, shift = weights.flatten(0, 1), bias.flatten()
         if self.lens is not None:
             flat, shift = self.lens.fold(flat, shift)
         slope = flat.new_zeros(p * k, self.d)
-        lean, bend = flat.new_zeros(p, k), flat.new_zeros(p, k, k)
+        lean, bend = flat.new_zeros(p, k), flat.new_zeros(p, k, k if k <= WIDEST else 1)
         index = self.asked.index(of)
         still = not bool(weights.any())
         for rows, block in self._blocks(p * k):

@@ -4,7 +4,8 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from leakaudit.numerics.blend import blend
+from leakaudit.numerics import blend as blending
+from leakaudit.numerics.blend import blend, mix
 from leakaudit.numerics.device import generator
 
 
@@ -46,3 +47,17 @@ def test_questions_do_not_mix_and_hidden_rows_do_not_count() -> None:
     kept = ~hidden
     alone, _ = blend(one[:, kept], first[:, kept], weights[:, kept], penalty=0.01)
     torch.testing.assert_close(both[:1], alone, atol=1e-3, rtol=1e-3)
+
+
+def test_weights_of_many_scores_are_learned_from_some_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of the rows gives nearly the same weights as all of them, and other weights than a score of noise."""
+    chance = generator(0)
+    labels = torch.randint(2, (1, 4000), generator=chance)
+    told = (2 * labels - 1).float()[:, :, None] + torch.randn(1, 4000, 1, generator=chance)
+    scores = torch.stack([told, torch.randn(1, 4000, 1, generator=chance)], 2)
+    whole = mix(scores, labels, torch.ones(1, 4000))
+    monkeypatch.setattr(blending, "MOST", 2000)
+    part = mix(scores, labels, torch.ones(1, 4000))
+    assert not torch.equal(part.weights, whole.weights)
+    assert torch.allclose(part.weights, whole.weights, atol=0.3)
+    assert float(part.weights[0, 0]) > 5 * float(part.weights[0, 1])

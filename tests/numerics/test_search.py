@@ -120,3 +120,18 @@ def test_unlabelled_rows_are_in_no_part(x: np.ndarray) -> None:
     )  # fmt: skip
     assert plain.notes == other.notes
     np.testing.assert_allclose(plain.probabilities, other.probabilities, atol=5e-3)
+
+
+def test_many_classes_are_asked_fewer_penalties_and_it_is_said(x: np.ndarray) -> None:
+    """Beyond 64 classes one penalty of three is tried on a basis; up to 64 all are."""
+    strengths = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+    kept = {"x 0.01", "x 10.0"}
+    for classes in (65, 64):
+        labels = np.arange(ROWS) % classes
+        asked = Asked(labels, np.ones(ROWS, np.float32), classes)
+        (answer,) = search(
+            [basis(x, "x", *strengths)], [asked], np.zeros(ROWS, np.int64), np.arange(ROWS), folds=1, seed=0
+        )
+        assert (len(answer.notes) == 2) is (classes == 65)
+        assert answer.settled.name in (kept if classes == 65 else {f"x {each}" for each in strengths})
+        assert len(basis(x, "x", *strengths).thinned().names) == 2
