@@ -143,6 +143,7 @@ def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms
         sensitivity=found.sensitivity,
         cells=stands,
         separation=portrait.separation(rows, found),
+        bottleneck=portrait.bottleneck(subject, rows, found, terms.target),
         p_h=found.refitted.p if found.refitted else None,
         p_i=found.nested,
         h_family=found.refitted.family if found.refitted else "",

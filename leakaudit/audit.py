@@ -15,6 +15,7 @@ from leakaudit.errors import RefusedError
 from leakaudit.finding import (
     WORST_FIRST,
     Baseline,
+    Bottleneck,
     Cell,
     Control,
     Coverage,
@@ -154,6 +155,8 @@ class Attribute:
     memorisation: Memorisation | None = None
     """What is read from rows that the model was trained on; None where it was not asked, or as the note says."""
     memorisation_note: str = ""
+    bottleneck: Bottleneck | None = None
+    """Centroids and misclassified rows; None where the model does not name the target."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,7 @@ class Audit:
     tolerance: float
     suite: str
     subject: dict[str, Any]
-    """`name, kind, sha256, layer, width`, and for a checkpoint `recipe, method, dataset, private, target, seed`."""
+    """`name, kind, sha256, layer, width`; for a checkpoint `recipe, method, ..., target, seed` and `pseudo_labels`."""
     data: dict[str, Any]
     """`name, split, fingerprint, rows, group`."""
     threat: dict[str, Any]

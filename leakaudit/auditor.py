@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from leakaudit import __version__, archive, catalog, extract, gate, reconstruct, store
+from leakaudit import __version__, archive, catalog, extract, gate, reconstruct, record, store
 from leakaudit import attack as attacking
 from leakaudit import audit as audits
 from leakaudit.audit import Audit, Outcomes
@@ -176,6 +176,7 @@ def _about(subject: Subject) -> dict[str, Any]:
     if subject.checkpoint is None:
         return {}
     card, made = subject.checkpoint.card, subject.checkpoint.recipe
+    guessed = {} if card.guessed is None else {"pseudo_labels": record.to_json(card.guessed)}
     return {
         "recipe": card.recipe,
         "method": str(made.method),
@@ -185,6 +186,7 @@ def _about(subject: Subject) -> dict[str, Any]:
         "target": made.target,
         "seed": card.seed,
         "overrides": card.overrides,
+        **guessed,
     }
 
 

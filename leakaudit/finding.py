@@ -16,7 +16,9 @@ from leakaudit.verdict import WORST_FIRST, Verdict
 __all__ = [
     "WORST_FIRST",
     "Baseline",
+    "Bottleneck",
     "Cell",
+    "Centroid",
     "Control",
     "Coverage",
     "Figures",
@@ -204,6 +206,58 @@ class Regression:
     bits: Interval | None = None
     """Usable bits about the quantile bins; None where guesses carry no distribution."""
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Centroid:
+    """One target class in a bottleneck plot."""
+
+    target: int
+    """Which of the target classes."""
+    x: float
+    y: float
+    """In cells of the plot, from its left and lower edge."""
+    rows: int
+    wrong: int
+    """Rows of this class that the model takes for another."""
+    drawn: int
+    """Misclassified rows of other classes that lie nearer to this centroid than to any other."""
+    dominant: int | None
+    """The private class that most rows of this class have; None where several have as many."""
+    shared: int
+    """Rows of `drawn` that have this private class."""
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """Class centroids in the plane in which they lie farthest apart, and misclassified rows among them, in cells."""
+
+    rows: int
+    wrong: int
+    """Rows that the model misclassifies."""
+    away: int
+    """Misclassified rows that lie nearest, in z, to the centroid of another class than their own."""
+    shared: int
+    """Rows of `away` that have the dominant private class of the class whose centroid they lie nearest to."""
+    chance: float
+    """Mean of `shared` where private labels are permuted among the misclassified rows within target classes."""
+    p: float
+    """Share of these permutations, and of the truth, with as many or more."""
+    draws: int
+    """Permutations."""
+    trained: bool
+    """Whether a class's dominant private class is that of the training rows, or else of the attack rows."""
+    between: float
+    """Share of the variance between centroids that the plane holds."""
+    share: float
+    """Share of the variance of all rows that the plane holds."""
+    cells: int
+    """Cells along each side of the plot."""
+    centroids: tuple[Centroid, ...]
+    """Those of the classes with the most misclassified rows, in the order of the classes."""
+    marks: tuple[tuple[int, ...], ...]
+    """(column, line from below, target class, private class, rows): the misclassified rows that are drawn, counted by
+    cell; what lies beyond the plot counts in its outermost cells."""
 
 
 def worst_cell(cells: Sequence[Cell]) -> Cell | None:

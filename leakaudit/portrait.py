@@ -1,7 +1,8 @@
 """
 What stands beside the verdict.
 
-Coverage, E per target class, separation, utility, threat model, and the words on how the figures were inferred.
+Coverage, E per target class, separation, centroids and misclassified rows, utility, threat model, and the words on how
+the figures were inferred.
 """
 
 from collections.abc import Mapping
@@ -13,10 +14,11 @@ from leakaudit import catalog, stats
 from leakaudit.audit import Attribute, Curve, Outcomes, Separation, Utility
 from leakaudit.catalog import Call
 from leakaudit.embeddings import Embeddings
-from leakaudit.finding import Cell, Coverage
+from leakaudit.finding import Bottleneck, Cell, Coverage
 from leakaudit.inquiry import Inquiry
 from leakaudit.labels import Labelled
 from leakaudit.numerics import gaussian
+from leakaudit.numerics.attractors import Views, attractors
 from leakaudit.numerics.gaussian import Line
 from leakaudit.protocol import scheme
 
@@ -81,11 +83,33 @@ def _separation(direction: str, line: Line, rows: Labelled) -> Separation:
     return Separation(direction, line.d_prime, line.share, line.span, curves)
 
 
-def model_hits(subject: Embeddings, rows: Labelled, target: str | None) -> np.ndarray | None:
-    """On which rows the model names the target right; None where it has no logits of it."""
+def bottleneck(subject: Embeddings, rows: Labelled, found: Inquiry, target: str | None) -> Bottleneck | None:
+    """Class centroids, and the misclassified rows among them; None where the model has no logits of the target."""
+    named = _named(subject, rows, target)
+    if named is None:
+        return None
+    case, arena = found.case, found.case.arena
+    known = case.known
+    group = arena.group[known] if case.grouped else None
+    targets = len(rows.target.classes)
+    views = Views(arena.z[known], arena.target[known], named[known], case.private[known], targets, case.classes, group)
+    return attractors(views, case.usual, arena.moments, case.chance("bottleneck plot"))
+
+
+def _named(subject: Embeddings, rows: Labelled, target: str | None) -> np.ndarray | None:
+    """The target class that the model names on each row; None where it has no logits of it."""
     if target is None or subject.logits is None or subject.logits.shape[1] != len(subject.column(target).classes):
         return None
-    hits: np.ndarray = subject.logits[rows.rows].argmax(axis=1) == subject.column(target).values[rows.rows]
+    named: np.ndarray = subject.logits[rows.rows].argmax(axis=1)
+    return named
+
+
+def model_hits(subject: Embeddings, rows: Labelled, target: str | None) -> np.ndarray | None:
+    """On which rows the model names the target right; None where it has no logits of it."""
+    named = _named(subject, rows, target)
+    if named is None or target is None:
+        return None
+    hits: np.ndarray = named == subject.column(target).values[rows.rows]
     return hits
 
 
