@@ -1,9 +1,9 @@
 """
 Attractors: misclassified rows that lie nearest to the centroid of a class whose dominant private class they share.
 
-The plane is that of the two leading principal components of the class centroids, each class counted once; its axes are
-at right angles and of one scale. Chance permutes the private labels among the misclassified rows within target classes.
-No row is handed back: rows are counted by cell of the plane.
+The plane is that of the two leading principal components of the class centroids, each counted by the misclassified rows
+of its class and near it, as those are looked at; its axes are at right angles and of one scale. Chance permutes the
+private labels among the misclassified rows within target classes. No row is handed back: rows are counted by cell.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,6 @@ def attractors(
     draws = int(np.clip(WORK // max(len(wrong), 1), 99, 999))
     shared = drawn_by == private
     chance = [int((drawn_by == stats.redraw(own, private, group, rng)).sum()) for _ in range(draws)]
-    plane, between = _plane(centroids[size > 0], known)
     total = float(np.trace(known.covariance))
     counted = {
         "rows": size,
@@ -69,6 +68,8 @@ def attractors(
         "drawn": np.bincount(near[away], minlength=rows.targets),
         "shared": np.bincount(near[shared], minlength=rows.targets),
     }
+    weight = (1 + counted["wrong"] + counted["drawn"])[size > 0]
+    plane, between = _plane(centroids[size > 0], weight / weight.sum(), known)
     chosen = np.argsort(np.where(size > 0, -counted["wrong"], 1), kind="stable")[:PLACES]
     places = np.sort(chosen[size[chosen] > 0])
     part = np.sort(rng.permutation(len(wrong))[:MOST])
@@ -138,15 +139,17 @@ def _dominant(rows: Views) -> Int64[np.ndarray, " targets"]:
     return alone
 
 
-def _plane(centroids: Float64[np.ndarray, "k d"], known: Moments) -> tuple[Float64[np.ndarray, "d 2"], float]:
+def _plane(
+    centroids: Float64[np.ndarray, "k d"], weight: Float64[np.ndarray, " k"], known: Moments
+) -> tuple[Float64[np.ndarray, "d 2"], float]:
     """
     Two directions at right angles, and their share of the variance between centroids.
 
     Centroids on one line leave the second direction to the rows: their leading principal component, less the line. A
     bottleneck of one number has no second direction.
     """
-    apart = centroids - centroids.mean(axis=0)
-    _, sizes, found = np.linalg.svd(apart, full_matrices=False)
+    weighted = np.sqrt(weight)[:, None] * (centroids - weight @ centroids)
+    _, sizes, found = np.linalg.svd(weighted, full_matrices=False)
     axes = [axis for axis, size in zip(found[:2], sizes[:2], strict=True) if size > 1e-6 * max(sizes[0], 1e-30)]
     for axis in known.eigen[1].T:
         if len(axes) == 2:  # noqa: PLR2004 (a plane)
@@ -156,7 +159,8 @@ def _plane(centroids: Float64[np.ndarray, "k d"], known: Moments) -> tuple[Float
             axes.append(rest / np.linalg.norm(rest))
     axes += [np.zeros(centroids.shape[1])] * (2 - len(axes))
     plane = np.stack([axis * (np.sign(axis[np.abs(axis).argmax()]) or 1.0) for axis in axes], axis=1)
-    spread = float((sizes**2).sum())
+    apart = centroids - centroids.mean(axis=0)
+    spread = float((apart**2).sum())
     return plane, float(((apart @ plane) ** 2).sum()) / spread if spread > 0 else 0.0
 
 

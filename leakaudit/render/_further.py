@@ -6,7 +6,9 @@ The forms differ in where they put a sentence, not in what it says.
 
 from collections.abc import Iterator, Sequence
 
+from leakaudit import record
 from leakaudit.audit import Attribute
+from leakaudit.checkpoint import Agreement
 from leakaudit.finding import Memorisation, Operating, Regression
 from leakaudit.render import _entries, _figures
 from leakaudit.render._entries import Entry
@@ -32,6 +34,8 @@ def further(entry: Entry) -> Iterator[tuple[str, str]]:
         ("Ranking", ranking(entry)),
         ("Left over", left(entry)),
         ("Erased", erased(entry)),
+        ("Drawn to", attracted(entry)),
+        ("Pseudo-labels", guessed(entry)),
     ):
         if words:
             yield label, words
@@ -239,6 +243,41 @@ def erased(entry: Entry) -> str:
         verb = "still reads" if excess.low > 0 else "shows nothing either," if blind else "shows nothing,"
         words.append(f"{attacker} {verb} E {_figures.with_bounds(excess)}")
     return f"after LEACE {'; '.join(words)}"
+
+
+def attracted(entry: Entry) -> str:
+    """How many misclassified rows lie nearest to another class's centroid, and how many share its private class."""
+    part, found = entry.attribute, entry.attribute.bottleneck
+    if found is None or not found.wrong:
+        return ""
+    nearest = f"lie nearest to the centroid of another {part.target}"
+    if not found.away:
+        return f"none of {found.wrong:,} misclassified rows {nearest}"
+    return (
+        f"{found.away:,} of {found.wrong:,} misclassified rows {nearest}; {found.shared:,} of these have the "
+        f"{part.private} that dominates it{' in training' * found.trained}, where chance gives {found.chance:.1f} "
+        f"({_figures.p_value(found.p)})"
+    )
+
+
+def guessed(entry: Entry) -> str:
+    """How well the private labels that the method made out agree with the truth; empty where it made out none."""
+    subject = entry.audit.subject
+    if subject.get("pseudo_labels") is None or subject.get("private") != entry.attribute.private:
+        return ""
+    found = record.from_json(Agreement, subject["pseudo_labels"], "subject.pseudo_labels")
+    if found.information is None or found.accuracy is None:
+        return f"no training row with a known {entry.attribute.private} to compare them with"
+    conflict = found.conflicting_accuracy
+    hard = (
+        f" ({_figures.percent(conflict)} % of the {found.conflicting:,} that conflict)" if conflict is not None else ""
+    )
+    private = entry.attribute.private
+    return (
+        f"{_figures.percent(found.accuracy)} % of {found.rows:,} training rows agree with the {private} "
+        f"that the method was not shown, after matching names{hard}; adjusted mutual information "
+        f"{_figures.three(found.information)}"
+    )
 
 
 def regression(entry: Entry, found: Regression) -> str:

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from leakaudit import __version__
 from leakaudit.render import Report, _tame
-from leakaudit.render._html import deeper, evidence, lanes, pictures, terms, view
+from leakaudit.render._html import bottleneck, deeper, evidence, lanes, pictures, terms, view
 
 FOLDER = Path(__file__).parent / "_html"
 EVIDENCE = (
@@ -31,6 +31,7 @@ EVIDENCE = (
     deeper.numbers,
     lanes.classes,
     evidence.directions,
+    bottleneck.bottleneck,
     pictures.rebuilt,
     terms.controls,
 )

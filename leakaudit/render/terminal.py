@@ -24,6 +24,13 @@ WIDE = 100
 """Columns from which E is drawn and each row says what it means."""
 WIDEST = 112
 """Columns from which the AUC stands beside them."""
+SAID = (
+    ("Attack seeds", _further.seeds),
+    ("Memorisation", _further.memorisation),
+    ("Drawn to", _further.attracted),
+    ("Pseudo-labels", _further.guessed),
+)
+"""What is said of several models in one line each."""
 LABEL = 13
 """Columns of the labels before a sentence."""
 PAIR = 2
@@ -222,7 +229,7 @@ def _lined(lines: Iterable[tuple[str, str]]) -> Table:
 def _besides(report: Report) -> Iterator[tuple[str, str]]:
     """What is said of several models in one line each: labels needed, and what erasing leaves of a pair."""
     for _, group in _entries.questions(report):
-        for label, said in (("Attack seeds", _further.seeds), ("Memorisation", _further.memorisation)):
+        for label, said in SAID:
             yield from ((label, f"{entry.label}: {words}") for entry in group if (words := said(entry)))
         if learned := [entry for entry in group if entry.attribute.learning]:
             yield "Labels", _further.shows(learned)
