@@ -38,6 +38,21 @@ class Agreement(NamedTuple):
     """Share of those that agree, under the same matching."""
 
 
+class Closeness(NamedTuple):
+    """How close the numbers that a network says come to the true ones."""
+
+    mae: Interval
+    """Mean absolute error in the target's unit, with its 95 % bootstrap interval."""
+    r2: Interval | None
+    """Share of the variance that is explained; None where all true numbers are the same."""
+
+    @property
+    def words(self) -> str:
+        """`off by 8.1 [7.8, 8.4] on average, R2 0.612 [0.580, 0.640]`."""
+        explained = "not defined" if self.r2 is None else "{:.3f} [{:.3f}, {:.3f}]".format(*self.r2)
+        return "off by {:.4g} [{:.4g}, {:.4g}] on average, R2 ".format(*self.mae) + explained
+
+
 @dataclass(frozen=True)
 class Card:
     """What `checkpoint.json` holds beside the format."""
@@ -55,6 +70,7 @@ class Card:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     target_classes: tuple[str, ...]
+    """Empty where the target is a number."""
     private_classes: tuple[str, ...]
     bottleneck: str
     """Name of the layer whose input is the bottleneck."""
@@ -62,14 +78,22 @@ class Card:
     """Numbers in one bottleneck vector."""
     table: tuple[tuple[int, ...], ...]
     """Training rows in each (target, private) cell."""
-    accuracy: Interval
-    """Target accuracy on the rows of `accuracy_split`, with its 95 % Clopper-Pearson interval."""
+    accuracy: Interval | None
+    """
+    Target accuracy on the rows of `accuracy_split`, with its 95 % Clopper-Pearson interval; None where the target is a
+    number.
+    """
     accuracy_split: str
+    """Split of `accuracy`, or of `closeness`."""
     provenance: dict[str, Any]
     trained: str = ""
     """Sha256 of the identities of the images it was trained on; empty where an older version did not say."""
     guessed: Agreement | None = None
     """Where the method made out private labels for itself."""
+    closeness: Closeness | None = None
+    """Where the target is a number: how close the network comes on the rows of `accuracy_split`."""
+    unit: tuple[float, ...] = ()
+    """Where the target is a number: mean and deviation among the training rows, which the last layer holds."""
 
 
 @dataclass(frozen=True)

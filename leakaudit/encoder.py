@@ -44,7 +44,7 @@ def of(checkpoint: Checkpoint) -> Encoder:
         name=checkpoint.name,
         kind="checkpoint",
         backbone=recipe.backbone,
-        classes=len(card.target_classes),
+        classes=len(card.target_classes) or 1,
         shape=card.shape,
         mean=card.mean,
         std=card.std,

@@ -21,9 +21,11 @@ from leakaudit.numerics import device as devices
 from leakaudit.numerics.feed import Feed
 from leakaudit.numerics.optimiser import advance, optimiser, schedule
 from leakaudit.numerics.taps import Tapped
+from leakaudit.numerics.unit import Unit
 from leakaudit.numerics.views import shifted
 from leakaudit.recipe import Training
 
+Target = Int64[Tensor, " rows"] | Float[Tensor, " rows"]
 EVALUATED = 1024
 """Rows in one batch that nothing is learned from."""
 
@@ -33,26 +35,31 @@ class Learned(NamedTuple):
 
     loss: float
     """Mean over the epoch's rows."""
-    accuracy: float
-    """Target accuracy on the training rows, each at the moment it was learned from."""
     lr: float
+    accuracy: float | None = None
+    """Target accuracy on the training rows, each at the moment it was learned from; None for a target of numbers."""
+    mae: float | None = None
+    """For a target of numbers: mean absolute error in its own unit, likewise."""
+    r2: float | None = None
+    """And the share of its variance that is explained."""
 
 
 class Loop:
     """A network, what it goes down on, and what moves it."""
 
     def __init__(
-        self, tapped: Tapped, objective: Objective, plan: Training, *, seed: int, device: str, where: str
-    ) -> None:
+        self, tapped: Tapped, objective: Objective, plan: Training, *, seed: int, device: str, where: str,
+        unit: Unit | None = None,
+    ) -> None:  # fmt: skip
         """
-        Optimisers and schedule for a network.
+        Optimisers and schedule for a network; `unit` is that of a target of numbers, None where it has classes.
 
         Raises:
             InputError: torch has no such optimiser or schedule, or not with these arguments; `where` begins the
             message.
         """
         self.tapped, self.objective = tapped.to(device), objective.to(device)
-        self.plan, self.seed, self.device, self.where = plan, seed, device, where
+        self.plan, self.seed, self.device, self.where, self.unit = plan, seed, device, where, unit
         inner = objective.inner
         apart = set() if inner is None else set(inner.parameters())
         own = [parameter for parameter in objective.parameters() if parameter not in apart]
@@ -62,9 +69,11 @@ class Loop:
             schedule(each, plan.scheduler, where) for each in (self.optimizer, self.inner) if each is not None
         ]
 
-    def epoch(self, number: int, feed: Feed, y: Int64[Tensor, " rows"], v: Int64[Tensor, " rows"]) -> Learned:
+    def epoch(self, number: int, feed: Feed, y: Target, v: Int64[Tensor, " rows"]) -> Learned:
         """
         Learn from every row once, or as often as the objective weighs it; epochs are counted from 0.
+
+        `y` are classes, or numbers in their own unit.
 
         Raises:
             InputError: the loss or a weight is not finite, or the learning rate has no float32.
@@ -72,6 +81,7 @@ class Loop:
         lr = float(self.optimizer.param_groups[0]["lr"])
         if lr > torch.finfo(torch.float32).max:
             raise InputError(f"{self.where}: the learning rate of epoch {number + 1} is {lr:g}: no float32 holds it")
+        y = y if self.unit is None else self.unit.inward(y)
         with chance(self.seed, "epoch", number):
             generator = devices.generator(derived(self.seed, "rows", number), self.device)
             for _ in range(0 if number or self.inner is None else self.objective.warmup):
@@ -79,12 +89,12 @@ class Loop:
                     self._warm(batch)
             weights = self.objective.weights(self._table(number, feed, y, v))
             parts = self._draw(len(y), weights, generator)
-            loss, right = torch.zeros(2, device=self.device)
+            loss, tally = torch.zeros((), device=self.device), torch.zeros(2, device=self.device)
             rows = 0
             for batch in self._batches(feed, parts, y, v, generator):
                 out, value = self._step(batch)
                 loss = loss + value * len(batch.y)
-                right = right + (out.logits.argmax(1) == batch.y).sum()
+                tally = tally + self._tally(out.logits, batch.y)
                 rows += len(batch.y)
             mean = float(loss) / rows
             if not math.isfinite(mean) or not self._finite():
@@ -95,7 +105,10 @@ class Loop:
             self.objective.epoch(self._table(number + 1, feed, y, v))
         for each in self.schedulers:
             advance(each, mean)
-        return Learned(mean, float(right) / rows, lr)
+        first, second = (tally / rows).tolist()
+        if self.unit is None:
+            return Learned(mean, lr, accuracy=first)
+        return Learned(mean, lr, mae=first * self.unit.deviation, r2=1 - second)
 
     def outputs(self, feed: Feed) -> Out:
         """Bottleneck, logits and taps of all rows, in their own order, in evaluation mode."""
@@ -105,13 +118,12 @@ class Loop:
         taps = {name: torch.cat([out.taps[name] for out in outs]) for name in outs[0].taps}
         return Out(torch.cat([out.z for out in outs]), torch.cat([out.logits for out in outs]), taps)
 
-    def hits(self, feed: Feed, y: Int64[Tensor, " rows"]) -> int:
-        """Rows whose target class is guessed right."""
+    def guesses(self, feed: Feed) -> Target:
+        """The target class that the network names for each row, or the number that it says, in its own unit."""
         self.tapped.eval()
-        parts = feed.in_order(EVALUATED)
         with torch.no_grad():
-            batches = zip(feed.batches(parts), parts, strict=True)
-            return sum(int((self._forward(x).logits.argmax(1) == y[part]).sum()) for x, part in batches)
+            logits = torch.cat([self._forward(x).logits for x in feed.batches(feed.in_order(EVALUATED))])
+        return logits.argmax(1) if self.unit is None else self.unit.outward(logits[:, 0])
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next epoch depends on."""
@@ -145,6 +157,13 @@ class Loop:
             rows = part.repeat(self.objective.views)
             views = torch.cat([shifted(x, generator) for _ in range(self.objective.views)])
             yield Batch(views, y[rows], v[rows], rows)
+
+    def _tally(self, logits: Float[Tensor, "n k"], y: Target) -> Float[Tensor, "2"]:
+        """Hits, twice; for numbers, absolute and squared errors in deviations: sums over rows."""
+        if self.unit is None:
+            return (logits.argmax(1) == y).sum().float().expand(2)
+        error = logits[:, 0] - y
+        return torch.stack([error.abs().sum(), error.square().sum()])
 
     def _warm(self, batch: Batch) -> None:
         """A step of the second network alone."""

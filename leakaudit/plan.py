@@ -18,12 +18,13 @@ from leakaudit.datasets import splits
 from leakaudit.debias import Objective, Sizes
 from leakaudit.errors import InputError
 from leakaudit.loop import Loop, chance
-from leakaudit.numerics import state
+from leakaudit.numerics import state, unit
 from leakaudit.numerics.taps import Tapped
+from leakaudit.numerics.unit import Unit
 from leakaudit.recipe import Recipe
 
-FIGURES = ("accuracy",)
-"""What a recipe can promise."""
+FIGURES = {False: ("accuracy",), True: ("mae",)}
+"""What a recipe can promise: of a target that has classes, and of one of numbers."""
 USED = ("train", "validation", "test")
 """Splits that training looks at, where they are there: to learn, to watch, and to say how well it went."""
 
@@ -54,12 +55,14 @@ def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoin
     where = f"recipe {recipe.name}"
     if recipe.train.amp and not device.startswith("cuda"):
         raise InputError(f"{where} [train]: amp = true needs CUDA; this run is on {device}")
-    for figure in recipe.promise:
-        if figure not in FIGURES:
-            raise InputError(f"{where} [promise]: no figure {figure!r}. {catalog.suggest(figure, FIGURES)}")
     backbone = catalog.thing("backbones", recipe.backbone.name, f"{where} [backbone]")
     method = catalog.thing("debias", recipe.method.name, f"{where} [method]")
     source = catalog.thing("datasets", recipe.dataset.name, f"{where} [dataset]")
+    blind, numbers = (bool(getattr(method, flag, False)) for flag in ("BLIND", "NUMBERS"))
+    for figure in recipe.promise:
+        if figure not in FIGURES[numbers]:
+            others = catalog.suggest(figure, FIGURES[numbers])
+            raise InputError(f"{where} [promise]: no figure {figure!r} of {recipe.method.name}. {others}")
     build = catalog.check(backbone.build, recipe.backbone.knobs, f"{where} [backbone]")
     make = catalog.check(method.objective, recipe.method.knobs, f"{where} [method]")
     knobs = catalog.check(source.load, recipe.dataset.knobs, f"{where} [dataset]")
@@ -69,28 +72,31 @@ def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoin
         raise InputError(f"{where}: {recipe.dataset.name} has no split train. There are: {', '.join(there)}.")
     data: dict[str, Dataset] = {split: source.load(split, root, **knobs) for split in USED if split in there}
     fingerprint = data["train"].fingerprint
-    blind = bool(getattr(method, "BLIND", False))
-    data = {split: _labelled(part, recipe, split, where, blind=blind) for split, part in data.items()}
+    data = {split: _labelled(part, recipe, split, where, blind=blind, numbers=numbers) for split, part in data.items()}
     train = data["train"]
     target, private = train.column(recipe.target), train.column(recipe.private)
-    table = np.zeros((len(target.classes), len(private.classes)), dtype=np.int64)
+    scale, outputs = unit.of(target.values) if numbers else None, 1 if numbers else len(target.classes)
+    table = np.zeros((outputs, len(private.classes)), dtype=np.int64)
     if private.classes:
-        np.add.at(table, (target.values[private.known], private.values[private.known]), 1)
+        row = 0 if numbers else target.values[private.known]
+        np.add.at(table, (row, private.values[private.known]), 1)
 
     with chance(seed, "network"):
-        network: nn.Module = backbone.build(len(target.classes), train.images.shape, **build)
+        network: nn.Module = backbone.build(outputs, train.images.shape, **build)
     if first is not None:
-        _fill(network, first, where)
+        _fill(network, first, where, backbone.BOTTLENECK, scale)
     width, taps = _shapes(network, backbone.BOTTLENECK, train.images.shape)
+    if scale is not None and f"{backbone.BOTTLENECK}.bias" not in network.state_dict():
+        raise InputError(f"{where} [backbone]: {recipe.backbone.name} ends in no linear layer with a bias: no numbers")
     sizes = Sizes(
-        targets=len(target.classes),
+        targets=outputs,
         privates=len(private.classes),
         width=width,
         rows=len(train),
         table=torch.from_numpy(table),
         shape=train.images.shape,
         taps=taps,
-        network=partial(_second, recipe, len(target.classes), train.images.shape, f"{where} [method]"),
+        network=partial(_second, recipe, outputs, train.images.shape, f"{where} [method]"),
     )
     with chance(seed, "objective"):
         objective: Objective = method.objective(sizes, **make)
@@ -101,18 +107,19 @@ def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoin
             f"expected"
         )
     tapped = Tapped(network, backbone.BOTTLENECK, objective.taps, readout=objective.readout)
-    loop = Loop(tapped, objective, recipe.train, seed=seed, device=device, where=f"{where} [train]")
+    loop = Loop(tapped, objective, recipe.train, seed=seed, device=device, where=f"{where} [train]", unit=scale)
     state.pack(loop.state_dict(), "", {})
     what = [recipe.key, str(seed), fingerprint, "" if first is None else first.card.tensors, __version__]
     return Plan(recipe, seed, loop, data, backbone.BOTTLENECK, sizes, fingerprint, files.digest(*what)[:12], blind)
 
 
-def _labelled(data: Dataset, recipe: Recipe, split: str, where: str, *, blind: bool) -> Dataset:
+def _labelled(data: Dataset, recipe: Recipe, split: str, where: str, *, blind: bool, numbers: bool) -> Dataset:
     """
     The rows of a split whose target is known; a method that is `blind` asks nothing of the private label.
 
     Raises:
-        InputError: a label is not there, holds numbers, or the split cannot be learned from.
+        InputError: a label is not there, holds numbers where classes are asked for or the other way round, or the split
+            cannot be learned from.
     """
     if recipe.target == recipe.private:
         raise InputError(f"{where} [dataset]: target and private are both {recipe.target!r}")
@@ -120,6 +127,13 @@ def _labelled(data: Dataset, recipe: Recipe, split: str, where: str, *, blind: b
         labels = data.column(name)
         if not labels.known.any():
             raise InputError(f"{where}: label {name!r} of {data.name} is missing in every row of split {split}")
+        if name == recipe.target and bool(labels.classes) is numbers:
+            raise InputError(f"{where}: label {name!r} of {data.name} {_unfit(recipe.method.name, numbers=numbers)}")
+        if name == recipe.target and numbers:
+            only = np.unique(labels.values[labels.known])
+            if split == "train" and len(only) == 1:
+                raise InputError(f"{where}: label {name!r} of {data.name} is {only[0]:g} in every row of split train")
+            continue
         if not labels.classes:
             raise InputError(f"{where}: label {name!r} of {data.name} holds numbers; training needs classes")
         if split == "train":
@@ -137,6 +151,14 @@ def _labelled(data: Dataset, recipe: Recipe, split: str, where: str, *, blind: b
         data = replace(data, columns={**data.columns, recipe.private: nothing})
     known = data.column(recipe.target).known
     return data if known.all() else data.take(np.flatnonzero(known))
+
+
+def _unfit(method: str, *, numbers: bool) -> str:
+    """Why a method cannot learn a target, and which can."""
+    names = catalog.names("debias")
+    others = [name for name in names if bool(getattr(catalog.thing("debias", name), "NUMBERS", False)) is not numbers]
+    found, wanted = ("classes", "numbers") if numbers else ("numbers", "classes")
+    return f"holds {found}; {method} learns {wanted}. Methods for {found}: {', '.join(others)}."
 
 
 def _second(recipe: Recipe, classes: int, shape: tuple[int, int, int], where: str, text: str) -> Tapped:
@@ -163,8 +185,10 @@ def _shapes(network: nn.Module, bottleneck: str, shape: tuple[int, int, int]) ->
     }
 
 
-def _fill(network: nn.Module, first: Checkpoint, where: str) -> None:
-    tensors = {name: torch.from_numpy(np.array(tensor)) for name, tensor in first.weights.items()}
+def _fill(network: nn.Module, first: Checkpoint, where: str, layer: str, scale: Unit | None) -> None:
+    """Weights to start from; those of a network that speaks a target's own unit are taken back to deviations."""
+    weights = first.weights if scale is None or not first.card.unit else scale.unfolded(first.weights, layer)
+    tensors = {name: torch.from_numpy(np.array(tensor)) for name, tensor in weights.items()}
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:

@@ -17,22 +17,23 @@ from pathlib import Path
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from jaxtyping import Int64
 from torch import nn
 
 from leakaudit import __version__, checkpoint, stats
 from leakaudit import recipe as recipes
 from leakaudit import store as files
-from leakaudit.checkpoint import Agreement, Card, Checkpoint
+from leakaudit.checkpoint import Agreement, Card, Checkpoint, Closeness
 from leakaudit.dataset import Dataset
 from leakaudit.errors import InputError, RefusedError
-from leakaudit.loop import Loop
+from leakaudit.loop import Loop, Target
 from leakaudit.numerics import device as devices
 from leakaudit.numerics import state
 from leakaudit.numerics.agreement import agreement
+from leakaudit.numerics.closeness import closeness, plain
 from leakaudit.numerics.feed import Feed
 from leakaudit.plan import Plan, prepare
 from leakaudit.recipe import Recipe
+from leakaudit.stats import Interval
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,25 @@ class Epoch:
     total: int
     loss: float
     """Mean over the epoch's rows."""
-    accuracy: float
-    """Target accuracy on the training rows, each at the moment it was learned from."""
+    accuracy: float | None
+    """Target accuracy on the training rows, each at the moment it was learned from; None for a target of numbers."""
     validation_accuracy: float | None
     """Target accuracy on the `validation` split; None where there is none."""
     lr: float
     seconds: float
+    mae: float | None = None
+    """For a target of numbers: mean absolute error in its own unit on the training rows, likewise."""
+    r2: float | None = None
+    """And the share of its variance that is explained."""
+    validation_mae: float | None = None
+    """The same on the `validation` split."""
+    validation_r2: float | None = None
 
     @property
     def words(self) -> str:
         """For a progress bar."""
-        return f"loss {self.loss:.3f}, target {self.accuracy:.3f}"
+        off = f"off by {self.mae:.4g}" if self.accuracy is None else f"{self.accuracy:.3f}"
+        return f"loss {self.loss:.3f}, target {off}"
 
 
 def train(
@@ -83,24 +92,19 @@ def train(
         history = _continue(plan.loop, folder, recipe.train.epochs, resume=resume)
         feeds = {split: Feed(data, device) for split, data in plan.splits.items()}
         y = _column(plan.splits["train"], recipe.target, device)
-        v = torch.full_like(y, -1) if plan.blind else _column(plan.splits["train"], recipe.private, device)
+        hidden = torch.full_like(y, -1, dtype=torch.int64)
+        v = hidden if plan.blind else _column(plan.splits["train"], recipe.private, device)
         for number in range(len(history), recipe.train.epochs):
             start = time.perf_counter()
             learned = plan.loop.epoch(number, feeds["train"], y, v)
-            held_out = _accuracy(plan, feeds, "validation")
+            accuracy, mae, r2 = _held_out(plan, feeds)
             seconds = time.perf_counter() - start
             history.append(
                 Epoch(
-                    recipe.name,
-                    number + 1,
-                    recipe.train.epochs,
-                    learned.loss,
-                    learned.accuracy,
-                    held_out,
-                    learned.lr,
-                    seconds,
+                    recipe.name, number + 1, recipe.train.epochs, learned.loss, learned.accuracy, accuracy, learned.lr,
+                    seconds, learned.mae, learned.r2, mae, r2,
                 )
-            )
+            )  # fmt: skip
             lines = list(map(asdict, history))
             state.save(folder / "resume", number + 1, {"history": lines, "loop": plan.loop.state_dict()})
             files.write_bytes(folder / "history.jsonl", "".join(json.dumps(line) + "\n" for line in lines).encode())
@@ -111,17 +115,35 @@ def train(
 
 
 def broken_promises(made: Checkpoint) -> list[str]:
-    """The figures of a checkpoint that lie below what its recipe promises, less the tolerance; one line each."""
-    found = {"accuracy": made.card.accuracy.value}
-    return [
-        f"{made.name}: {figure} {found[figure]:.4f} is below {promise.value} - {promise.tolerance} ({promise.source})"
-        for figure, promise in made.recipe.promise.items()
-        if found[figure] < promise.value - promise.tolerance
-    ]
+    """
+    The figures of a checkpoint that miss what its recipe promises by more than the tolerance; one line each.
+
+    An accuracy is a lower bound; `mae`, the mean absolute error in the target's own unit, is an upper one.
+    """
+    broken = []
+    for figure, promise in made.recipe.promise.items():
+        if figure == "mae" and made.card.closeness is not None:
+            found, word, sign = made.card.closeness.mae.value, "above", 1
+        elif made.card.accuracy is not None:
+            found, word, sign = made.card.accuracy.value, "below", -1
+        if sign * (found - promise.value) > promise.tolerance:
+            bound = f"{promise.value} {'+' if sign > 0 else '-'} {promise.tolerance} ({promise.source})"
+            broken.append(f"{made.name}: {figure} {found:.4f} is {word} {bound}")
+    return broken
 
 
 def told(made: Checkpoint) -> str:
-    """A line on how good the private labels are that the method made out for itself, or that there are none; or ""."""
+    """
+    What is to be said of a checkpoint: a line on how close it comes to a target of numbers, and one on private labels.
+
+    The latter says how good those are that the method made out for itself, or that there are none; each may be missing.
+    """
+    card, target = made.card, made.recipe.target
+    close = f"{card.closeness.words} (split {card.accuracy_split}, 95 %)" if card.closeness else ""
+    return (f"leakaudit: {target} by {made.name}: {close}\n" if close else "") + _private(made)
+
+
+def _private(made: Checkpoint) -> str:
     found, private = made.card.guessed, made.recipe.private
     if found is None:
         none = f"leakaudit: {made.name}: {private!r} has no classes in its training rows; none were asked for\n"
@@ -188,24 +210,40 @@ def _continue(loop: Loop, folder: Path, epochs: int, *, resume: bool) -> list[Ep
     return history
 
 
-def _column(data: Dataset, name: str, device: str) -> Int64[torch.Tensor, " rows"]:
+def _column(data: Dataset, name: str, device: str) -> Target:
     return torch.from_numpy(data.column(name).values).to(device)
 
 
-def _accuracy(plan: Plan, feeds: dict[str, Feed], split: str) -> float | None:
-    if split not in feeds or not len(feeds[split]):
-        return None
-    y = _column(plan.splits[split], plan.recipe.target, plan.loop.device)
-    return plan.loop.hits(feeds[split], y) / len(y)
+def _held_out(plan: Plan, feeds: dict[str, Feed]) -> tuple[float | None, float | None, float | None]:
+    """Accuracy, or mean absolute error and R^2, on the `validation` split; nothing where there is none."""
+    if "validation" not in feeds or not len(feeds["validation"]):
+        return None, None, None
+    guess, truth = _said(plan, feeds, "validation")
+    return (float((guess == truth).mean()), None, None) if plan.loop.unit is None else (None, *plain(guess, truth))
+
+
+def _figures(plan: Plan, feeds: dict[str, Feed], split: str) -> tuple[Interval | None, Closeness | None]:
+    """Target accuracy on a split; or how close the numbers come, where the target is one."""
+    guess, truth = _said(plan, feeds, split)
+    if plan.loop.unit is not None:
+        return None, closeness(guess, truth, plan.splits[split].group, plan.seed)
+    share, rows = float((guess == truth).mean()), float(len(truth))
+    return Interval(share, *stats.clopper_pearson(share, rows, 0.025)), None
+
+
+def _said(plan: Plan, feeds: dict[str, Feed], split: str) -> tuple[np.ndarray, np.ndarray]:
+    """What the network says of each row of a split, and the truth."""
+    return plan.loop.guesses(feeds[split]).cpu().numpy(), plan.splits[split].column(plan.recipe.target).values
 
 
 def _finish(plan: Plan, feeds: dict[str, Feed], folder: Path, seconds: float) -> Checkpoint:
     """Write the checkpoint: what the objective learned, then the network, then what must be known of it."""
     recipe, loop, train = plan.recipe, plan.loop, plan.splits["train"]
     split = next(name for name in ("test", "validation", "train") if name in feeds and len(feeds[name]))
-    y = _column(plan.splits[split], recipe.target, loop.device)
-    hits = loop.hits(feeds[split], y)
+    accuracy, close = _figures(plan, feeds, split)
     weights, learned = _arrays(loop.tapped.network), _arrays(loop.objective)
+    if loop.unit is not None:
+        weights = loop.unit.folded(weights, plan.bottleneck)
     if learned:
         files.write_tensors(folder / "objective.safetensors", learned)
     card = Card(
@@ -222,7 +260,7 @@ def _finish(plan: Plan, feeds: dict[str, Feed], folder: Path, seconds: float) ->
         bottleneck=plan.bottleneck,
         width=plan.sizes.width,
         table=tuple(map(tuple, plan.sizes.table.tolist())),
-        accuracy=stats.Interval(hits / len(y), *stats.clopper_pearson(hits / len(y), float(len(y)), 0.025)),
+        accuracy=accuracy,
         accuracy_split=split,
         provenance={
             "leakaudit": __version__,
@@ -238,6 +276,8 @@ def _finish(plan: Plan, feeds: dict[str, Feed], folder: Path, seconds: float) ->
         },
         trained=files.digest_tensors({"ids": train.ids}),
         guessed=_guessed(plan),
+        closeness=close,
+        unit=tuple(loop.unit or ()),
     )
     return checkpoint.save(folder, card, weights, train.ids)
 

@@ -1,7 +1,7 @@
 """What every method is tried on: a small network, images under as many views as it asks for, and a training set."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -21,9 +21,9 @@ WIDTH = 16
 """Numbers in the bottleneck of the small network."""
 
 
-def network(kernel: int = 3) -> torch.nn.Module:
+def network(kernel: int = 3, outputs: int = TARGETS) -> torch.nn.Module:
     """The small network."""
-    return simple_convnet.build(TARGETS, SHAPE, kernel=kernel, width=2)
+    return simple_convnet.build(outputs, SHAPE, kernel=kernel, width=2)
 
 
 def second(text: str) -> Tapped:
@@ -33,8 +33,11 @@ def second(text: str) -> Tapped:
 
 
 @cache
-def sizes() -> Sizes:
-    """What the small network and the training set come to."""
+def sizes(name: str = "") -> Sizes:
+    """What the small network and the training set come to for a method."""
+    if numeric(name):
+        rows = sizes().table.sum(0, keepdim=True)
+        return replace(sizes(), targets=1, table=rows, network=lambda _: Tapped(network(outputs=1), "classifier"))
     names = [name for name, _ in network().named_modules() if name]
     seen = Tapped(network(), simple_convnet.BOTTLENECK, names).eval()(torch.zeros(1, *SHAPE)).taps
     taps = {name: tuple(tap.shape[1:]) for name, tap in seen.items()}
@@ -49,6 +52,16 @@ def labels() -> tuple[Tensor, Tensor]:
     random = torch.Generator().manual_seed(1)
     y, v = (torch.randint(k, (ROWS,), generator=random) for k in (TARGETS, PRIVATES))
     return y, torch.where(torch.rand(ROWS, generator=random) < 0.5, y, v)
+
+
+def numeric(name: str) -> bool:
+    """The method's target is a number."""
+    return bool(name) and bool(getattr(catalog.thing("debias", name), "NUMBERS", False))
+
+
+def targets(name: str) -> Tensor:
+    """The targets that a method learns: classes, or the same as numbers."""
+    return labels()[0].float() if numeric(name) else labels()[0]
 
 
 @dataclass
@@ -68,7 +81,7 @@ class Trial:
 
     def batch(self, rows: Tensor, *, v: Tensor | None = None) -> Batch:
         """These training rows under all views; private classes -1 where the method is blind, or as told."""
-        y, private = labels()
+        y, private = targets(self.name), labels()[1]
         private = torch.full_like(private, -1) if self.blind else private
         private = private if v is None else v
         count = max(1, self.objective.views)
@@ -86,7 +99,7 @@ class Trial:
 
     def table(self, v: Tensor | None = None, epoch: int = 0) -> Table:
         """The training set between epochs."""
-        y, private = labels()
+        y, private = targets(self.name), labels()[1]
         private = torch.full_like(private, -1) if self.blind else private
 
         def outputs() -> Out:
@@ -126,8 +139,10 @@ def try_out(name: str, **knobs: Any) -> Trial:
     module = catalog.thing("debias", name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        objective = module.objective(sizes(), **knobs)
-        tapped = Tapped(network(), simple_convnet.BOTTLENECK, objective.taps, readout=objective.readout).eval()
+        made = sizes(name)
+        objective = module.objective(made, **knobs)
+        net = network(outputs=made.targets)
+        tapped = Tapped(net, simple_convnet.BOTTLENECK, objective.taps, readout=objective.readout).eval()
         images = torch.randn(ROWS, *SHAPE)
     trial = Trial(name, module, objective, tapped, images)
     objective.eval()

@@ -131,7 +131,8 @@ def test_every_shipped_recipe_fits_what_it_calls(name: str) -> None:
     mover = optimiser([nn.Linear(2, 2).parameters()], found.train.optimizer, name)
     schedule(mover, found.train.scheduler, name)
     assert found.text.startswith("# ")
-    assert name.startswith(f"{found.dataset.name}/{found.method.name}")
+    home = Path(found.dataset.knobs["file"]).parent.name if found.dataset.name == "table" else found.dataset.name
+    assert name.startswith(f"{home}/{found.method.name}")
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,10 @@ def test_a_wrong_recipe_is_refused_before_anything_is_written(
         ([("1", "f"), ("1", "m")], "label 'digit' of .* has 1 class in split train"),
         ([("1", "f"), ("2", "f")], "label 'sex' of .* has 1 class"),
         ([("1", ""), ("2", "")], "label 'sex' of .* is missing in every row of split train"),
-        ([("1.5", "f"), ("2.5", "m")], "label 'digit' of .* holds numbers"),
+        (
+            [("1.5", "f"), ("2.5", "m")],
+            "label 'digit' of .* holds numbers; irene learns classes. Methods for numbers: .*l1",
+        ),
         ([("1", "f"), ("2", "m"), ("3", "m", "test")], "split train of .* has no rows with digit = 3"),
     ],
 )

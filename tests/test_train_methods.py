@@ -91,6 +91,8 @@ def table(folder: Path, method: str, header: str, cell: str) -> Recipe:
     (folder / "table.csv").write_text("\n".join(lines))
     text = TEXT.replace('name = "digits"', f'name = "table"\nfile = "{folder / "table.csv"}"').replace("colour", "sex")
     knobs = {"method.name": method, "train.epochs": 1, "train.batch_size": 12, "backbone.activation": "relu"}
+    if getattr(catalog.thing("debias", method), "NUMBERS", False):
+        knobs["dataset.numbers"] = "digit"
     return recipe.read(text, f"try/{method}", "try", knobs)
 
 

@@ -1,9 +1,9 @@
 """
 The user's own images: a CSV or parquet table with a column of paths and a column for each label.
 
-Words, whole numbers and true/false are classes; numbers with a fraction stay numbers; an empty cell is a missing label.
-Rows belong to the split that a column `split` names; without one, the whole table is the split `test`. Images are
-decoded when they are asked for, as 8-bit RGB.
+Words, whole numbers and true/false are classes; numbers with a fraction, or of a column named in `numbers`, stay so; an
+empty cell is a missing label. Rows belong to the split that a column `split` names; without one, the whole table is
+the split `test`, or what `held_out` deals to it. Images are decoded when they are asked for, as 8-bit RGB.
 """
 
 import os
@@ -33,30 +33,39 @@ def load(
     root: Path,
     *,
     file: str = "",
+    folder: str = "",
     image: str | None = None,
     group: str | None = None,
+    numbers: str = "",
+    held_out: float = 0.0,
     size: int | None = None,
     skip_unreadable: bool = False,
 ) -> Dataset:
     """
     One split of the table `file`.
 
-    `image` is the column of paths (`path`, `file` or `image` where it is not said), relative to `root` or to the
-    table's own folder; `group` the column of who or what a row belongs to; `size` the side of the square to which
-    images are resized. `skip_unreadable` decodes every image once and leaves out those that cannot be.
+    `file` is relative to the working directory or to `root`. `image` is the column of paths (`path`, `file` or `image`
+    where it is not said), relative to `folder`, itself relative to `root` or to the table's own folder. `group` is the
+    column of who or what a row belongs to; `numbers` are columns, joined by `+`, whose whole numbers are numbers, such
+    as ages. Without a column `split`, a share of about `held_out` of all images, or groups, is `test` and the rest
+    `train`: by the hash of its name, so that other rows have no say. `size` is the side of the square to which images
+    are resized. `skip_unreadable` decodes every image once and leaves out those that cannot be.
 
     Raises:
         InputError: the table, a column or an image is not there or cannot be read; the message names file and row.
     """
     if size is not None and size < 1:
         raise InputError(f"table: size = {size}: at least 1 expected")
-    frame = _read(file)
+    table = _found(file, root)
+    frame = _read(table, file)
     column = _path_column(frame, image, file)
     if group is not None and group not in frame:
         raise InputError(f"{file}: no group column {group!r}. {catalog.suggest(group, frame.columns)}")
-    chosen = _chosen(frame, split, file)
+    wanted = tuple(filter(None, numbers.split("+")))
+    _check_numbers(frame, wanted, file)
+    chosen = _chosen(_dealt(frame, frame[group or column], held_out, file), split, file)
     names = [_inside(name, int(row), file) for name, row in zip(frame[column][chosen], chosen, strict=True)]
-    paths = [_absolute(name, root, Path(file).parent) for name in names]
+    paths = [_absolute(name, root / folder, table.parent / folder) for name in names]
     notes: tuple[str, ...] = ()
     if skip_unreadable:
         good = np.flatnonzero(~unreadable(paths))
@@ -66,9 +75,16 @@ def load(
             notes = (f"{len(paths) - len(good)} of {len(paths)} images could not be read and were left out",)
         chosen, names, paths = chosen[good], [names[k] for k in good], [paths[k] for k in good]
     pictures = Pictures.open(paths, [int(row) + 1 for row in chosen], file, size)
-    labels = {str(name): _labels(frame[name]) for name in frame.columns if name not in (column, "split")}
+    labels = {
+        str(name): _labels(frame[name], numbers=name in wanted)
+        for name in frame.columns
+        if name not in (column, "split")
+    }
     return Dataset(
-        name=spell("table", load, file=file, image=image, group=group, size=size, skip_unreadable=skip_unreadable),
+        name=spell(
+            "table", load, file=file, folder=folder, image=image, group=group, numbers=numbers, held_out=held_out,
+            size=size, skip_unreadable=skip_unreadable,
+        ),
         split=split,
         images=pictures,
         columns={name: part.take(chosen) for name, part in labels.items()},
@@ -79,25 +95,32 @@ def load(
         groups=group or "",
         notes=notes,
         stamp=store.digest(*(str(path.stat().st_size) for path in paths)),
-    )
+    )  # fmt: skip
 
 
-def splits(root: Path, *, file: str = "", **knobs: object) -> tuple[str, ...]:
-    """The splits that the table's own column names, and `all`; `all` and `test` where it has none."""
-    del root, knobs
-    frame = _read(file)
-    return (*dict.fromkeys(_split_column(frame, file)), "all") if "split" in frame else ("all", "test")
+def splits(root: Path, *, file: str = "", held_out: float = 0.0, **knobs: object) -> tuple[str, ...]:
+    """The splits that the table's own column names, and `all`; `all` and `test` where it has none, or `train` too."""
+    del knobs
+    frame = _read(_found(file, root), file)
+    if "split" in frame:
+        return (*dict.fromkeys(_split_column(frame, file)), "all")
+    return ("all", "train", "test") if held_out else ("all", "test")
 
 
-def _read(file: str) -> "pd.DataFrame":
+def _found(file: str, root: Path) -> Path:
+    """The table: from the working directory, or below `root`."""
+    if not file:
+        raise InputError("table: the knob file = the path of a CSV or parquet table expected")
+    for path in (Path(file), root / file):
+        if path.is_file():
+            return path
+    raise InputError(f"{file}: no such table, here or below {root} (--root, LEAKAUDIT_DATA)")
+
+
+def _read(path: Path, file: str) -> "pd.DataFrame":
     """The table, with stray spaces and a byte-order mark gone from names and cells."""
     import pandas as pd
 
-    path = Path(file)
-    if not file:
-        raise InputError("table: the knob file = the path of a CSV or parquet table expected")
-    if not path.is_file():
-        raise InputError(f"{file}: no such table")
     try:
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path)
@@ -145,6 +168,39 @@ def _split_column(frame: "pd.DataFrame", file: str) -> list[str]:
     return [_SPELLINGS.get(str(cell), str(cell)) for cell in cells]
 
 
+def _check_numbers(frame: "pd.DataFrame", wanted: tuple[str, ...], file: str) -> None:
+    """
+    Refuse numbers that are none.
+
+    Raises:
+        InputError: there is no such column, or it holds words.
+    """
+    from pandas.api import types
+
+    for name in wanted:
+        if name not in frame:
+            raise InputError(f"{file}: no column {name!r} of numbers. {catalog.suggest(name, frame.columns)}")
+        if not types.is_numeric_dtype(frame[name].dtype) or types.is_bool_dtype(frame[name].dtype):
+            raise InputError(f"{file}: column {name!r} holds words, so it is none of numbers = {'+'.join(wanted)!r}")
+
+
+def _dealt(frame: "pd.DataFrame", names: "pd.Series", held_out: float, file: str) -> "pd.DataFrame":
+    """
+    The table with a column of splits, where a share of it is held out; rows of one name are in one split.
+
+    Raises:
+        InputError: the share is none, or the table says itself which split a row belongs to.
+    """
+    if not 0 <= held_out < 1:
+        raise InputError(f"table: held_out = {held_out}: a number from 0 up to, but not, 1 expected")
+    if not held_out:
+        return frame
+    if "split" in frame:
+        raise InputError(f"{file}: the table has a column split of its own; held_out = {held_out} says nothing here")
+    spots = identify("table split", [str(name) for name in names]) / 2.0**64
+    return frame.assign(split=np.where(spots < held_out, "test", "train"))
+
+
 def _chosen(frame: "pd.DataFrame", split: str, file: str) -> Int64[np.ndarray, " n"]:
     """Positions of the rows of a split."""
     if split == "all":
@@ -154,7 +210,7 @@ def _chosen(frame: "pd.DataFrame", split: str, file: str) -> Int64[np.ndarray, "
             return np.arange(len(frame))
         raise InputError(
             f"{file}: no column split, so the whole table is the split test; to use {split}, say which split each row "
-            f"belongs to (train, validation, test)"
+            f"belongs to (train, validation, test), or hold a share out: held_out = 0.5"
         )
     names = _split_column(frame, file)
     chosen = np.flatnonzero(np.array(names, dtype=object) == split)
@@ -178,19 +234,19 @@ def _absolute(name: str, root: Path, home: Path) -> Path:
     return below if below.is_file() else home / name
 
 
-def _labels(cells: "pd.Series") -> Labels:
-    """Classes or numbers, whichever the cells are."""
+def _labels(cells: "pd.Series", *, numbers: bool = False) -> Labels:
+    """Classes or numbers, whichever the cells are; whole numbers are classes unless told otherwise."""
     from pandas.api import types
 
     missing = cells.isna().to_numpy(dtype=bool)
     numeric = types.is_numeric_dtype(cells.dtype) and not types.is_bool_dtype(cells.dtype)
     if numeric:
-        numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan)
-        missing = missing | ~np.isfinite(numbers)
-        if (numbers[~missing] % 1 != 0).any():
-            return Labels(np.where(missing, np.nan, numbers).astype(np.float32))
-        words = [str(int(number)) for number in np.unique(numbers[~missing])]
-        named = [None if gap else str(int(number)) for number, gap in zip(numbers, missing, strict=True)]
+        values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+        missing = missing | ~np.isfinite(values)
+        if numbers or (values[~missing] % 1 != 0).any():
+            return Labels(np.where(missing, np.nan, values).astype(np.float32))
+        words = [str(int(number)) for number in np.unique(values[~missing])]
+        named = [None if gap else str(int(number)) for number, gap in zip(values, missing, strict=True)]
     else:
         named = [None if gap else str(cell) for cell, gap in zip(cells, missing, strict=True)]
         words = sorted({name for name in named if name is not None})

@@ -5,7 +5,8 @@ Methods. One file is one method, and a method is a loss:
 
 One loop trains all of them. An objective may declare `views`, `readout`, `taps`, `inner` with its `warmup`, and sampler
 weights, and define `inner_step`, `epoch` and `guessed`; nothing else. Its own parameters join the optimiser as a group
-of their own. A method that does without the private labels says so by `BLIND = True` in its file, and gets none.
+of their own. A method that does without the private labels says so by `BLIND = True` in its file, and gets none; one
+whose target is a number by `NUMBERS = True`, and gets it in standard deviations from the mean.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ class Sizes:
     """What an objective is built for."""
 
     targets: int
+    """Target classes; 1 where the target is a number."""
     privates: int
     width: int
     """Numbers in one bottleneck vector."""
@@ -56,7 +58,8 @@ class Batch:
 
     x: Float[Tensor, "n c h w"]
     """Normalised images."""
-    y: Int64[Tensor, " n"]
+    y: Int64[Tensor, " n"] | Float[Tensor, " n"]
+    """Target class; or a number, in standard deviations of the training rows from their mean."""
     v: Int64[Tensor, " n"]
     """Private class, -1 for missing; of all rows for a method that is blind."""
     rows: Int64[Tensor, " n"]
@@ -67,7 +70,7 @@ class Batch:
 class Table:
     """The training set as an objective sees it between epochs."""
 
-    y: Int64[Tensor, " rows"]
+    y: Int64[Tensor, " rows"] | Float[Tensor, " rows"]
     v: Int64[Tensor, " rows"]
     epoch: int
     """Finished epochs."""

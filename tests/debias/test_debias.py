@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from proving import ROWS, SHAPE, TARGETS, Trial, labels, sizes, try_out
+from proving import ROWS, SHAPE, TARGETS, Trial, labels, numeric, sizes, targets, try_out
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
@@ -21,6 +21,7 @@ from leakaudit.errors import InputError
 from leakaudit.loop import Loop, chance
 from leakaudit.numerics.feed import Feed
 from leakaudit.numerics.taps import Tapped
+from leakaudit.numerics.unit import Unit
 from leakaudit.recipe import Training
 
 ALL = torch.arange(ROWS)
@@ -209,7 +210,7 @@ def numbers_of(name: str) -> list[tuple[str, float]]:
 def test_a_knob_that_is_no_number_or_below_zero_is_refused(name: str, knob: str, value: float) -> None:
     """In one line that names method, knob and value."""
     with pytest.raises(InputError) as error:
-        catalog.thing("debias", name).objective(sizes(), **{knob: value})
+        catalog.thing("debias", name).objective(sizes(name), **{knob: value})
     assert str(error.value).startswith(f"{name}: {knob} = {value}: ")
     assert len(str(error.value).splitlines()) == 1
 
@@ -227,11 +228,13 @@ def loop_of(name: str, device: str = "cpu") -> tuple[Loop, bool]:
     """The one loop under a method, and whether that is blind."""
     module = catalog.thing("debias", name)
     with chance(0, "test"):
-        objective = module.objective(sizes())
-        network = simple_convnet.build(TARGETS, SHAPE, kernel=3, width=2)
+        objective = module.objective(sizes(name))
+        network = simple_convnet.build(sizes(name).targets, SHAPE, kernel=3, width=2)
     tapped = Tapped(network, simple_convnet.BOTTLENECK, objective.taps, readout=objective.readout)
     plan = Training(epochs=3, batch_size=10, optimizer={"name": "Adam", "lr": 1e-2})
-    return Loop(tapped, objective, plan, seed=0, device=device, where="test"), bool(getattr(module, "BLIND", False))
+    unit = Unit(1.0, 0.8) if numeric(name) else None
+    loop = Loop(tapped, objective, plan, seed=0, device=device, where="test", unit=unit)
+    return loop, bool(getattr(module, "BLIND", False))
 
 
 def learn(name: str, data: Dataset, epochs: range, kept: Any = None, device: str = "cpu") -> dict[str, Any]:
@@ -240,7 +243,7 @@ def learn(name: str, data: Dataset, epochs: range, kept: Any = None, device: str
     if kept is not None:
         loop.load_state_dict(kept)
     feed = Feed(data, device)
-    y, v = (torch.from_numpy(data.column(label).values).to(device) for label in ("y", "v"))
+    y, v = targets(name).to(device), torch.from_numpy(data.column("v").values).to(device)
     for number in epochs:
         learned = loop.epoch(number, feed, y, torch.full_like(v, -1) if blind else v)
         assert math.isfinite(learned.loss)
