@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from leakaudit import record
 from leakaudit.audit import Attribute
 from leakaudit.checkpoint import Agreement
-from leakaudit.finding import Memorisation, Operating, Regression
+from leakaudit.finding import Bottleneck, Memorisation, Operating, Regression
 from leakaudit.render import _entries, _figures
 from leakaudit.render._entries import Entry
 
@@ -254,10 +254,16 @@ def attracted(entry: Entry) -> str:
     if not found.away:
         return f"none of {found.wrong:,} misclassified rows {nearest}"
     return (
-        f"{found.away:,} of {found.wrong:,} misclassified rows {nearest}; {found.shared:,} of these have the "
-        f"{part.private} that dominates it{' in training' * found.trained}, where chance gives {found.chance:.1f} "
-        f"({_figures.p_value(found.p)})"
+        f"{found.away:,} of {found.wrong:,} misclassified rows {nearest}; "
+        f"{sharing(entry, found, ' in training' * found.trained)}"
     )
+
+
+def sharing(entry: Entry, found: Bottleneck, when: str = "") -> str:
+    """How many of the rows nearest to another class's centroid have its dominant private class, and by chance."""
+    some = {0: "none of these has", 1: "1 of these has"}.get(found.shared, f"{found.shared:,} of these have")
+    chance = f"where chance gives {found.chance:.1f} ({_figures.p_value(found.p)})"
+    return f"{some} the {entry.attribute.private} that dominates it{when}, {chance}"
 
 
 def guessed(entry: Entry) -> str:

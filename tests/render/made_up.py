@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats as scipy_stats
 
 from leakaudit.audit import Curve, Separation
-from leakaudit.finding import Baseline, Control, Figures, Finding, Learned, Operating, Regression
+from leakaudit.finding import Baseline, Bottleneck, Centroid, Control, Figures, Finding, Learned, Operating, Regression
 from leakaudit.stats import Interval
 
 
@@ -100,3 +100,19 @@ def separations(classes: tuple[str, ...], strength: float) -> tuple[Separation, 
             curves.append(Curve(name, 300, float(mean), 1.0, tuple(int(60 * part) for part in heights)))
         made.append(Separation(direction, far, 0.3 if direction == "pc1" else None, (-10.0, 10.0), tuple(curves)))
     return tuple(made)
+
+
+def bottleneck(targets: int, privates: int, *, trained: bool = True) -> Bottleneck:
+    """Centroids on a circle; around each, three rows of the class before it that share its dominant private class."""
+    turn = 2 * np.pi * np.arange(targets) / targets
+    places = tuple(
+        Centroid(y, float(20 + 15 * np.cos(a)), float(20 + 15 * np.sin(a)), 300, 4, 3, y % privates, 3)
+        for y, a in enumerate(turn)
+    )
+    marks = tuple(
+        (int(place.x) + 1, int(place.y), (place.target - 1) % targets, place.target % privates, 3) for place in places
+    )
+    rows, drawn = 300 * targets, 3 * targets
+    return Bottleneck(
+        rows, 4 * targets, drawn, drawn, drawn / privates, 0.001, 999, trained, 0.47, 0.36, 40, places, marks
+    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from made_up import ages, controls, erased, interval, learned, png, ranked, separations
+from made_up import ages, bottleneck, controls, erased, interval, learned, png, ranked, separations
 
 from leakaudit.audit import Attribute, Audit, Outcomes, Pictures, Reconstruction, Utility, worst
 from leakaudit.finding import (
@@ -179,6 +179,7 @@ def deepened(part: Attribute, plan: Plan) -> Attribute:
         above_random=Interval(excess.value - 0.9, excess.low - 0.91, excess.high - 0.89) if plan.baselines else None,
         regression=ages() if plan.number else (),
         worst=worst_cell(part.cells) if plan.target else None,
+        bottleneck=bottleneck(len(plan.targets), len(plan.classes)) if plan.utility and plan.target else None,
     )
 
 

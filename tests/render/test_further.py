@@ -61,7 +61,7 @@ def test_an_audit_document_of_before_is_read(tmp_path) -> None:  # type: ignore[
     body = {"format": 1, "kind": "audit", **record.to_json(made)}
     later = {"p_h", "p_i", "h_family", "h_draws", "learning", "labels_needed", "learning_note", "share_of_raw",
              "share_of_raw_note", "above_random", "above_random_note", "regression", "worst", "seeds",
-             "h_rows", "memorisation", "memorisation_note"}  # fmt: skip
+             "h_rows", "memorisation", "memorisation_note", "bottleneck"}  # fmt: skip
     part = body["attributes"][0]
     assert later <= set(part)
     body["attributes"][0] = {name: value for name, value in part.items() if name not in later}

@@ -29,7 +29,7 @@ LONG = 16
 ROBERTS = 1.32471795724474602596
 """The real root of x^3 = x + 1."""
 FEW = 3
-"""Models of which each gets a sentence."""
+"""Models, and private attributes, of which each is spoken of."""
 OPEN = 4
 """Private attributes whose plots stand open; of more, the others are folded."""
 PLACES = ((15, 5, 0), (-15, 5, 1), (0, -15, 0.5), (0, 25, 0.5), (12, -9, 0), (-12, -9, 1), (12, 19, 0), (-12, 19, 1))
@@ -51,6 +51,7 @@ SHAPES = (
 )
 """Corners, in units of a mark's size; private classes beyond the last but one share the last."""
 Box = tuple[float, float, float, float]
+Pair = tuple[Entry, Bottleneck]
 
 
 class Place(NamedTuple):
@@ -91,27 +92,36 @@ def bottleneck(report: Report) -> Section | None:
                 "draws": max(found.draws for _, found in group),
             }
         )
-        ledes += [words for entry, found in group if (words := _lede(entry, found, len(group)))]
+        ledes.append(_alone(*group[0]) if len(group) == 1 else _beside(group))
     if not panels:
         return None
-    lede = " ".join(ledes[:FEW]) or "No model misclassifies a row here: there are centroids alone."
-    return Section("bottleneck", "Bottleneck", lede, {"panels": panels})
+    return Section("bottleneck", "Bottleneck", " ".join(ledes[:FEW]), {"panels": panels})
 
 
-def _lede(entry: Entry, found: Bottleneck, models: int) -> str:
-    if not found.wrong:
-        return ""
-    private, target = entry.attribute.private, entry.attribute.target
+def _alone(entry: Entry, found: Bottleneck) -> str:
+    """What is said of the only model."""
+    target = entry.attribute.target
     if not found.away:
-        return f"None of the {found.wrong:,} rows that {entry.name} misclassifies lies nearest to another {target}."
-    share = f"{found.shared:,} of {found.away:,}"
-    if models == 1:
-        return (
-            f"Of {found.wrong:,} misclassified rows, {found.away:,} lie nearest to the centroid of another {target}; "
-            f"{found.shared:,} of these have the {private} that dominates it, where chance gives {found.chance:.1f} "
-            f"({_figures.p_value(found.p)})."
-        )
-    return f"{entry.name}: {share} rows drawn to another {target} have its {private}, by chance {found.chance:.1f}."
+        none = "misclassifies no row" if not found.wrong else f"misclassifies {found.wrong:,} rows"
+        return f"{entry.name} {none}{f'; none lies nearest to another {target}' * bool(found.wrong)}."
+    nearest = f"{found.away:,} lie nearest to the centroid of another {target}"
+    return f"Of {found.wrong:,} misclassified rows, {nearest}; {_further.sharing(entry, found)}."
+
+
+def _beside(group: Sequence[Pair]) -> str:
+    """What is said of several models; of many, of those whose rows share more than chance gives, the most first."""
+    known = [(entry, found) for entry, found in group if found.away]
+    part = group[0][0].attribute
+    if not known:
+        return f"No misclassified row lies nearest to another {part.target}."
+    if len(known) > FEW:
+        known = sorted(known, key=lambda pair: pair[1].chance - pair[1].shared)[:FEW]
+    said = [
+        f"{found.shared:,} of {found.away:,}{f' rows drawn to another {part.target} have its {part.private}' * first} "
+        f"in {entry.name} ({'by chance ' * first}{found.chance:.1f})"
+        for first, (entry, found) in ((pair is known[0], pair) for pair in known)
+    ]
+    return f"{_figures.joined(said)}."
 
 
 def _shapes(found: Sequence[Bottleneck], classes: int) -> dict[int, int]:

@@ -1,0 +1,222 @@
+"""The bottleneck plot, and how well pseudo-labels agree: in every form, drawn where the figures say, for every eye."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+from made_up import bottleneck
+from reader import AGE, FORMS, known, words
+
+from leakaudit import audit
+from leakaudit.finding import Bottleneck
+from leakaudit.render import Report, _further, html
+from leakaudit.render._entries import entries
+from leakaudit.render._html import bottleneck as plot
+from leakaudit.report import report as make
+
+STYLE = (Path(html.__file__).parent / "_html" / "style.css").read_text(encoding="utf-8")
+SIGHT = {
+    "all cones": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+"""Linear sRGB as others see it: Machado, Oliveira and Fernandes, IEEE TVCG 15 (2009), severity 1."""
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+LABELS = {"rows": 792, "information": 0.9391, "accuracy": 0.917, "conflicting": 161, "conflicting_accuracy": 0.888}
+
+
+def shown(found: Bottleneck | None, *, names: int = 1, **changes: object) -> Report:
+    """A report on as many models with this plot."""
+    made, rows = known()
+    part = replace(made.attributes[0], bottleneck=found, **changes)  # type: ignore[arg-type]
+    models = [replace(made, attributes=(part,), subject={**made.subject, "name": f"model {i}"}) for i in range(names)]
+    return make([(model, rows) for model in models], ())
+
+
+def linear(colour: str) -> np.ndarray:
+    """Linear sRGB of `#rrggbb`."""
+    part = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+
+
+def lab(light: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* under D65 of linear sRGB."""
+    x, y, z = np.cbrt(XYZ @ np.clip(light, 0, 1) / XYZ.sum(axis=1))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("sight", SIGHT)
+def test_colours_stay_apart_for_the_colour_blind(sight: str, mode: int) -> None:
+    """Two colours of the page differ by 20 of L*a*b* or more, where 2.3 is just seen; each stands out from paper."""
+    colours = [re.findall(rf"--t{i}: (#\w{{6}})", STYLE)[mode] for i in range(len(plot.COLOURS))]
+    paper = re.findall(r"--paper: (#\w{6})", STYLE)[mode]
+    seen = {colour: lab(np.array(SIGHT[sight]) @ linear(colour)) for colour in colours}
+    assert min(np.linalg.norm(seen[one] - seen[other]) for one, other in combinations(colours, 2)) > 20
+    for colour in colours:
+        low, high = sorted(XYZ[1] @ linear(part) for part in (colour, paper))
+        assert (high + 0.05) / (low + 0.05) > 3  # WCAG 2.2, 1.4.11: graphical objects
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_sentence_stands_in_every_form(form: str, make_report: Callable[..., Report]) -> None:
+    """Misclassified, near another centroid, of its dominant class, by chance, and p; nothing where no logits are."""
+    said = words(form, make_report(synthetic.VANILLA))
+    assert re.search(r"15 of 20 misclassified rows lie nearest|Of 20 misclassified rows, 15 lie nearest", said)
+    assert re.search(r"15 of these have the colour that dominates it.{0,12}, where chance gives 3.8 \(p 0.001\)", said)
+    said = words(form, make_report(replace(synthetic.VANILLA, utility=False)))
+    assert "misclassified rows" not in said
+    assert "none of these has the age" in words(form, shown(replace(bottleneck(5, 4), shared=0)))
+    both = words(form, make_report(synthetic.VANILLA, synthetic.END))
+    assert len(re.findall("where chance gives 3.8", both)) == (4 if form == "html" else 2)  # and once to be read aloud
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_model_without_mistakes_is_said_to_have_none_or_nothing(form: str) -> None:
+    """No sentence counts rows that there are not."""
+    none = replace(bottleneck(5, 4), wrong=0, away=0, shared=0, chance=0.0, p=1.0, marks=())
+    said = words(form, shown(none))
+    assert "chance gives" not in said
+    assert ("no misclassified row" in said) == (form == "html")
+    own = words(form, shown(replace(none, wrong=7)))
+    assert re.search("none of 7 misclassified rows|misclassifies 7 rows; none lies nearest", own)
+    assert "chance gives" not in own
+
+
+def test_centroids_and_rows_are_drawn_where_the_document_has_them() -> None:
+    """A large mark lies at its centroid, to a tenth of a pixel; each row inside its cell; each with its own words."""
+    found = bottleneck(5, 4)
+    page = html.render(shown(found), width=80)
+    (svg,) = re.findall(r'<svg width="510".*?id="b0-0-t".*?</svg>', page, flags=re.DOTALL)
+    unit = (plot.ALONE - 2 * plot.EDGE) / found.cells
+    large = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="10" [^>]*><title>digit 0, mostly age red', svg)
+    assert large
+    first = found.centroids[0]
+    assert [float(part) for part in large[0]] == pytest.approx(
+        [plot.EDGE + unit * first.x, plot.ALONE - plot.EDGE - unit * first.y], abs=0.06
+    )
+    small = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="3.6" [^>]*><title>digit (\d), age red', svg)
+    cells = [
+        (int((float(x) - plot.EDGE) / unit), int((plot.ALONE - plot.EDGE - float(y)) / unit), int(digit))
+        for x, y, digit in small
+    ]
+    assert sorted(set(cells)) == sorted((*mark[:2], mark[2]) for mark in found.marks if mark[3] == 0)
+    assert len(set(small)) == len(small) == sum(mark[-1] for mark in found.marks if mark[3] == 0)
+    assert svg.count("<title>") == len(found.centroids) + found.away
+
+
+@pytest.mark.parametrize(("classes", "others"), [(4, 0), (10, 0), (11, 2), (40, 31)])
+def test_every_private_class_has_a_shape_of_its_own_up_to_ten(classes: int, others: int) -> None:
+    """Of more, nine have their own and the others share one, and the page says how many."""
+    found = bottleneck(classes, classes)
+    shapes = plot._shapes([found], classes)
+    assert len(set(shapes.values())) == min(classes, len(plot.SHAPES))
+    assert sum(shape == len(plot.SHAPES) - 1 for shape in shapes.values()) == (others or classes // 10)
+    names = tuple(f"c{i}" for i in range(classes))
+    said = words("html", shown(found, classes=names, target_classes=names))
+    assert (f"{others} other classes" in said) == bool(others)
+    assert ("with more than 10 they return" in said) == (classes > 10)
+
+
+def test_a_target_class_is_told_by_colour_and_by_filling() -> None:
+    """Ten classes look different; the eleventh looks as the first."""
+    looks = [plot._paint(target, large=large) for target in range(11) for large in (True, False)]
+    assert len(set(looks)) == 20
+    assert looks[:2] == looks[20:]
+
+
+def test_names_do_not_lie_on_centroids() -> None:
+    """Of centroids on a circle no name touches a large mark or another name."""
+    places = [
+        plot.Place(255 + 150 * math.cos(a), 255 + 150 * math.sin(a), place)
+        for place, a in zip(bottleneck(12, 4).centroids, np.linspace(0, 5.5, 12), strict=True)
+    ]
+    drawn = plot._names(places, [], [f"class {i}" for i in range(12)], 510)
+    at = [(float(x), float(y)) for x, y in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"', drawn)]
+    boxes = [(x - 28, y - 9, x + 28, y + 1) for x, y in at]
+    marks = [plot._around(place.x, place.y, plot.LARGE) for place in places]
+    for i, box in enumerate(boxes):
+        assert plot._touched(box, [*marks, *boxes[:i]]) == 0
+
+
+def test_hostile_names_stay_text_in_the_drawing() -> None:
+    """Class names in titles and labels are escaped."""
+    names = ("<script>alert(1)</script>", '"><img src=x onerror=y>', "b", "c", "d")
+    page = html.render(shown(bottleneck(5, 4), classes=names[:4], target_classes=names), width=80)
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+
+
+def test_of_many_models_those_that_draw_most_are_spoken_of() -> None:
+    """Two stand in the order given; of four the three whose rows share most beyond chance, that one first."""
+    section = plot.bottleneck(shown(bottleneck(5, 4), names=2))
+    assert section is not None
+    assert section.lede == (
+        "15 of 15 rows drawn to another digit have its age in model 0 (by chance 3.8) and 15 of 15 in model 1 (3.8)."
+    )
+    report = shown(bottleneck(5, 4), names=4)
+    audits = [
+        replace(one, attributes=(replace(one.attributes[0], bottleneck=replace(bottleneck(5, 4), shared=shared)),))
+        for one, shared in zip(report.audits, (3, 15, 0, 9), strict=True)
+    ]
+    section = plot.bottleneck(replace(report, audits=tuple(audits)))
+    assert section is not None
+    assert re.findall(r"(\d+) of 15.*?(model \d)", section.lede) == [
+        ("15", "model 1"),
+        ("9", "model 3"),
+        ("3", "model 0"),
+    ]
+
+
+def test_many_attributes_fold_their_plots(make_report: Callable[..., Report]) -> None:
+    """Four stand open, the fifth is folded."""
+    plans = tuple(replace(synthetic.VANILLA, private=f"v{i}", pictures=False, reconstruction=False) for i in range(5))
+    page = html.render(make_report(plans), width=80)
+    assert re.findall(r"<summary>Centroids and misclassified rows, by (\w+)</summary>", page) == ["v4"]
+    assert page.count("Class centroids and misclassified rows of ") == 5
+
+
+def test_the_document_of_a_plot_is_read_back_and_holds_no_row(tmp_path: Path) -> None:
+    """Save and load is identity; a mark is four places and a count."""
+    made, _ = known()
+    audit.save(made, tmp_path / "audit.json")
+    read = audit.load(tmp_path / "audit.json").attributes[0].bottleneck
+    assert read == made.attributes[0].bottleneck
+    assert read is not None
+    assert {len(mark) for mark in read.marks} == {5}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("names", [1, 2])
+def test_agreement_of_pseudo_labels_stands_in_every_form(form: str, names: int) -> None:
+    """Beside the attribute that they stand for, and beside no other; where there are none, nothing is said."""
+    made, rows = synthetic.audit(AGE)
+    for subject, there in (
+        ({"private": "age", "pseudo_labels": LABELS}, True), ({"private": "colour", "pseudo_labels": LABELS}, False),
+        ({"private": "age"}, False),
+    ):  # fmt: skip
+        models = [replace(made, subject={**made.subject, **subject, "name": f"m{i}"}) for i in range(names)]
+        said = words(form, make([(model, rows) for model in models], ()))
+        line = (
+            "91.7 % of 792 training rows agree with the age that the method was not shown, after matching names "
+            "(88.8 % of the 161 that conflict); adjusted mutual information 0.939"
+        )
+        assert (line in said) == there
+        assert ("Pseudo-labels" in said) == there
+        assert "pseudo_labels" not in said
+
+
+def test_pseudo_labels_without_a_known_truth_say_so() -> None:
+    """No figure is made up where no row could be compared."""
+    made, rows = known()
+    nothing = {"rows": 0, "information": None, "accuracy": None, "conflicting": 0, "conflicting_accuracy": None}
+    made = replace(made, subject={**made.subject, "private": "age", "pseudo_labels": nothing})
+    (entry,) = entries(make([(made, rows)], ()))
+    assert _further.guessed(entry) == "no training row with a known age to compare them with"
