@@ -235,3 +235,64 @@ def test_real_chest_images_are_read_with_patients_as_groups(data_root: Path) -> 
     assert data.column("sex").classes == ("F", "M")
     assert data.images.shape == (3, 64, 64)
     assert data.images.batch(np.arange(4)).std() > 0
+
+
+def test_whole_numbers_are_numbers_where_the_column_is_named(make: Make, tmp_path: Path) -> None:
+    """Ages learned as numbers, blanks missing; unnamed, each of them is a class; words and strangers are refused."""
+    file = str(make("path,age,year,d\na.png,20,1990,x\nb.png,,1991,x\nc.png,35,1990,y\nd.png,20,1992,y\n"))
+    data = table.load("test", tmp_path, file=file, numbers="age+year")
+    np.testing.assert_array_equal(data.column("age").values, np.float32([20, np.nan, 35, 20]))
+    assert data.column("age").classes == data.column("year").classes == ()
+    assert table.load("test", tmp_path, file=file, numbers="year").column("age").classes == ("20", "35")
+    for numbers, message in (
+        ("aeg", "no column 'aeg' of numbers. Did you mean 'age'"),
+        ("d", "column 'd' holds words"),
+    ):
+        with pytest.raises(InputError, match=message):
+            table.load("test", tmp_path, file=file, numbers=numbers)
+
+
+def test_table_and_images_may_lie_below_root(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe names neither by a path of one machine: both are found from anywhere; a table at hand comes first."""
+    home = make().parent / "set" / "images"
+    home.mkdir(parents=True)
+    for name in ("a.png", "b.png", "c.png", "d.png", "faces.csv"):
+        (tmp_path / name).rename((home.parent if name == "faces.csv" else home) / name)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    data = table.load("train", tmp_path, file="set/faces.csv", folder="images")
+    assert data.images.batch(np.array([1]))[0, 0, 0, 0] == 10
+    assert data.name == "table:file=set/faces.csv,folder=images"
+    assert "train" in splits(table, tmp_path, {"file": "set/faces.csv", "folder": "images"})
+    (elsewhere / "set").mkdir()
+    (elsewhere / "set" / "faces.csv").write_text("path,split,d\na.png,train,1\n")
+    assert len(table.load("train", tmp_path / "set" / "images", file="set/faces.csv")) == 1
+    with pytest.raises(InputError, match=r"set/face\.csv: no such table, here or below .* \(--root"):
+        table.load("train", tmp_path, file="set/face.csv")
+
+
+def test_a_share_is_held_out_by_names(tmp_path: Path) -> None:
+    """About the share, every row once, the same whatever other rows there are; rows of one group are in one split."""
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
+    lines = [f"./{'/' * row}a.png,{row % 40},{row % 3}" for row in range(400)]
+    file, part = tmp_path / "all.csv", tmp_path / "part.csv"
+    file.write_text("\n".join(["path,who,d", *lines]))
+    part.write_text("\n".join(["path,who,d", *lines[100:]]))
+    found = {name: table.load(name, tmp_path, file=str(file), group="who", held_out=0.3) for name in ("train", "test")}
+    assert splits(table, tmp_path, {"file": str(file), "held_out": 0.3}) == ("all", "train", "test")
+    train, test = (set(np.asarray(data.group)) for data in found.values())
+    assert not train & test
+    assert len(found["train"]) + len(found["test"]) == 400
+    assert 0.1 < len(found["test"]) / 400 < 0.5
+    fewer = table.load("test", tmp_path, file=str(part), group="who", held_out=0.3)
+    assert set(np.asarray(fewer.group)) == test
+    for share in (1.0, -0.1, float("nan")):
+        with pytest.raises(InputError, match=f"held_out = {share}: a number from 0"):
+            table.load("test", tmp_path, file=str(file), held_out=share)
+
+
+def test_a_share_is_not_held_out_of_what_is_split_already(make: Make, tmp_path: Path) -> None:
+    """The table's own column has the say, and that the knob has none is said."""
+    with pytest.raises(InputError, match=r"a column split of its own; held_out = 0\.5"):
+        table.load("test", tmp_path, file=str(make()), held_out=0.5)
