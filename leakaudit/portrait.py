@@ -89,7 +89,7 @@ def bottleneck(subject: Embeddings, rows: Labelled, found: Inquiry, target: str 
     if named is None:
         return None
     case, arena = found.case, found.case.arena
-    known = case.known
+    known = slice(None) if case.known.all() else case.known
     group = arena.group[known] if case.grouped else None
     targets = len(rows.target.classes)
     views = Views(arena.z[known], arena.target[known], named[known], case.private[known], targets, case.classes, group)

@@ -21,7 +21,7 @@ MOST = 300
 """Misclassified rows that are drawn; of more, so many by lot."""
 PLACES = 30
 """Centroids that are drawn; of more classes, those with the most misclassified rows."""
-WORK = 10_000_000
+WORK = 2_000_000
 """Rows permuted in all, between 99 and 999 permutations."""
 Codes = Int64[np.ndarray, " n"]
 

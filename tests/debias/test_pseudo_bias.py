@@ -13,13 +13,14 @@ from small import SIZES, TARGETS, batch, out, table
 from torch.nn import functional
 from trying import finish, plan, work
 
-from leakaudit import catalog, store, train
+from leakaudit import auditor, catalog, record, store, train
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset, Labels
 from leakaudit.datasets import digits
 from leakaudit.debias import Batch, Objective, Table, irene, pseudo_bias
 from leakaudit.errors import InputError
 from leakaudit.recipe import Recipe
+from leakaudit.subject import Subject
 
 LABELLED = sorted(
     name for name in catalog.names("debias") if not getattr(catalog.thing("debias", name), "BLIND", False)
@@ -225,6 +226,13 @@ def test_the_card_says_how_well_the_guesses_agree(whole: Checkpoint) -> None:
     assert f"{found.accuracy:.1%} of {found.rows} training rows agree with colour" in line
     assert f"{found.conflicting_accuracy:.1%} of the {found.conflicting} that conflict" in line
     assert f"information {found.information:.3f}" in line
+
+
+def test_an_audit_of_it_says_how_well_the_guesses_agree(whole: Checkpoint) -> None:
+    """What the card says stands in the audit's subject; of a checkpoint that made out no labels nothing does."""
+    assert auditor._about(Subject(checkpoint=whole))["pseudo_labels"] == record.to_json(whole.card.guessed)
+    plain = replace(whole, card=replace(whole.card, guessed=None))
+    assert "pseudo_labels" not in auditor._about(Subject(checkpoint=plain))
 
 
 def test_a_card_of_an_older_version_still_loads(whole: Checkpoint, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ FEW = 3
 """Models, and private attributes, of which each is spoken of."""
 OPEN = 4
 """Private attributes whose plots stand open; of more, the others are folded."""
-PLACES = ((15, 5, 0), (-15, 5, 1), (0, -15, 0.5), (0, 25, 0.5), (12, -9, 0), (-12, -9, 1), (12, 19, 0), (-12, 19, 1))
+PLACES = ((18, 5, 0), (-18, 5, 1), (0, -18, 0.5), (0, 28, 0.5), (12, -9, 0), (-12, -9, 1), (12, 19, 0), (-12, 19, 1))
 """Where a name may stand: pixels from its centroid, and how much of it lies to the left of that."""
 STAR = [(1, 0), (0.3, 0.3), (0, 1), (-0.3, 0.3), (-1, 0), (-0.3, -0.3), (0, -1), (0.3, -0.3)]
 PLUS = [(1, 0.36), (0.36, 0.36), (0.36, 1), (-0.36, 1), (-0.36, 0.36), (-1, 0.36),
