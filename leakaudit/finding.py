@@ -257,7 +257,8 @@ class Bottleneck:
     """Those of the classes with the most misclassified rows, in the order of the classes."""
     marks: tuple[tuple[int, ...], ...]
     """(column, line from below, target class, private class, rows): the misclassified rows that are drawn, counted by
-    cell; what lies beyond the plot counts in its outermost cells."""
+    cell; what lies beyond the plot counts in its outermost cells. A cell often holds one row: its place, to a cell, and
+    its two classes, but nothing that says which row it is."""
 
 
 def worst_cell(cells: Sequence[Cell]) -> Cell | None:

@@ -112,6 +112,16 @@ def test_centroids_and_rows_are_drawn_where_the_document_has_them() -> None:
     assert svg.count("<title>") == len(found.centroids) + found.away
 
 
+def test_the_page_says_which_rows_and_centroids_are_drawn() -> None:
+    """All of them, or a lot of so many, and the centroids of those classes with the most mistakes."""
+    found = bottleneck(5, 4)
+    assert "Drawn: all 15 misclassified rows, 5 centroids." in words("html", shown(replace(found, wrong=15)))
+    names = tuple(f"c{i}" for i in range(50))
+    said = words("html", shown(replace(found, wrong=5000), target_classes=names))
+    assert "Drawn: 15 of 5 000 misclassified rows, by the audit's seed, 5 of 50 centroids (most misclassified" in said
+    assert "holds 47.0 % of the variance between centroids and 36.0 % of that of all rows" in said
+
+
 @pytest.mark.parametrize(("classes", "others"), [(4, 0), (10, 0), (11, 2), (40, 31)])
 def test_every_private_class_has_a_shape_of_its_own_up_to_ten(classes: int, others: int) -> None:
     """Of more, nine have their own and the others share one, and the page says how many."""
