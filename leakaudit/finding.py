@@ -240,7 +240,7 @@ class Bottleneck:
     shared: int
     """Rows of `away` that have the dominant private class of the class whose centroid they lie nearest to."""
     chance: float
-    """Mean of `shared` where private labels are permuted among the misclassified rows within target classes."""
+    """Mean of `shared` where private labels are permuted among all rows of each target class."""
     p: float
     """Share of these permutations, and of the truth, with as many or more."""
     draws: int

@@ -3,7 +3,8 @@ Attractors: misclassified rows that lie nearest to the centroid of a class whose
 
 The plane is that of the two leading principal components of the class centroids, each counted by the misclassified rows
 of its class and near it, as those are looked at; its axes are at right angles and of one scale. Chance permutes the
-private labels among the misclassified rows within target classes. No row is handed back: rows are counted by cell.
+private labels among all rows of each target class. (Among the misclassified ones alone nothing could be told of two
+classes: there is one other centroid.) No row is handed back: rows are counted by cell.
 """
 
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ MOST = 300
 """Misclassified rows that are drawn; of more, so many by lot."""
 PLACES = 30
 """Centroids that are drawn; of more classes, those with the most misclassified rows."""
-WORK = 2_000_000
-"""Rows permuted in all, between 99 and 999 permutations."""
+DRAWS, WORK = 999, 2_000_000
+"""Permutations; of rows in groups, at most so many rows permuted in all, and at least 99 permutations."""
 Codes = Int64[np.ndarray, " n"]
 
 
@@ -57,10 +58,8 @@ def attractors(
     own, private = rows.target[wrong], rows.private[wrong]
     away = near != own
     drawn_by = np.where(away, dominant[near], -1)
-    group = None if rows.group is None else rows.group[wrong]
-    draws = int(np.clip(WORK // max(len(wrong), 1), 99, 999))
     shared = drawn_by == private
-    chance = [int((drawn_by == stats.redraw(own, private, group, rng)).sum()) for _ in range(draws)]
+    chance = _by_chance(rows, wrong, drawn_by, rng)
     total = float(np.trace(known.covariance))
     counted = {
         "rows": size,
@@ -81,8 +80,8 @@ def attractors(
         away=int(away.sum()),
         shared=int(shared.sum()),
         chance=float(np.mean(chance)),
-        p=float((1 + np.sum(np.array(chance) >= shared.sum())) / (1 + draws)),
-        draws=draws,
+        p=float((1 + np.sum(chance >= shared.sum())) / (1 + len(chance))),
+        draws=len(chance),
         trained=usual is not None,
         between=between,
         share=float(np.einsum("ij,ik,kj->", plane, known.covariance, plane)) / total if total > 0 else 0.0,
@@ -99,6 +98,29 @@ def attractors(
         ),
         marks=tuple((*map(int, mark), int(n)) for mark, n in zip(marks, count, strict=True)),
     )
+
+
+def _by_chance(
+    rows: Views, wrong: Int64[np.ndarray, " w"], drawn_by: Int64[np.ndarray, " w"], rng: np.random.Generator
+) -> Int64[np.ndarray, " draws"]:
+    """How many of the rows `wrong` have the private class `drawn_by` (-1: none) in each permutation."""
+    if rows.group is not None:
+        times = range(int(np.clip(WORK // len(rows.target), 99, DRAWS)))
+        drawn = (stats.redraw(rows.target, rows.private, rows.group, rng)[wrong] for _ in times)
+        return np.array([int((drawn_by == labels).sum()) for labels in drawn])
+    from scipy.stats import random_table
+
+    found = np.zeros(DRAWS, np.int64)
+    own = rows.target[wrong]
+    for y in np.unique(own):
+        names, count = np.unique(rows.private[rows.target == y], return_counts=True)
+        by, size = np.unique(drawn_by[own == y], return_counts=True)
+        there = np.isin(by, names)
+        by, size = by[there], size[there]
+        if len(by):
+            tables = random_table([*size, count.sum() - size.sum()], count).rvs(DRAWS, random_state=rng)
+            found += tables[:, np.arange(len(by)), np.searchsorted(names, by)].sum(axis=1).astype(np.int64)
+    return found
 
 
 def _centroids(

@@ -64,30 +64,27 @@ def test_every_count_is_that_of_a_loop_over_the_rows(usual: np.ndarray | None) -
 
 
 def test_chance_is_the_mean_over_every_permutation() -> None:
-    """Within target classes, among misclassified rows: all of them, tried one by one, give the mean and p."""
-    z = np.array([[0], [0], [0], [9], [9], [8.9], [9.1], [0.1], [9], [9], [9]], np.float32)
-    target = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1])
-    private = np.array([0, 0, 0, 1, 1, 0, 2, 0, 1, 1, 1])
-    z, target, private = (np.concatenate([part, extra]) for part, extra in (
-        (z, np.array([[0]] * 9, np.float32)), (target, np.zeros(9, int)), (private, np.zeros(9, int))))  # fmt: skip
-    named = np.where(np.arange(20) < 11, (z[:, 0] > 4).astype(np.int64), target)
-    made = found(Views(z, target, named, private, 2, 3, None))
-    assert (made.wrong, made.away, made.shared) == (5, 5, 3)
-    of_zero = [0 + sum(v == 1 for v in order) for order in permutations([1, 1, 0, 2])]
-    counts = [count + 1 for count in of_zero]  # the one row of the other class keeps its label
-    assert made.chance == pytest.approx(np.mean(counts), abs=0.1)
-    assert made.p == pytest.approx(np.mean(np.array(counts) >= 3), abs=0.05)
+    """Within target classes, among all rows: all permutations, tried one by one, give the mean and p."""
+    z = np.array([[0], [0], [0], [0], [9], [9], [9], [9], [9], [0]], np.float32)
+    target, private = np.repeat([0, 1], [6, 4]), np.array([0, 0, 2, 1, 1, 1, 1, 1, 2, 0])
+    rows = Views(z, target, (z[:, 0] > 4).astype(np.int64), private, 2, 3, None)
+    of_zero = [sum(v == 1 for v in order[4:]) for order in permutations(private[:6])]
+    of_one = [int(order[3] == 0) for order in permutations(private[6:])]
+    counts = np.add.outer(of_zero, of_one)
+    for group in (None, np.arange(10)):
+        made = found(replace(rows, group=group), np.array([0, 1]))
+        assert (made.wrong, made.away, made.shared, made.draws) == (3, 3, 3, 999)
+        assert made.chance == pytest.approx(counts.mean(), abs=4 * counts.std() / 999**0.5)
+        assert made.p == pytest.approx((counts >= 3).mean(), abs=4 * 0.2 / 999**0.5)
 
 
-def test_p_is_small_where_the_private_attribute_draws_and_not_where_chance_does(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.parametrize("targets", [2, 3])
+def test_p_is_small_where_the_private_attribute_draws_and_not_where_chance_does(targets: int) -> None:
     """Of 200 worlds in which rows are moved anywhere, at most 5 % give p <= .05 (and 2.6 s.e.); drawn ones all do."""
-    monkeypatch.setattr(module, "WORK", 0)
-    nothing = [found(views(150, seed=seed), seed=seed).p for seed in range(200)]
+    nothing = [found(views(150, seed=seed, targets=targets), seed=seed).p for seed in range(200)]
     assert np.mean(np.array(nothing) <= 0.05) <= 0.05 + 2.6 * (0.05 * 0.95 / 200) ** 0.5
     assert np.mean(nothing) > 0.4
-    assert max(found(views(300, drawn=0.5, seed=seed)).p for seed in range(5)) == 0.01  # of 99 draws none
+    assert max(found(views(300, drawn=0.5, seed=seed, targets=targets)).p for seed in range(5)) < 0.01
 
 
 def test_three_centroids_lie_in_the_plane_as_they_do_in_z() -> None:

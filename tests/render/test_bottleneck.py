@@ -150,8 +150,13 @@ def test_names_do_not_lie_on_centroids() -> None:
         for place, a in zip(bottleneck(12, 4).centroids, np.linspace(0, 5.5, 12), strict=True)
     ]
     drawn = plot._names(places, [], [f"class {i}" for i in range(12)], 510)
-    at = [(float(x), float(y)) for x, y in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"', drawn)]
-    boxes = [(x - 28, y - 9, x + 28, y + 1) for x, y in at]
+    at = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)".*?>([^<]+)</text>', drawn)
+    assert len(at) == 12
+    boxes = []
+    for x, y, anchor, letters in at:
+        wide = 7 * len(letters)
+        left = float(x) - wide * {"start": 0, "middle": 0.5, "end": 1}[anchor]
+        boxes.append((left, float(y) - 9, left + wide, float(y) + 1))
     marks = [plot._around(place.x, place.y, plot.LARGE) for place in places]
     for i, box in enumerate(boxes):
         assert plot._touched(box, [*marks, *boxes[:i]]) == 0

@@ -245,24 +245,26 @@ def _shape(shape: int, x: float, y: float, size: float, how: str, words: str = "
     return f'<path d="M{path}z" {how}>{tip}</path>'
 
 
-def _names(places: Sequence[Place], spots: Sequence[tuple[float, float]], classes: Sequence[str], side: int) -> str:
+def _names(places: Sequence[Place], marks: Sequence[tuple[float, float]], classes: Sequence[str], side: int) -> str:
     """The name of each class beside its centroid, where it hides least: no name, no centroid, few rows."""
     taken = [_around(place.x, place.y, LARGE) for place in places]
-    rows = [_around(x, y, SMALL) for x, y in spots]
+    rows = [_around(x, y, SMALL) for x, y in marks]
     body = ""
     for place in places:
         words = classes[place.of.target]
         words = words if len(words) <= LONG else f"{words[: LONG - 1]}…"
         wide = 7.6 * len(words) + 2
-        boxes = [
-            (place.x + dx - wide * lean, place.y + dy - 11, place.x + dx + wide * (1 - lean), place.y + dy + 3)
+        spots = [
+            ((place.x + dx - wide * lean, place.y + dy - 11, place.x + dx + wide * (1 - lean), place.y + dy + 3), lean)
             for dx, dy, lean in PLACES
         ]
-        inside = [box for box in boxes if min(box[:2]) >= 1 and max(box[2:]) < side] or boxes[:1]
-        box = min(inside, key=lambda box: 10 * _touched(box, taken) + _touched(box, rows))
+        inside = [spot for spot in spots if min(spot[0][:2]) >= 1 and max(spot[0][2:]) < side] or spots[:1]
+        box, lean = min(inside, key=lambda spot: 10 * _touched(spot[0], taken) + _touched(spot[0], rows))
         taken.append(box)
+        anchor = "start" if lean == 0 else "end" if lean == 1 else "middle"
+        x = box[0] + lean * (box[2] - box[0])
         body += (
-            f'<text x="{(box[0] + box[2]) / 2:.1f}" y="{box[3] - 3:.1f}" text-anchor="middle" font-weight="700" '
+            f'<text x="{x:.1f}" y="{box[3] - 3:.1f}" text-anchor="{anchor}" font-weight="700" '
             f'font-size="13" fill="currentColor" stroke="#fff" stroke-width="3" stroke-linejoin="round" '
             f'paint-order="stroke" class="edge">{escape(words)}</text>'
         )
