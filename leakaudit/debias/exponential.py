@@ -39,7 +39,7 @@ class Exponential(Objective):
         return functional.l1_loss(out.logits[:, 0], batch.y) + loss
 
 
-def objective(sizes: Sizes, *, kernel: Kernel = "rbf", sigma: float = 0.25, temperature: float = 0.1) -> Objective:
+def objective(sizes: Sizes, *, kernel: Kernel = "rbf", sigma: float = 0.5, temperature: float = 0.1) -> Objective:
     """L_exp with a kernel on labels; `sigma`, its width, is in standard deviations of the target."""
     del sizes
     above("exponential", 0, sigma=sigma, temperature=temperature)
