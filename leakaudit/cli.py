@@ -112,7 +112,7 @@ def train(
     for plan in plans:
         made = progress.watch(training.train(plan, resume=resume, **how), f"train {plan.name}", run.manner)
         typer.echo(training.told(made), err=True, nl=False)
-        broken += training.broken_promises(made) if check_promise else []
+        broken += training.broken_promises(made, plan) if check_promise else []
         typer.echo(f"leakaudit attack {shlex.quote(str(made.folder))} --private {shlex.quote(plan.private)}")
     if broken:
         _end(1, f"promise broken: {'; '.join(broken)}")

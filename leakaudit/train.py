@@ -114,14 +114,15 @@ def train(
         return made
 
 
-def broken_promises(made: Checkpoint) -> list[str]:
+def broken_promises(made: Checkpoint, recipe: Recipe) -> list[str]:
     """
-    The figures of a checkpoint that miss what its recipe promises by more than the tolerance; one line each.
+    The figures of a checkpoint that miss what the recipe promises by more than the tolerance; one line each.
 
-    An accuracy is a lower bound; `mae`, the mean absolute error in the target's own unit, is an upper one.
+    The recipe is the one that was asked for: what it promises may be younger than the checkpoint. An accuracy is a lower
+    bound; `mae`, the mean absolute error in the target's own unit, is an upper one.
     """
     broken = []
-    for figure, promise in made.recipe.promise.items():
+    for figure, promise in recipe.promise.items():
         if figure == "mae" and made.card.closeness is not None:
             found, word, sign = made.card.closeness.mae.value, "above", 1
         elif made.card.accuracy is not None:

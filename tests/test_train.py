@@ -10,7 +10,6 @@ from PIL import Image
 from trying import TEXT, finish, plan, work
 
 from leakaudit import checkpoint, recipe, train
-from leakaudit.checkpoint import Checkpoint
 from leakaudit.errors import InputError
 
 
@@ -148,7 +147,7 @@ def test_a_promise_is_broken_below_its_tolerance_alone(tmp_path: Path) -> None:
     for value, broken in ((reached - 0.5, False), (reached + 0.05, False), (reached + 0.2, True)):
         promise = {"value": value, "tolerance": 0.1, "source": "a paper"}
         held = recipe.read(TEXT, "try/irene", "try", {"promise.accuracy": promise})
-        lines = train.broken_promises(Checkpoint(made.folder, made.card, held, made.weights, made.trained))
+        lines = train.broken_promises(made, held)
         assert bool(lines) == broken
         assert all("a paper" in line for line in lines)
 
