@@ -118,8 +118,8 @@ def broken_promises(made: Checkpoint, recipe: Recipe) -> list[str]:
     """
     The figures of a checkpoint that miss what the recipe promises by more than the tolerance; one line each.
 
-    The recipe is the one that was asked for: what it promises may be younger than the checkpoint. An accuracy is a lower
-    bound; `mae`, the mean absolute error in the target's own unit, is an upper one.
+    The recipe is the one asked for: what it promises may be younger than the checkpoint. An accuracy is a lower bound;
+    `mae`, the mean absolute error in the target's own unit, is an upper one.
     """
     broken = []
     for figure, promise in recipe.promise.items():
