@@ -94,7 +94,8 @@ def _shrunk(images: UInt8[np.ndarray, "n 3 h w"], side: int) -> UInt8[np.ndarray
         return images
     count, channels = images.shape[:2]
     squares = images.reshape(count, channels, side, SIDE // side, side, SIDE // side)
-    return np.rint(squares.mean(axis=(3, 5), dtype=np.float32)).astype(np.uint8)
+    small: UInt8[np.ndarray, "n 3 side side"] = np.rint(squares.mean(axis=(3, 5), dtype=np.float32)).astype(np.uint8)
+    return small
 
 
 def _some(digit: Int64[np.ndarray, " n"], rows: int, random: np.random.Generator) -> Int64[np.ndarray, " m"]:

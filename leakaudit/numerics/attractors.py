@@ -127,12 +127,13 @@ def _centroids(
     rows: Views, size: Int64[np.ndarray, " targets"], mean: Float64[np.ndarray, " d"]
 ) -> Float64[np.ndarray, "targets d"]:
     """The mean of each class's rows, less that of all rows; zero for a class without rows."""
-    sums = np.zeros((rows.targets, rows.z.shape[1]))
+    sums, centre = np.zeros((rows.targets, rows.z.shape[1])), mean.astype(np.float32)
     for start in range(0, len(rows.z), BLOCK):
         target = rows.target[start : start + BLOCK]
-        order = np.argsort(target, kind="stable")
-        present, first = np.unique(target[order], return_index=True)
-        sums[present] += np.add.reduceat((rows.z[start : start + BLOCK] - mean)[order], first, axis=0)
+        present, place = np.unique(target, return_inverse=True)
+        member = (place == np.arange(len(present))[:, None]).astype(np.float32)
+        sums[present] += member @ (rows.z[start : start + BLOCK] - centre)
+    sums += size[:, None] * (centre - mean)
     centroids: Float64[np.ndarray, "targets d"] = sums / np.maximum(size, 1)[:, None]
     return centroids
 
