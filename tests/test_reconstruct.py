@@ -237,7 +237,11 @@ def test_missing_labels_and_several_attributes() -> None:
     first, second = audit.attributes
     assert (first.rows.rows, first.rows.missing) == (ROWS - len(some[::7]), len(some[::7]))
     assert first.verdict == "LEAK"
-    assert (len(second.classes), second.verdict) == (5, "INCONCLUSIVE")
+    # noise is detected once in twenty times, and never as more than the tolerance
+    assert len(second.classes) == 5
+    assert second.verdict in ("INCONCLUSIVE", "DETECTED")
+    assert second.figures.lower < 0 < first.figures.lower
+    assert second.p > first.p
     assert audit.verdict == "LEAK"
 
 
