@@ -9,32 +9,25 @@ also scales the loss by temperature / 0.07, which is left to the learning rate.
 
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
-from leakaudit.debias import Batch, Objective, Out, Sizes
+from leakaudit.debias import Batch, Objective, Sizes
+from leakaudit.debias._readout import Contrastive
 from leakaudit.numerics import contrast
 from leakaudit.numerics.knobs import above, at_least
 
 BLIND = True
 
 
-class EpsSupInfoNce(Objective):
+class EpsSupInfoNce(Contrastive):
     """eps-SupInfoNCE(z, target), beside the cross-entropy of a classifier that cannot move z."""
 
-    views = 2
-    readout = True
-    least = 2
-
     def __init__(self, eps: float, temperature: float) -> None:
-        super().__init__()
-        self.eps, self.temperature = eps, temperature
+        super().__init__(temperature)
+        self.eps = eps
 
-    def forward(self, batch: Batch, out: Out) -> Float[Tensor, ""]:
-        """The sum of both."""
-        s = contrast.cosines(out.z) / self.temperature
-        unlike = batch.y[:, None] != batch.y[None]
-        loss = contrast.info_nce(s, contrast.alike(batch.y), unlike, self.eps)
-        return functional.cross_entropy(out.logits, batch.y) + loss
+    def contrast(self, s: Float[Tensor, "n n"], batch: Batch) -> Float[Tensor, ""]:
+        """The contrastive loss."""
+        return contrast.info_nce(s, contrast.alike(batch.y), batch.y[:, None] != batch.y[None], self.eps)
 
 
 def objective(sizes: Sizes, *, eps: float = 0.25, temperature: float = 0.1) -> Objective:

@@ -10,32 +10,21 @@ import math
 
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
-from leakaudit.debias import Batch, Objective, Out, Sizes
+from leakaudit.debias import Batch, Objective, Sizes
+from leakaudit.debias._readout import Contrastive
 from leakaudit.numerics import contrast
 from leakaudit.numerics.knobs import above
 
 BLIND = True
 
 
-class InfoL1O(Objective):
+class InfoL1O(Contrastive):
     """InfoL1O(z, target), beside the cross-entropy of a classifier that cannot move z."""
 
-    views = 2
-    readout = True
-    least = 2
-
-    def __init__(self, temperature: float) -> None:
-        super().__init__()
-        self.temperature = temperature
-
-    def forward(self, batch: Batch, out: Out) -> Float[Tensor, ""]:
-        """The sum of both."""
-        s = contrast.cosines(out.z) / self.temperature
-        unlike = batch.y[:, None] != batch.y[None]
-        loss = contrast.info_nce(s, contrast.alike(batch.y), unlike, math.inf)
-        return functional.cross_entropy(out.logits, batch.y) + loss
+    def contrast(self, s: Float[Tensor, "n n"], batch: Batch) -> Float[Tensor, ""]:
+        """The contrastive loss."""
+        return contrast.info_nce(s, contrast.alike(batch.y), batch.y[:, None] != batch.y[None], math.inf)
 
 
 def objective(sizes: Sizes, *, temperature: float = 0.1) -> Objective:

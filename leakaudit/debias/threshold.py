@@ -9,10 +9,10 @@ it.
 
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
-from leakaudit.debias import Batch, Objective, Out, Sizes
-from leakaudit.numerics import contrast, kernels
+from leakaudit.debias import Objective, Sizes
+from leakaudit.debias._readout import Graded
+from leakaudit.numerics import kernels
 from leakaudit.numerics.kernels import Kernel
 from leakaudit.numerics.knobs import above
 
@@ -20,23 +20,12 @@ BLIND = True
 NUMBERS = True
 
 
-class Threshold(Objective):
+class Threshold(Graded):
     """L_thr(z, target), beside the mean absolute error of a linear layer that cannot move z."""
 
-    views = 2
-    readout = True
-    least = 2
-
-    def __init__(self, kernel: Kernel, sigma: float, temperature: float) -> None:
-        super().__init__()
-        self.kernel: Kernel = kernel
-        self.sigma, self.temperature = sigma, temperature
-
-    def forward(self, batch: Batch, out: Out) -> Float[Tensor, ""]:
-        """The sum of both."""
-        s = contrast.cosines(out.z) / self.temperature
-        loss = kernels.threshold(s, kernels.weights(batch.y, self.kernel, self.sigma))
-        return functional.l1_loss(out.logits[:, 0], batch.y) + loss
+    def graded(self, s: Float[Tensor, "n n"], w: Float[Tensor, "n n"]) -> Float[Tensor, ""]:
+        """The contrastive loss."""
+        return kernels.threshold(s, w)
 
 
 def objective(sizes: Sizes, *, kernel: Kernel = "rbf", sigma: float = 0.5, temperature: float = 0.1) -> Objective:
