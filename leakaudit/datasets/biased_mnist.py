@@ -22,7 +22,7 @@ from leakaudit.dataset import Dataset, Labels, Pixels, identify, spell
 from leakaudit.errors import InputError
 from leakaudit.numerics import colours
 
-SPLITS = ("train", "test")
+SPLITS = ("train", "validation", "test")
 PAPER = {"rho": 0.999}
 SIDE = 28
 
@@ -30,6 +30,8 @@ _FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
+_STREAM = {"train": 0, "test": 1, "validation": 3}
+"""Each split's own stream of chance; 2 draws rows, and 4 those that are held out."""
 _UNSIGNED_BYTE = 8
 
 
@@ -41,14 +43,16 @@ def load(
     test_rho: float = 0.1,
     seed: int = 0,
     rows: int | None = None,
+    held_out: float = 0.0,
     side: int = SIDE,
     download: bool = False,
 ) -> Dataset:
     """
     One split: `digit` and `colour`.
 
-    `rows` keeps so many images of a split, as many of each digit as its share; they are drawn before colours are handed
-    out, so that rho is exact. `side` averages the coloured images over squares, for a smaller network: 14, 7, 4, 2, 1.
+    `rows` keeps so many images of a split, as many of each digit as its share; they are drawn before colours are
+    handed out, so that rho is exact. `held_out` is the share of the training images that is `validation` instead.
+    `side` averages the coloured images over squares, for a smaller network: 14, 7, 4, 2, 1.
     `download` fetches MNIST through torchvision where it is not there yet.
 
     Raises:
@@ -64,23 +68,44 @@ def load(
         raise InputError(f"biased-mnist: rows = {rows}: at least {len(colours.COLOURS)} expected")
     if side < 1 or SIDE % side:
         raise InputError(f"biased-mnist: side = {side}: 28 or a part of it that divides it expected")
-    images, labels = _find(root, split, download=download)
+    if not 0 <= held_out < 1:
+        raise InputError(f"biased-mnist: held_out = {held_out}: a share of the training images below 1 expected")
+    if split == "validation" and not held_out:
+        raise InputError("biased-mnist: no split 'validation' without the knob held_out")
+    source = "test" if split == "test" else "train"
+    images, labels = _find(root, source, download=download)
     grey, digit = _idx(images, 3), _idx(labels, 1).astype(np.int64)
     if len(grey) != len(digit):
         raise InputError(f"{images}: {len(grey)} images, but {labels.name} has {len(digit)} labels")
-    kept = np.arange(len(digit)) if rows is None else _some(digit, rows, np.random.default_rng([seed, 2]))
+    there = np.arange(len(digit)) if source == "test" else _dealt(digit, held_out, seed, split)
+    kept = there if rows is None else there[_some(digit[there], rows, np.random.default_rng([seed, 2]))]
     digit = digit[kept]
-    random = np.random.default_rng([seed, SPLITS.index(split)])
+    random = np.random.default_rng([seed, _STREAM[split]])
     colour = colours.assign(digit, rho if split == "train" else test_rho, random)
     return Dataset(
-        name=spell("biased-mnist", load, rho=rho, test_rho=test_rho, seed=seed, rows=rows, side=side),
+        name=spell(
+            "biased-mnist", load, rho=rho, test_rho=test_rho, seed=seed, rows=rows, held_out=held_out, side=side
+        ),
         split=split,
         images=Pixels(_shrunk(_paint(grey[kept], colour), side)),
         columns={"digit": Labels(digit, tuple(map(str, range(10)))), "colour": Labels(colour, colours.NAMES)},
-        ids=identify(f"mnist/{split}", kept),
+        ids=identify(f"mnist/{source}", kept),
         mean=(0.5, 0.5, 0.5),
         std=(0.5, 0.5, 0.5),
     )
+
+
+def splits(root: Path, *, held_out: float = 0.0, **knobs: object) -> tuple[str, ...]:
+    """`validation` is there where a share of the training images is held out."""
+    del root, knobs
+    return SPLITS if held_out else ("train", "test")
+
+
+def _dealt(digit: Int64[np.ndarray, " n"], held_out: float, seed: int, split: str) -> Int64[np.ndarray, " m"]:
+    """The training images that are held out, an equal share of each digit, or all others."""
+    count = round(held_out * len(digit))
+    held = _some(digit, count, np.random.default_rng([seed, 4]))
+    return held if split == "validation" else np.setdiff1d(np.arange(len(digit)), held)
 
 
 def _paint(grey: UInt8[np.ndarray, "n h w"], colour: Int64[np.ndarray, " n"]) -> UInt8[np.ndarray, "n 3 h w"]:

@@ -3,6 +3,7 @@
 import gzip
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +83,36 @@ def test_rows_keeps_a_stratified_part_with_rho_exact(tmp_path: Path) -> None:
     assert data.fingerprint == again.fingerprint
     assert len(biased_mnist.load("train", tmp_path, rows=5000)) == 1000
     assert np.isin(data.ids, biased_mnist.load("train", tmp_path).ids).all()
+
+
+def test_what_is_held_out_is_coloured_as_the_test_and_nowhere_else(tmp_path: Path) -> None:
+    """`held_out` turns a share of each training digit into `validation`, unbiased; `rows` counts among the others."""
+    write(tmp_path, count=1000)
+    knobs: dict[str, Any] = {"held_out": 0.2, "rho": 1.0}
+    parts = {split: biased_mnist.load(split, tmp_path, **knobs) for split in biased_mnist.splits(tmp_path, **knobs)}
+    assert {split: len(part) for split, part in parts.items()} == {"train": 800, "validation": 200, "test": 1000}
+    assert np.bincount(parts["validation"].column("digit").values).tolist() == [20] * 10
+    agree = {
+        split: (part.column("digit").values == part.column("colour").values).mean() for split, part in parts.items()
+    }
+    assert agree["train"] == 1
+    assert agree["validation"] == pytest.approx(0.1, abs=0.01)
+    whole = biased_mnist.load("train", tmp_path)
+    assert sorted(np.concatenate([parts["train"].ids, parts["validation"].ids])) == sorted(whole.ids)
+    fewer = biased_mnist.load("train", tmp_path, rows=100, **knobs)
+    assert np.isin(fewer.ids, parts["train"].ids).all()
+    assert biased_mnist.load("test", tmp_path, **knobs).ids.tolist() == parts["test"].ids.tolist()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_a_share_that_is_none_is_refused(tmp_path: Path, share: float) -> None:
+    """A share of the training images is at least 0 and below 1, and without one there is no `validation`."""
+    write(tmp_path)
+    with pytest.raises(InputError, match="held_out"):
+        biased_mnist.load("train", tmp_path, held_out=share)
+    with pytest.raises(InputError, match="without the knob held_out"):
+        biased_mnist.load("validation", tmp_path)
+    assert biased_mnist.splits(tmp_path) == ("train", "test")
 
 
 @pytest.mark.parametrize("cut", [3, 10, 500])
