@@ -3,10 +3,11 @@ BiasCon: rows of one target that differ in the private attribute lie together.
 
 Hong and Yang, "Unbiased Classification through Bias-Contrastive and Bias-Balanced Learning", NeurIPS 2021, section 3.2:
 SupCon whose positives share the target and not the private class, beside 0.01 times the cross-entropy; with `balanced`
-that is the bias-balanced one (BC + BB). `ratio` draws rare (target, private) cells more often, at most so many times as
-often as the commonest: the released code has a second loader for that, with 10 on Biased-MNIST; here the one batch
-serves both terms, and the cross-entropy is weighed back to the rows as they are. 1, the default, is what the Ital-IA
-2023 table marks with a star.
+that is the bias-balanced one (BC + BB). As in their sum over anchors an anchor without a positive counts as 0: where
+few rows conflict, the cross-entropy weighs the more beside the rest. `ratio` draws rare (target, private) cells more
+often, at most so many times as often as the commonest: the released code has a second loader for that, with 10 on
+Biased-MNIST; here the one batch serves both terms, and the cross-entropy is weighed back to the rows as they are. 1,
+the default, is what the Ital-IA 2023 table marks with a star.
 """
 
 import torch

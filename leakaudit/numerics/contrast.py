@@ -46,11 +46,14 @@ def sup_con(
     """
     -log e^s_ij / sum over a != i of e^s_ia: mean over an anchor's positives, then over anchors that have one.
 
-    The sum runs over all rows, or over those in `rows`, among which all positives are. Khosla et al., "Supervised
-    Contrastive Learning", NeurIPS 2020, equation 2.
+    The sum runs over all rows, or over those in `rows`, among which all positives are; then they are the anchors, and
+    one without a positive counts as 0. Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020, equation 2.
     """
     others = ~torch.eye(len(s), dtype=torch.bool, device=s.device)
-    return _over_anchors(_log_sum(s, others if rows is None else others & rows) - s, positives)
+    if rows is None:
+        return _over_anchors(_log_sum(s, others) - s, positives)
+    having = positives.any(1).sum() / rows.sum().clamp(min=1)
+    return having * _over_anchors(_log_sum(s, others & rows) - s, positives)
 
 
 def _log_sum(s: Float[Tensor, "n n"], pairs: Bool[Tensor, "n n"]) -> Float[Tensor, "n 1"]:

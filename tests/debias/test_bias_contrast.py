@@ -28,11 +28,12 @@ def example(seed: int = 0) -> tuple[Batch, Out]:
 
 
 def by_loops(batch: Batch, z: Tensor, temperature: float) -> float:
-    """SupCon among rows with a private label; positives share the target alone."""
+    """SupCon among rows with a private label, the mean over all of them; positives share the target alone."""
     known = [i for i in range(len(z)) if batch.v[i] >= 0]
     y, v = batch.y[known], batch.v[known]
     pairs = [(i, j) for i in range(len(known)) for j in range(len(known)) if y[i] == y[j] and v[i] != v[j]]
-    return by_hand.sup_con(z.detach().numpy()[known], pairs, temperature)
+    having = len({i for i, _ in pairs}) / len(known)
+    return having * by_hand.sup_con(z.detach().numpy()[known], pairs, temperature)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -43,6 +44,22 @@ def test_the_loss_is_the_papers(seed: int, temperature: float) -> None:
     made = bias_contrast.objective(SIZES, temperature=temperature)
     expected = 0.01 * functional.cross_entropy(out.logits, batch.y).detach() + by_loops(batch, out.z, temperature)
     assert float(made(batch, out).detach()) == pytest.approx(float(expected))
+
+
+def test_an_anchor_without_a_positive_counts_as_nothing() -> None:
+    """Six rows of one class, one of another bias, beside six far ones without a positive: half the loss of the six alone."""
+    random = torch.Generator().manual_seed(8)
+    z = torch.randn(6, 5, generator=random, dtype=torch.float64)
+    y, v = torch.tensor([0] * 6 + [1] * 3 + [2] * 3), torch.tensor([1] + [0] * 11)
+    far = torch.cat([torch.cat([z, torch.zeros(6, 1)], 1), torch.eye(6)[5].expand(6, 6) * 1e9])
+    made = bias_contrast.objective(SIZES, ce=0.0, temperature=0.01)
+    losses = []
+    for rows in (slice(0, 6), slice(0, 12)):
+        n = len(y[rows])
+        batch = Batch(torch.zeros(n, 1, 1, 1), y[rows], v[rows], torch.arange(n) % IMAGES)
+        losses.append(float(made(batch, Out(far[rows], torch.zeros(n, TARGETS), {}))))
+    assert losses[1] == pytest.approx(losses[0] / 2, rel=1e-3)
+    assert losses[0] > 1
 
 
 def test_the_weight_stands_before_the_cross_entropy() -> None:
