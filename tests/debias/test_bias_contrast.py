@@ -47,7 +47,7 @@ def test_the_loss_is_the_papers(seed: int, temperature: float) -> None:
 
 
 def test_an_anchor_without_a_positive_counts_as_nothing() -> None:
-    """Six rows of one class, one of another bias, beside six far ones without a positive: half the loss of the six alone."""
+    """Six rows of a class, one of another bias, beside six far ones without a positive: half the loss of the six."""
     random = torch.Generator().manual_seed(8)
     z = torch.randn(6, 5, generator=random, dtype=torch.float64)
     y, v = torch.tensor([0] * 6 + [1] * 3 + [2] * 3), torch.tensor([1] + [0] * 11)
