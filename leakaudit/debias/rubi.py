@@ -3,9 +3,12 @@ RUBi: what a biased network can answer is masked, so that the model learns from 
 
 Cadene, Dancette, Ben-younes, Cord and Parikh, "RUBi: Reducing Unimodal Biases for Visual Question Answering", NeurIPS
 2019, equations 3 to 5, as Bahng et al. (ICML 2020) compare it: g, with a small receptive field, learns by cross-entropy
-alone; q = W z_g + c; the model f goes down on CE(f sigmoid(q)) + weight CE(q), and no gradient reaches g. In the
-released code W and c are never trained; here, as the papers mean, they are.
+alone; q = W z_g + c; the model f goes down on CE(f sigmoid(q)) + weight CE(q), and no gradient reaches g. W and c are
+trained, as the papers mean; in the code of Bahng et al., and with `variant = "released"`, they stay as they were drawn,
+and so the mask is one of chance.
 """
+
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -17,6 +20,7 @@ from leakaudit.numerics.knobs import at_least
 from leakaudit.numerics.taps import Tapped
 
 BLIND = True
+Variant = Literal["paper", "released"]
 
 
 class Rubi(Objective):
@@ -24,10 +28,10 @@ class Rubi(Objective):
 
     inner: Tapped
 
-    def __init__(self, biased: Tapped, width: int, classes: int, weight: float) -> None:
+    def __init__(self, variant: Variant, biased: Tapped, width: int, classes: int, weight: float) -> None:
         super().__init__()
         self.inner, self.weight = biased, weight
-        self.question = nn.Linear(width, classes)
+        self.question = nn.Linear(width, classes).requires_grad_(variant == "paper")
 
     def forward(self, batch: Batch, out: Out) -> Float[Tensor, ""]:
         """The model's loss; the biased network stands still."""
@@ -43,11 +47,13 @@ class Rubi(Objective):
         return functional.cross_entropy(self.inner(batch.x).logits, batch.y)
 
 
-def objective(sizes: Sizes, *, biased: str = "simple-convnet:kernel=1", weight: float = 1.0) -> Objective:
+def objective(
+    sizes: Sizes, *, variant: Variant = "paper", biased: str = "simple-convnet:kernel=1", weight: float = 1.0
+) -> Objective:
     """RUBi against the backbone `biased`, with `weight` on its own answer's cross-entropy."""
     at_least("rubi", 0, weight=weight)
     network = sizes.network(biased)
-    return Rubi(network, _width(network, sizes), sizes.targets, weight)
+    return Rubi(variant, network, _width(network, sizes), sizes.targets, weight)
 
 
 def _width(network: Tapped, sizes: Sizes) -> int:

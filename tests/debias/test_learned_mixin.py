@@ -66,6 +66,27 @@ def test_gradients_reach_z_by_h_and_the_own_layer_and_not_the_biased_network() -
     assert all(torch.equal(before[name], tensor) for name, tensor in objective.inner.state_dict().items())
 
 
+def test_the_released_variant_trains_no_layer_of_its_own_and_moves_statistics() -> None:
+    """Gradients still reach z by h; g's weights stand still and its batch norms, in training alone, do not."""
+    rows, answer = batch(), out()
+    released = learned_mixin.objective(SIZES, variant="released").double()
+    assert isinstance(released, learned_mixin.LearnedMixin)
+    before = {name: tensor.clone() for name, tensor in released.inner.state_dict().items()}
+
+    def moved() -> set[bool]:
+        after = released.inner.state_dict()
+        return {"running" in name for name in before if not torch.equal(before[name], after[name])}
+
+    released.eval()(rows, answer)
+    assert moved() == set()
+    released.train()(rows, answer).backward()
+    assert True in moved()
+    assert all(torch.equal(before[name], p) for name, p in released.inner.named_parameters())
+    assert all(p.grad is None for p in released.mixing.parameters())
+    assert answer.z.grad is not None
+    assert answer.z.grad.abs().max() > 1e-6
+
+
 def test_its_gradient_is_that_of_finite_differences() -> None:
     """On the bottleneck and on the logits."""
     objective, rows, answer = made(), batch(), out()

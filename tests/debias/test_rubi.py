@@ -67,6 +67,21 @@ def test_its_own_layer_is_trained_by_the_models_optimiser(tmp_path: Path) -> Non
         assert np.abs(ended[f"question.{name}"] - parameter.detach().numpy()).max() > 1e-3
 
 
+def test_the_released_variant_never_trains_its_own_layer() -> None:
+    """The loss is the paper's, the mask stays as it was drawn, and the logits learn the same."""
+    rows, answer = batch(), out()
+    paper = made()
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        released = rubi.objective(SIZES, variant="released").double()
+    assert isinstance(released, rubi.Rubi)
+    one, other = (each(rows, answer) for each in (paper, released))
+    assert torch.equal(one, other)
+    assert torch.equal(*(torch.autograd.grad(loss, answer.logits, retain_graph=True)[0] for loss in (one, other)))
+    other.backward()
+    assert all(parameter.grad is None for parameter in released.question.parameters())
+
+
 def test_a_mask_that_is_open_is_vanilla() -> None:
     """Where q is large for every class the model's gradient is that of plain cross-entropy."""
     objective, rows, answer = made(0.0), batch(), out()
