@@ -43,6 +43,7 @@ def load(
     test_rho: float = 0.1,
     seed: int = 0,
     rows: int | None = None,
+    test_rows: int | None = None,
     held_out: float = 0.0,
     side: int = SIDE,
     download: bool = False,
@@ -51,8 +52,9 @@ def load(
     One split: `digit` and `colour`.
 
     `rows` keeps so many images of a split, as many of each digit as its share; they are drawn before colours are
-    handed out, so that rho is exact. `held_out` is the share of the training images that is `validation` instead.
-    `side` averages the coloured images over squares, for a smaller network: 14, 7, 4, 2, 1.
+    handed out, so that rho is exact; `test_rows` says it of the test images alone. `held_out` is the share of the
+    training images that is `validation` instead. `side` averages the coloured images over squares, for a smaller
+    network: 14, 7, 4, 2, 1.
     `download` fetches MNIST through torchvision where it is not there yet.
 
     Raises:
@@ -64,8 +66,9 @@ def load(
     colours.check_rho(test_rho, "biased-mnist: test_rho")
     if seed < 0:
         raise InputError(f"biased-mnist: seed = {seed}: at least 0 expected")
-    if rows is not None and rows < len(colours.COLOURS):
-        raise InputError(f"biased-mnist: rows = {rows}: at least {len(colours.COLOURS)} expected")
+    for knob, count in (("rows", rows), ("test_rows", test_rows)):
+        if count is not None and count < len(colours.COLOURS):
+            raise InputError(f"biased-mnist: {knob} = {count}: at least {len(colours.COLOURS)} expected")
     if side < 1 or SIDE % side:
         raise InputError(f"biased-mnist: side = {side}: 28 or a part of it that divides it expected")
     if not 0 <= held_out < 1:
@@ -78,13 +81,16 @@ def load(
     if len(grey) != len(digit):
         raise InputError(f"{images}: {len(grey)} images, but {labels.name} has {len(digit)} labels")
     there = np.arange(len(digit)) if source == "test" else _dealt(digit, held_out, seed, split)
+    if split == "test" and test_rows is not None:
+        rows = test_rows
     kept = there if rows is None else there[_some(digit[there], rows, np.random.default_rng([seed, 2]))]
     digit = digit[kept]
     random = np.random.default_rng([seed, _STREAM[split]])
     colour = colours.assign(digit, rho if split == "train" else test_rho, random)
     return Dataset(
         name=spell(
-            "biased-mnist", load, rho=rho, test_rho=test_rho, seed=seed, rows=rows, held_out=held_out, side=side
+            "biased-mnist", load, rho=rho, test_rho=test_rho, seed=seed, rows=rows, test_rows=test_rows,
+            held_out=held_out, side=side,
         ),
         split=split,
         images=Pixels(_shrunk(_paint(grey[kept], colour), side)),
@@ -92,7 +98,7 @@ def load(
         ids=identify(f"mnist/{source}", kept),
         mean=(0.5, 0.5, 0.5),
         std=(0.5, 0.5, 0.5),
-    )
+    )  # fmt: skip
 
 
 def splits(root: Path, *, held_out: float = 0.0, **knobs: object) -> tuple[str, ...]:

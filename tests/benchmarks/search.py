@@ -31,7 +31,7 @@ HELD_OUT = {"digits": {}, "mnist": {"dataset.held_out": 0.1}}
 
 def validated(kind: str, name: str, tried: dict[str, object], seed: int, root: Path) -> float:
     """Target accuracy on the validation split after the last epoch."""
-    plan = recipe.load(name, {**overrides(kind), **HELD_OUT[kind], **tried})
+    plan = recipe.load(name, {**overrides(kind, name), **HELD_OUT[kind], **tried})
     with tempfile.TemporaryDirectory() as folder:
         epochs = list(train.train(plan, store=Path(folder), root=root, seed=seed, device="cpu", resume=False))
     found = epochs[-1].validation_accuracy

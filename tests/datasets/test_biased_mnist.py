@@ -82,6 +82,10 @@ def test_rows_keeps_a_stratified_part_with_rho_exact(tmp_path: Path) -> None:
     again = biased_mnist.load("train", tmp_path, rows=500, rho=0.9)
     assert data.fingerprint == again.fingerprint
     assert len(biased_mnist.load("train", tmp_path, rows=5000)) == 1000
+    counts = {split: len(biased_mnist.load(split, tmp_path, rows=500, test_rows=200)) for split in ("train", "test")}
+    assert counts == {"train": 500, "test": 200}
+    with pytest.raises(InputError, match="test_rows = 9"):
+        biased_mnist.load("train", tmp_path, test_rows=9)
     assert np.isin(data.ids, biased_mnist.load("train", tmp_path).ids).all()
 
 
