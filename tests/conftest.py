@@ -1,11 +1,15 @@
 """What every test may ask for."""
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 
+import jaxtyping
 import pytest
 
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -44,6 +48,38 @@ def leakaudit(tmp_path: Path, environment: dict[str, str]) -> Run:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def inside(environment: dict[str, str]) -> Run:
+    """
+    Run the command in the test's own process: for what it says and leaves, where a new process adds nothing.
+
+    As in a new one types are not checked: typer hands over a context of its own.
+    """
+    from leakaudit.cli import main
+
+    def run(*words: str, cwd: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(cwd)
+            for name in [each for each in os.environ if each.startswith("LEAKAUDIT_")]:
+                patch.delenv(name)
+            for name, value in (environment | more).items():
+                patch.setenv(name, value)
+            patch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+            patch.setattr(sys, "argv", ["leakaudit", *map(str, words)])
+            with pytest.raises(SystemExit) as end:
+                main()
+        return subprocess.CompletedProcess(words, int(end.value.code or 0), out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def leakaudit_here(inside: Run, tmp_path: Path) -> Run:
+    """The same in an empty folder, asked as `leakaudit` is."""
+    return partial(inside, cwd=tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -31,10 +31,10 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("arrays", "words"), REFUSED.values(), ids=REFUSED)
-def test_an_impossible_question_ends_in_one_line(arrays, words, tmp_path, leakaudit):
+def test_an_impossible_question_ends_in_one_line(arrays, words, tmp_path, leakaudit_here):
     """Exit 2: nothing on stdout, and one line that says what is wrong."""
     np.savez(tmp_path / "e.npz", **{"z": Z, "colour": V, "digit": Y, **arrays})
-    done = leakaudit("attack", "e.npz", "--private", "colour", "--target", "digit", "--attacker", "linear")
+    done = leakaudit_here("attack", "e.npz", "--private", "colour", "--target", "digit", "--attacker", "linear")
     assert done.returncode == 2
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
@@ -43,14 +43,14 @@ def test_an_impossible_question_ends_in_one_line(arrays, words, tmp_path, leakau
 
 
 @pytest.mark.parametrize(("unit", "status"), [(1.0, 1), (0.0, 3)])
-def test_a_gate_on_numbers_of_any_unit_and_attributes_with_labels_of_their_own(unit, status, tmp_path, leakaudit):
+def test_a_gate_on_numbers_of_any_unit_and_attributes_with_labels_of_their_own(unit, status, tmp_path, leakaudit_here):
     """float16 in unlike units, labels missing in unlike rows: exit 1 for a leak, 3 where rows tell nothing of it."""
     z = Z * np.array([1, 1, 1e4, 1, 1e-4, 1, 1, 1]) * np.where(np.arange(8) == 1, unit, 1.0)
     colour = np.where(RNG.random(ROWS) < 0.3, np.nan, V)
     hat = np.where(RNG.random(ROWS) < 0.3, "", np.where(RNG.random(ROWS) < 0.5, "yes", "no"))
     np.savez(tmp_path / "e.npz", z=z.astype(np.float16), colour=colour, hat=hat, digit=Y)
     words = ("--private", "colour", "--private", "hat", "--target", "digit", "--max-private-accuracy", "colour=0.6")
-    done = leakaudit("attack", "e.npz", *words, "--attacker", "linear", "--format", "json")
+    done = leakaudit_here("attack", "e.npz", *words, "--attacker", "linear", "--format", "json")
     assert done.returncode == status, done.stderr
     audit = json.loads(done.stdout)
     assert [each["rows"]["missing"] for each in audit["attributes"]] == [

@@ -109,9 +109,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("line", "status", "words"), WRONG, ids=[line[:80] for line, _, _ in WRONG])
-def test_wrong_input_is_one_line(leakaudit, embeddings, line, status, words):
+def test_wrong_input_is_one_line(leakaudit_here, embeddings, line, status, words):
     """One line on stderr, nothing on stdout, no traceback, nothing half-written."""
-    done = leakaudit(*line.split(), cwd=embeddings)
+    done = leakaudit_here(*line.split(), cwd=embeddings)
     lines = [text for text in done.stderr.splitlines() if text]
     assert done.returncode == status, done.stderr
     assert len(lines) == 1, done.stderr
@@ -123,6 +123,16 @@ def test_wrong_input_is_one_line(leakaudit, embeddings, line, status, words):
     assert not left, left
 
 
+@pytest.mark.parametrize(
+    "line", ["atack z.npz", "attack cut.npz --private sex", "train digits/end --set method.gama=1"]
+)
+def test_a_process_of_its_own_ends_as_the_command_does_here(leakaudit, leakaudit_here, embeddings, line):
+    """Words of the parser, of a damaged file and of a recipe: both streams and the exit status are the same."""
+    here, there = (run(*line.split(), cwd=embeddings) for run in (leakaudit_here, leakaudit))
+    assert (here.returncode, here.stdout, here.stderr) == (there.returncode, there.stdout, there.stderr)
+    assert here.returncode in {2, 4}
+
+
 def test_the_right_line_is_answered(leakaudit, embeddings):
     """The positive twin: the same file, asked rightly, ends in a verdict with exit 0."""
     done = leakaudit("attack", "z.npz", "--private", "sex", "--target", "age", cwd=embeddings)
@@ -132,51 +142,52 @@ def test_the_right_line_is_answered(leakaudit, embeddings):
 
 
 @pytest.mark.parametrize("room", [None, "attackers", "recipes"])
-def test_list_names_what_there_is(leakaudit, room):
+def test_list_names_what_there_is(leakaudit_here, room):
     """`list` prints every thing of a room with its first line."""
-    done = leakaudit("list", *([room] if room else []))
+    done = leakaudit_here("list", *([room] if room else []))
     assert done.returncode == 0
     for name in {None: ["digits", "end"], "attackers": ["linear", "mlp"], "recipes": ["digits/end"]}[room]:
         assert re.search(rf"^  {name}\b", done.stdout, re.MULTILINE)
 
 
-def test_settings_come_from_flag_then_environment_then_file(leakaudit, tmp_path):
+def test_settings_come_from_flag_then_environment_then_file(leakaudit_here, tmp_path):
     """The file is the weakest, the flag the strongest; a setting that no flag has is refused."""
     (tmp_path / "leakaudit.toml").write_text('device = "gpu-of-the-file"\n')
     line = ("train", "digits/vanilla")
-    assert "gpu-of-the-file" in leakaudit(*line).stderr
-    assert "gpu-of-the-variable" in leakaudit(*line, LEAKAUDIT_DEVICE="gpu-of-the-variable").stderr
+    assert "gpu-of-the-file" in leakaudit_here(*line).stderr
+    assert "gpu-of-the-variable" in leakaudit_here(*line, LEAKAUDIT_DEVICE="gpu-of-the-variable").stderr
     flag = (*line, "--device", "gpu-of-the-flag")
-    assert "gpu-of-the-flag" in leakaudit(*flag, LEAKAUDIT_DEVICE="gpu-of-the-variable").stderr
+    assert "gpu-of-the-flag" in leakaudit_here(*flag, LEAKAUDIT_DEVICE="gpu-of-the-variable").stderr
     (tmp_path / "leakaudit.toml").write_text("tolerence = 0.1\n")
-    done = leakaudit("list")
+    done = leakaudit_here("list")
     assert done.returncode == 2
     assert "Did you mean 'tolerance'?" in done.stderr
 
 
-def test_a_setting_has_the_name_of_its_flag_and_one_value_does_for_a_list(leakaudit, tmp_path, embeddings):
+def test_a_setting_has_the_name_of_its_flag_and_one_value_does_for_a_list(leakaudit_here, tmp_path, embeddings):
     """`set` is `--set`; arguments are no settings; a table of settings that is none is refused."""
     settings = tmp_path / "leakaudit.toml"
     settings.write_text('private = "sexe"\n')
-    assert "no label 'sexe'" in leakaudit("attack", "z.npz", cwd=embeddings).stderr
+    assert "no label 'sexe'" in leakaudit_here("attack", "z.npz", cwd=embeddings).stderr
     settings.write_text('set = "method.gama=1"\n')
-    assert "no knob 'gama'" in leakaudit("train", "digits/end").stderr
+    assert "no knob 'gama'" in leakaudit_here("train", "digits/end").stderr
     settings.write_text('subject = "z.npz"\n')
-    assert "no setting 'subject'" in leakaudit("list").stderr
+    assert "no setting 'subject'" in leakaudit_here("list").stderr
     settings.unlink()
-    assert "epochs = 0" in leakaudit("train", "digits/end", LEAKAUDIT_EPOCHS="0").stderr
+    assert "epochs = 0" in leakaudit_here("train", "digits/end", LEAKAUDIT_EPOCHS="0").stderr
     assert (
-        "no attacker 'lineal'" in leakaudit("attack", "z.npz", "--private", "sex", LEAKAUDIT_ATTACKER="lineal").stderr
+        "no attacker 'lineal'"
+        in leakaudit_here("attack", "z.npz", "--private", "sex", LEAKAUDIT_ATTACKER="lineal").stderr
     )
     (tmp_path / "pyproject.toml").write_text("[tool]\nleakaudit = 3\n")
-    done = leakaudit("list")
+    done = leakaudit_here("list")
     assert done.returncode == 2
     assert done.stderr == "leakaudit: exit 2: pyproject.toml: a table [tool.leakaudit] expected, leakaudit = 3 found\n"
 
 
-def test_pyproject_settings_may_name_an_attribute(leakaudit, tmp_path, embeddings):
+def test_pyproject_settings_may_name_an_attribute(leakaudit_here, tmp_path, embeddings):
     """`[tool.leakaudit]` holds gates per attribute, as a table."""
     (tmp_path / "pyproject.toml").write_text("[tool.leakaudit]\nmax-private-accuracy = { sex = 0.75 }\n")
-    done = leakaudit("attack", "z.npz", "--private", "sex", "--target", "age", cwd=embeddings)
+    done = leakaudit_here("attack", "z.npz", "--private", "sex", "--target", "age", cwd=embeddings)
     assert done.returncode == 1, done.stderr
     assert "gate failed: sex is read at" in done.stderr.splitlines()[-1]
