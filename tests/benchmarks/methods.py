@@ -4,9 +4,9 @@ Every method on one data set: what it costs the target, what the papers' protoco
     python tests/benchmarks/methods.py digits|mnist [METHOD...] [--seeds 0 1 2] [--root DATA] [--device cpu] [--to FILE]
 
 `digits` trains the recipes `digits/METHOD`; `mnist` the recipes `biased-mnist/METHOD` on 10,000 training images at
-14x14 with a strided network and one optimiser for all, at the recipe's rho of .99, and audits 4,000 test images. Each
-line is a cell, printed when it is done: method, seed, target accuracy, private-class accuracy by the papers' protocol, E
-of the nested winner with its interval, and the verdict. With `--to` lines are appended to a file, and cells that stand
+14x14 with a strided network and one optimiser for all, at the recipe's rho of .99, and audits 4,000 test images. A line
+is a cell, printed when it is done: method, seed, target accuracy, private-class accuracy by the papers' protocol, E of
+the nested winner with its interval, and the verdict. With `--to` lines are appended to a file, and cells that stand
 there already are not done again.
 """
 
