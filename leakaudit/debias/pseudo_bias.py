@@ -74,6 +74,10 @@ def _classes(chances: Float[Tensor, "n targets"]) -> Int64[Tensor, " n"]:
     return torch.where(chances.sum(1) > 0, chances.argmax(1), -1)
 
 
+def _blind(method: str) -> bool:
+    return bool(getattr(catalog.thing("debias", method), "BLIND", False))
+
+
 def objective(
     sizes: Sizes,
     *,
@@ -100,7 +104,12 @@ def objective(
     module = catalog.thing("debias", inner, WHERE)
     given: dict[str, Any] = catalog.check(module.objective, knobs or {}, f"{WHERE} {inner}")
     if getattr(module, "BLIND", False):
-        raise InputError(f"{WHERE} = {inner!r}: a method that asks no private label has no use for one")
+        asking = [
+            name for name in catalog.names("debias") if not getattr(catalog.thing("debias", name), "BLIND", False)
+        ]
+        raise InputError(
+            f"{WHERE} = {inner!r}: a method that asks no private label has no use for one; {', '.join(asking)} do ask"
+        )
     method: Objective = module.objective(
         replace(sizes, privates=sizes.targets, table=torch.zeros(sizes.targets, sizes.targets, dtype=torch.int64)),
         **given,

@@ -69,6 +69,7 @@ def test_equation_6_is_the_divergence_of_two_gaussians() -> None:
     )
     there = float(torch.distributions.kl_divergence(aligned, conflicting))
     assert float(regulariser("paper", batch, z)) == pytest.approx(there)
+    assert float(s[once & shared].var()) > 1000 * fairkl.LEAST
     assert there != pytest.approx(float(torch.distributions.kl_divergence(conflicting, aligned)), rel=0.01)
 
 

@@ -112,3 +112,22 @@ def test_a_negative_weight_is_refused(knob: str) -> None:
     """By name."""
     with pytest.raises(InputError, match=f"lnl: {knob} = -1"):
         lnl.objective(MAPS, **{knob: -1.0})
+
+
+def test_the_released_head_is_the_biascon_authors() -> None:
+    """Of their 32 channels: kernels of 7 to 64 and to 128, batch norms, a linear layer; the loss reaches it all."""
+    theirs = nn.Sequential(
+        nn.Conv2d(32, 64, 7, padding=3), nn.BatchNorm2d(64), nn.ReLU(),
+        nn.Conv2d(64, 128, 7, padding=3), nn.BatchNorm2d(128), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 4),
+    )  # fmt: skip
+    ours = lnl.Head("released", 32, 4)
+    pairs = [(theirs[0], ours.first), (theirs[3], ours.second), (theirs[8], ours.last)]
+    pairs += list(zip((theirs[1], theirs[4]), ours.norms, strict=True))
+    for one, other in pairs:
+        one.load_state_dict(other.state_dict())
+    x = torch.randn(5, 32, 3, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(theirs(x), ours(x), atol=1e-5)
+    objective = lnl.objective(MAPS, head="released").double()
+    assert isinstance(objective, lnl.Lnl)
+    assert all(slope.isfinite().all() and slope.abs().max() > 0 for slope in gradients(objective, batch()))

@@ -51,6 +51,25 @@ def recipe(name: str = "try/pseudo", **more: Any) -> Recipe:
     return plan(name, method__name="pseudo-bias", method__warmup=1, **knobs)
 
 
+class Listening(Objective):
+    """A method that remembers what it is shown after an epoch."""
+
+    def epoch(self, table: Table) -> None:
+        """Keep it."""
+        self.shown = table
+
+
+def test_after_an_epoch_the_inner_method_is_shown_the_guesses() -> None:
+    """And how many epochs are done; the true private labels it does not get."""
+    rows, listening = batch(), Listening()
+    objective = pseudo_bias.PseudoBias(TAPS, listening, "", 0.7, 0.5, 1).double()
+    objective.weights(table(rows, 0))
+    objective.epoch(table(rows, 1))
+    assert torch.equal(listening.shown.v, objective.guessed())
+    assert listening.shown.epoch == 1
+    assert not torch.equal(listening.shown.v, rows.v)
+
+
 def test_the_inner_method_gets_the_guesses_in_place_of_the_labels() -> None:
     """The loss is that of the method alone on a batch whose private classes are the twin's guesses."""
     objective, rows, answer = made(), batch(), out()
@@ -126,7 +145,7 @@ def test_any_method_that_wants_labels_takes_them(inner: str) -> None:
     ("knobs", "words"),
     [
         ({"inner": "fairk"}, "pseudo-bias: inner: no method 'fairk'. Did you mean 'fairkl'"),
-        ({"inner": "lff"}, "asks no private label"),
+        ({"inner": "lff"}, "asks no private label has no use for one; adversary, .*, reweight do ask"),
         ({"inner": "pseudo-bias"}, "asks no private label"),
         ({"inner": "irene", "knobs": {"gama": 1.0}}, "pseudo-bias: inner irene: no knob 'gama'. Did you mean 'gamma'"),
         ({"inner": "irene", "knobs": {"gamma": -1.0}}, "irene: gamma = -1"),

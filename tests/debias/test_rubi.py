@@ -33,6 +33,7 @@ def made(weight: float = 1.0) -> rubi.Rubi:
 def test_the_loss_is_the_papers() -> None:
     """Equations 3 to 5: CE(f sigmoid(W z_g + c)) + weight CE(W z_g + c)."""
     objective, rows, answer = made(0.4), batch(), out()
+    assert objective.inner.training
     with torch.no_grad():
         z = objective.inner(rows.x).z.numpy()
         loss = float(objective(rows, answer))
