@@ -17,9 +17,10 @@ from torch import Tensor
 from leakaudit import store
 from leakaudit.debias import Batch, Objective, Out, Table
 from leakaudit.errors import InputError
+from leakaudit.numerics import compiling
 from leakaudit.numerics import device as devices
 from leakaudit.numerics.feed import Feed
-from leakaudit.numerics.optimiser import advance, optimiser, schedule
+from leakaudit.numerics.optimiser import advance, optimiser, restore, schedule
 from leakaudit.numerics.taps import Tapped
 from leakaudit.numerics.unit import Unit
 from leakaudit.numerics.views import shifted
@@ -55,10 +56,17 @@ class Loop:
         Optimisers and schedule for a network; `unit` is that of a target of numbers, None where it has classes.
 
         Raises:
-            InputError: torch has no such optimiser or schedule, or not with these arguments; `where` begins the
-            message.
+            InputError: torch has no such optimiser or schedule, or not with these arguments, or cannot compile here;
+            `where` begins the message.
         """
         self.tapped, self.objective = tapped.to(device), objective.to(device)
+        if plan.compile:
+            compiling.ready(device, where)
+        if plan.channels_last:
+            objective.to(memory_format=torch.channels_last)
+        for each in (tapped, objective.inner):
+            if isinstance(each, Tapped):
+                each.hasten(where, amp=plan.amp, channels_last=plan.channels_last, compiled=plan.compile)
         self.plan, self.seed, self.device, self.where, self.unit = plan, seed, device, where, unit
         inner = objective.inner
         apart = set() if inner is None else set(inner.parameters())
@@ -114,7 +122,7 @@ class Loop:
         """Bottleneck, logits and taps of all rows, in their own order, in evaluation mode."""
         self.tapped.eval()
         with torch.no_grad():
-            outs = [self._forward(x) for x in feed.batches(feed.in_order(EVALUATED))]
+            outs = [self.tapped(x) for x in feed.batches(feed.in_order(EVALUATED))]
         taps = {name: torch.cat([out.taps[name] for out in outs]) for name in outs[0].taps}
         return Out(torch.cat([out.z for out in outs]), torch.cat([out.logits for out in outs]), taps)
 
@@ -122,7 +130,7 @@ class Loop:
         """The target class that the network names for each row, or the number that it says, in its own unit."""
         self.tapped.eval()
         with torch.no_grad():
-            logits = torch.cat([self._forward(x).logits for x in feed.batches(feed.in_order(EVALUATED))])
+            logits = torch.cat([self.tapped(x).logits for x in feed.batches(feed.in_order(EVALUATED))])
         return logits.argmax(1) if self.unit is None else self.unit.outward(logits[:, 0])
 
     def state_dict(self) -> dict[str, Any]:
@@ -139,9 +147,9 @@ class Loop:
         """Stand where another loop of the same making stood."""
         self.tapped.network.load_state_dict(kept["network"])
         self.objective.load_state_dict(kept["objective"])
-        self.optimizer.load_state_dict(kept["optimizer"])
+        restore(self.optimizer, kept["optimizer"])
         if self.inner is not None:
-            self.inner.load_state_dict(kept["inner"])
+            restore(self.inner, kept["inner"])
         for each, state in zip(self.schedulers, kept["schedulers"], strict=True):
             if each is not None:
                 each.load_state_dict(state)
@@ -171,7 +179,7 @@ class Loop:
         self.tapped.eval()
         self.objective.train()
         with torch.no_grad():
-            out = self._forward(batch.x)
+            out = self.tapped(batch.x)
         self.inner.zero_grad()
         self.objective.inner_step(batch, out).backward()
         self.inner.step()
@@ -180,7 +188,7 @@ class Loop:
         """Steps of the second network, where there is one, then one of the model."""
         self.tapped.train()
         self.objective.train()
-        out = self._forward(batch.x)
+        out = self.tapped(batch.x)
         if self.inner is not None:
             for _ in range(self.objective.inner_steps):
                 self.inner.zero_grad()
@@ -194,12 +202,6 @@ class Loop:
             torch.nn.utils.clip_grad_norm_(moved, self.plan.clip)
         self.optimizer.step()
         return out.detach(), loss.detach()
-
-    def _forward(self, x: Float[Tensor, "n c h w"]) -> Out:
-        """One pass, in mixed precision where the plan says so; what comes out is float32."""
-        with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.plan.amp):
-            out: Out = self.tapped(x)
-        return Out(out.z.float(), out.logits.float(), {name: tap.float() for name, tap in out.taps.items()})
 
     def _draw(
         self, rows: int, weights: Float[Tensor, " rows"] | None, generator: torch.Generator
@@ -219,7 +221,7 @@ class Loop:
 
     def _finite(self) -> bool:
         moved = (*self.tapped.parameters(), *self.objective.parameters())
-        return all(bool(torch.isfinite(tensor).all()) for tensor in moved)
+        return bool(torch.stack([torch.isfinite(tensor).all() for tensor in moved]).all())
 
 
 def derived(seed: int, *words: str | int) -> int:

@@ -21,6 +21,8 @@ from leakaudit.catalog import Call
 from leakaudit.errors import InputError
 
 TABLES = ("dataset", "backbone", "method", "train", "promise")
+HASTE = ("channels_last", "compile")
+"""Knobs of [train] that are part of a recipe's key only where they are set: keys from before there were any hold."""
 
 
 class Promise(NamedTuple):
@@ -42,7 +44,18 @@ class Training:
     scheduler: dict | None = None
     """`name` of a class in `torch.optim.lr_scheduler`, and its arguments; stepped once per epoch."""
     amp: bool = False
-    """Mixed precision (bfloat16 autocast) on CUDA; refused elsewhere."""
+    """Mixed precision (bfloat16 autocast) on CUDA, also of a second network; refused elsewhere."""
+    channels_last: bool = False
+    """
+    Images and weights with channels last in memory, as tensor cores take them: for convolutions on CUDA, with `amp`.
+    Numbers differ by rounding alone.
+    """
+    compile: bool = False
+    """
+    Training passes, also of a second network, compiled by torch.compile; refused where there is no compiler (C++ on a
+    CPU, Triton on CUDA). It takes up to a minute before the first step, so it is for long runs: on a CUDA device
+    `--set train.amp=true --set train.channels_last=true --set train.compile=true`. Numbers differ by rounding alone.
+    """
     clip: float | None = None
     """Largest gradient norm."""
     start: str | None = None
@@ -70,7 +83,8 @@ class Recipe:
     @property
     def key(self) -> str:
         """Twelve hexadecimal digits that two recipes share exactly when they train the same thing."""
-        what = [self.dataset, self.target, self.private, self.backbone, self.method, vars(self.train)]
+        train = {knob: value for knob, value in vars(self.train).items() if value or knob not in HASTE}
+        what = [self.dataset, self.target, self.private, self.backbone, self.method, train]
         return store.digest(store.canonical(what))[:12]
 
 

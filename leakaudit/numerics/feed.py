@@ -45,12 +45,12 @@ class Feed:
             for part in parts:
                 yield self._normalise(self.held[part])
             return
-        rest = iter(parts)
+        rest = iter([part.cpu().numpy() for part in parts])  # all at once: later each would wait for the device
         with ThreadPoolExecutor(1) as pool:
-            waiting = [pool.submit(self._send, part.cpu().numpy()) for part in islice(rest, 2)]
+            waiting = [pool.submit(self._send, part) for part in islice(rest, 2)]
             while waiting:
                 ready = waiting.pop(0).result()
-                waiting += [pool.submit(self._send, part.cpu().numpy()) for part in islice(rest, 1)]
+                waiting += [pool.submit(self._send, part) for part in islice(rest, 1)]
                 yield self._normalise(ready)
 
     def in_order(self, size: int) -> list[Int64[Tensor, " _"]]:

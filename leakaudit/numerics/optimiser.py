@@ -1,16 +1,24 @@
-"""Optimisers and schedules of torch by name, their arguments checked against torch's own signatures."""
+"""
+Optimisers and schedules of torch by name, their arguments checked against torch's own signatures.
+
+On CUDA a step of Adam, AdamW or SGD is one fused kernel, unless the recipe says how it is to be taken.
+"""
 
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from leakaudit import catalog
 from leakaudit.errors import InputError
+
+FUSED = ("Adam", "AdamW", "SGD")
+WAYS = ("fused", "foreach", "capturable", "differentiable")
+"""Arguments by which a recipe says how a step is taken."""
 
 
 def optimiser(groups: Iterable[Iterable[nn.Parameter]], settings: Mapping[str, Any], where: str) -> Optimizer:
@@ -21,9 +29,28 @@ def optimiser(groups: Iterable[Iterable[nn.Parameter]], settings: Mapping[str, A
         InputError: torch has no such optimiser, or not with these arguments.
     """
     kinds = _kinds(torch.optim, Optimizer, {"LBFGS", "SparseAdam"})
-    held = [{"params": part} for part in map(list, groups) if part]
+    parts = [part for part in map(list, groups) if part]
+    held = [{"params": part} for part in parts]
+    if settings["name"] in FUSED and not set(WAYS) & set(settings) and all(p.is_cuda for part in parts for p in part):
+        settings = {**settings, "fused": True}
     made: Optimizer = _make(kinds, "optimizer", held, settings, f"{where}: optimizer")
     return made
+
+
+def restore(optimizer: Optimizer, kept: Mapping[str, Any]) -> None:
+    """
+    Stand where another of the same making stood, on whatever device.
+
+    Whether steps are fused stays as it is here, and the state lies in memory as the parameters do: fused kernels ask
+    it, and what comes from disk has forgotten.
+    """
+    both = zip(kept["param_groups"], optimizer.param_groups, strict=True)
+    groups = [{**theirs, **({"fused": own["fused"]} if "fused" in own else {})} for theirs, own in both]
+    optimizer.load_state_dict({**kept, "param_groups": groups})
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def schedule(optimizer: Optimizer, settings: Mapping[str, Any] | None, where: str) -> LRScheduler | None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from leakaudit.errors import InputError
 from leakaudit.numerics import state
-from leakaudit.numerics.optimiser import advance, optimiser, schedule
+from leakaudit.numerics.optimiser import advance, optimiser, restore, schedule
 
 OPTIMISERS = ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD"]
 SCHEDULES: list[dict[str, Any]] = [
@@ -69,6 +69,65 @@ def test_schedules_go_on_from_disk_as_they_would_have(settings: dict[str, Any]) 
     rule.load_state_dict(found["rule"])
     assert part + moved(again, rule, network, 3) == whole
     assert len(set(whole)) > 1
+
+
+def last(settings: dict[str, Any]) -> tuple[torch.optim.Optimizer, nn.Conv2d]:
+    """A convolution with channels last, the same each time, and what moves it."""
+    layer = nn.Conv2d(3, 4, 3)
+    with torch.no_grad():
+        layer.weight.copy_(torch.linspace(-1, 1, layer.weight.numel()).view_as(layer.weight))
+        layer.bias.zero_()
+    layer.to(memory_format=torch.channels_last)
+    return optimiser([layer.parameters()], settings, "here"), layer
+
+
+def steps(mover: torch.optim.Optimizer, layer: nn.Conv2d, count: int) -> None:
+    """So many steps on one image."""
+    for _ in range(count):
+        mover.zero_grad()
+        layer(torch.linspace(0, 1, 75).view(1, 3, 5, 5)).square().sum().backward()
+        mover.step()
+
+
+@pytest.mark.parametrize("settings", [{"name": "Adam", "fused": True}, {"name": "SGD", "lr": 0.01, "momentum": 0.9}])
+def test_what_comes_from_disk_lies_in_memory_as_the_weights_do(settings: dict[str, Any]) -> None:
+    """Weights with channels last go on from disk with the same bits, though a file knows nothing of memory."""
+    mover, layer = last(settings)
+    steps(mover, layer, 2)
+    tensors: dict[str, Any] = {}
+    kept = state.unpack(state.pack(mover.state_dict(), "", tensors), tensors)
+    again, other = last(settings)
+    other.load_state_dict(layer.state_dict())
+    restore(again, kept)
+    assert all(
+        value.stride() == other.weight.stride()
+        for value in again.state[other.weight].values()
+        if isinstance(value, torch.Tensor) and value.shape == other.weight.shape
+    )
+    steps(mover, layer, 2)
+    steps(again, other, 2)
+    assert torch.equal(layer.weight, other.weight)
+
+
+def test_how_steps_are_taken_is_not_kept() -> None:
+    """A run begun with fused steps goes on without them where it is taken up without, and the other way round."""
+    for first, second in ((True, False), (False, True)):
+        mover, layer = last({"name": "Adam", "fused": first})
+        steps(mover, layer, 2)
+        again, other = last({"name": "Adam", "fused": second})
+        other.load_state_dict(layer.state_dict())
+        restore(again, mover.state_dict())
+        assert again.param_groups[0]["fused"] is second
+        steps(mover, layer, 2)
+        steps(again, other, 2)
+        torch.testing.assert_close(layer.weight, other.weight)
+
+
+def test_steps_on_a_cpu_are_what_torch_takes() -> None:
+    """Nothing is fused there unless a recipe says so."""
+    weights = [nn.Parameter(torch.zeros(2))]
+    assert not optimiser([weights], {"name": "Adam"}, "here").param_groups[0]["fused"]
+    assert optimiser([weights], {"name": "Adam", "fused": True}, "here").param_groups[0]["fused"] is True
 
 
 @pytest.mark.parametrize(

@@ -56,3 +56,26 @@ def test_a_layer_that_is_not_run_is_said() -> None:
 
     with pytest.raises(InputError, match="does not run layer idle"):
         Tapped(Idle(), "idle")(torch.rand(2, 3))
+
+
+def test_mixed_precision_gives_numbers_of_full_precision() -> None:
+    """Bottleneck, logits and taps are float32, close to what they are without, and not the same."""
+    plain, mixed, x = Tapped(network(), "3", ["1"]), Tapped(network(), "3", ["1"]), torch.rand(2, 3, 8, 8)
+    mixed.hasten("here", amp=True, channels_last=False, compiled=False)
+    one, two = plain(x), mixed(x)
+    for ours, theirs in ((one.z, two.z), (one.logits, two.logits), (one.taps["1"], two.taps["1"])):
+        assert theirs.dtype == torch.float32
+        torch.testing.assert_close(ours, theirs, atol=0.02, rtol=0.02)
+        assert not torch.equal(ours, theirs)
+
+
+def test_channels_come_last_in_memory_alone() -> None:
+    """Maps and weights lie so, and their numbers are those of before."""
+    plain, last, x = Tapped(network(), "3", ["0"]), Tapped(network(), "3", ["0"]), torch.rand(2, 3, 8, 8)
+    last.hasten("here", amp=False, channels_last=True, compiled=False)
+    one, two = plain(x), last(x)
+    assert two.taps["0"].is_contiguous(memory_format=torch.channels_last)
+    assert not one.taps["0"].is_contiguous(memory_format=torch.channels_last)
+    for ours, theirs in ((one.z, two.z), (one.logits, two.logits)):
+        torch.testing.assert_close(ours, theirs)
+    assert all(torch.equal(value, last.state_dict()[name]) for name, value in plain.state_dict().items())
