@@ -40,6 +40,8 @@ def views(n: int = 400, *, width: int = 5, drawn: float = 0.0, seed: int = 0, ta
 def test_every_count_is_that_of_a_loop_over_the_rows(usual: np.ndarray | None) -> None:
     """Misclassified, nearest elsewhere, and of the dominant private class there, row by row from the definitions."""
     rows = views(drawn=0.5)
+    spread = 2 * np.random.default_rng(1).standard_normal(rows.z.shape)  # centroids of unlike length, rows between them
+    rows = replace(rows, z=(rows.z * [3, 1, 1, 1, 1] + spread).astype(np.float32))
     made = found(rows, usual)
     centroids = [rows.z[rows.target == y].mean(axis=0) for y in range(3)]
     dominant = [np.bincount(rows.private[rows.target == y]).argmax() for y in range(3)] if usual is None else usual
