@@ -117,6 +117,18 @@ class Checkpoint:
         """Training rows in each (target, private) cell."""
         return np.array(self.card.table, dtype=np.int64)
 
+    @property
+    def told(self) -> str:
+        """
+        Lines to be said of it, each of which may be missing.
+
+        How close it comes to a target of numbers, and how good the private labels are that the method made out for
+        itself, or that there are none.
+        """
+        card, target = self.card, self.recipe.target
+        close = f"{card.closeness.words} (split {card.accuracy_split}, 95 %)" if card.closeness else ""
+        return (f"leakaudit: {target} by {self.name}: {close}\n" if close else "") + _private(self)
+
 
 def save(folder: Path, card: Card, weights: dict[str, np.ndarray], trained: UInt64[np.ndarray, " n"]) -> Checkpoint:
     """Write a checkpoint; `checkpoint.json` comes last."""
@@ -164,3 +176,20 @@ def stored(root: Path, name: str) -> list[Path]:
     """The folders of the complete checkpoints of a recipe in the store, oldest name first."""
     home = root / "checkpoints" / name
     return sorted(path.parent for path in home.glob("*/checkpoint.json"))
+
+
+def _private(made: Checkpoint) -> str:
+    found, private = made.card.guessed, made.recipe.private
+    if found is None:
+        none = f"leakaudit: {made.name}: {private!r} has no classes in its training rows; none were asked for\n"
+        return "" if made.card.private_classes else none
+    if found.information is None or found.accuracy is None:
+        return f"leakaudit: pseudo-labels of {made.name}: no row with a known {private} to compare them with\n"
+    conflict = found.conflicting_accuracy
+    rest = (
+        f" ({conflict:.1%} of the {found.conflicting} that conflict with their target)" if conflict is not None else ""
+    )
+    return (
+        f"leakaudit: pseudo-labels of {made.name}: {found.accuracy:.1%} of {found.rows} training rows agree with "
+        f"{private} after matching names{rest}; adjusted mutual information {found.information:.3f}\n"
+    )

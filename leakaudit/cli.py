@@ -111,7 +111,7 @@ def train(
     broken, how = [], dict[str, Any](store=store.open_store(run.store), root=root, seed=run.seed, device=_device(run))
     for plan in plans:
         made = progress.watch(training.train(plan, resume=resume, **how), f"train {plan.name}", run.manner)
-        typer.echo(training.told(made), err=True, nl=False)
+        typer.echo(made.told, err=True, nl=False)
         broken += training.broken_promises(made, plan) if check_promise else []
         typer.echo(f"leakaudit attack {shlex.quote(str(made.folder))} --private {shlex.quote(plan.private)}")
     if broken:

@@ -124,9 +124,15 @@ def _labelled(data: Dataset, recipe: Recipe, split: str, where: str, *, blind: b
     if recipe.target == recipe.private:
         raise InputError(f"{where} [dataset]: target and private are both {recipe.target!r}")
     for name in (recipe.target,) if blind else (recipe.target, recipe.private):
+        if name == recipe.private and name not in data.columns:
+            others = catalog.suggest(name, data.columns)
+            raise InputError(f"{where}: {data.name} has no label {name!r}. {others} {_blind(numbers=numbers)}")
         labels = data.column(name)
         if not labels.known.any():
-            raise InputError(f"{where}: label {name!r} of {data.name} is missing in every row of split {split}")
+            raise InputError(
+                f"{where}: label {name!r} of {data.name} is missing in every row of split {split}."
+                + (f" {_blind(numbers=numbers)}" if name == recipe.private else "")
+            )
         if name == recipe.target and bool(labels.classes) is numbers:
             raise InputError(f"{where}: label {name!r} of {data.name} {_unfit(recipe.method.name, numbers=numbers)}")
         if name == recipe.target and numbers:
@@ -159,6 +165,13 @@ def _unfit(method: str, *, numbers: bool) -> str:
     others = [name for name in names if bool(getattr(catalog.thing("debias", name), "NUMBERS", False)) is not numbers]
     found, wanted = ("classes", "numbers") if numbers else ("numbers", "classes")
     return f"holds {found}; {method} learns {wanted}. Methods for {found}: {', '.join(others)}."
+
+
+def _blind(*, numbers: bool) -> str:
+    """Which methods need no private label."""
+    things = {name: catalog.thing("debias", name) for name in catalog.names("debias")}
+    kind = [name for name, thing in things.items() if bool(getattr(thing, "NUMBERS", False)) is numbers]
+    return f"Methods that ask for none: {', '.join(name for name in kind if getattr(things[name], 'BLIND', False))}."
 
 
 def _second(recipe: Recipe, classes: int, shape: tuple[int, int, int], where: str, text: str) -> Tapped:

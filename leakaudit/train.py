@@ -96,7 +96,11 @@ def train(
         v = hidden if plan.blind else _column(plan.splits["train"], recipe.private, device)
         for number in range(len(history), recipe.train.epochs):
             start = time.perf_counter()
-            learned = plan.loop.epoch(number, feeds["train"], y, v)
+            try:
+                learned = plan.loop.epoch(number, feeds["train"], y, v)
+            except InputError as error:
+                kept = f"; the state after epoch {number} is kept in {folder / 'resume'}" if number else ""
+                raise InputError(f"{error}{kept}") from error
             accuracy, mae, r2 = _held_out(plan, feeds)
             seconds = time.perf_counter() - start
             history.append(
@@ -131,34 +135,6 @@ def broken_promises(made: Checkpoint, recipe: Recipe) -> list[str]:
             bound = f"{promise.value} {'+' if sign > 0 else '-'} {promise.tolerance} ({promise.source})"
             broken.append(f"{made.name}: {figure} {found:.4f} is {word} {bound}")
     return broken
-
-
-def told(made: Checkpoint) -> str:
-    """
-    What is to be said of a checkpoint: a line on how close it comes to a target of numbers, and one on private labels.
-
-    The latter says how good those are that the method made out for itself, or that there are none; each may be missing.
-    """
-    card, target = made.card, made.recipe.target
-    close = f"{card.closeness.words} (split {card.accuracy_split}, 95 %)" if card.closeness else ""
-    return (f"leakaudit: {target} by {made.name}: {close}\n" if close else "") + _private(made)
-
-
-def _private(made: Checkpoint) -> str:
-    found, private = made.card.guessed, made.recipe.private
-    if found is None:
-        none = f"leakaudit: {made.name}: {private!r} has no classes in its training rows; none were asked for\n"
-        return "" if made.card.private_classes else none
-    if found.information is None or found.accuracy is None:
-        return f"leakaudit: pseudo-labels of {made.name}: no row with a known {private} to compare them with\n"
-    conflict = found.conflicting_accuracy
-    rest = (
-        f" ({conflict:.1%} of the {found.conflicting} that conflict with their target)" if conflict is not None else ""
-    )
-    return (
-        f"leakaudit: pseudo-labels of {made.name}: {found.accuracy:.1%} of {found.rows} training rows agree with "
-        f"{private} after matching names{rest}; adjusted mutual information {found.information:.3f}\n"
-    )
 
 
 def _start(recipe: Recipe) -> str:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from trying import TEXT, finish, plan, work
 
-from leakaudit import catalog, recipe, store, train
+from leakaudit import catalog, recipe, store
 from leakaudit import plan as plans
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.errors import InputError
@@ -102,7 +102,9 @@ def test_a_method_that_needs_private_labels_is_refused_without(
     tmp_path: Path, method: str, header: str, cell: str, words: str
 ) -> None:
     """Where the column is not there, and where it holds nothing."""
-    with pytest.raises(InputError, match=words):
+    numbers = getattr(catalog.thing("debias", method), "NUMBERS", False)
+    others = "l1" if numbers else "eps-supinfonce, .*vanilla"
+    with pytest.raises(InputError, match=rf"{words}.*Methods that ask for none: .*{others}"):
         next(work(table(tmp_path, method, header, cell), tmp_path))
     assert not (tmp_path / "store").exists()
 
@@ -116,17 +118,17 @@ def test_a_method_that_does_without_them_trains_there(tmp_path: Path, method: st
     assert made.table.size == 0
     if method == "pseudo-bias":
         assert made.card.guessed == (0, None, None, 0, None)
-        assert "no row with a known sex to compare them with" in train.told(made)
+        assert "no row with a known sex to compare them with" in made.told
     else:
         assert made.card.guessed is None
-        assert "'sex' has no classes in its training rows" in train.told(made)
+        assert "'sex' has no classes in its training rows" in made.told
 
 
 def test_an_empty_column_is_none(tmp_path: Path) -> None:
     """A blind method trains on a set whose private column holds nothing, just as on one without."""
     made, _ = finish(work(table(tmp_path, "rebias", ",sex", ","), tmp_path))
     assert not made.table.any()
-    assert "'sex' has no classes" in train.told(made)
+    assert "'sex' has no classes" in made.told
 
 
 @pytest.mark.parametrize("method", ["adversary", "rebias", "rubi"])
@@ -142,6 +144,7 @@ def test_divergence_stops_naming_the_epoch_and_keeps_the_last_good_state(tmp_pat
     number = int(str(error.value).split("in epoch ")[1][0])
     assert number > first.done == 1
     (folder,) = (path.parent for path in (tmp_path / "store").rglob("resume"))
+    assert str(error.value).endswith(f"the state after epoch {number - 1} is kept in {folder / 'resume'}")
     assert not (folder / "checkpoint.json").exists()
     (kept,) = (folder / "resume").glob("state-*.safetensors")
     assert kept.name == f"state-{number - 1:04d}.safetensors"
@@ -190,4 +193,4 @@ def test_without_private_classes_nothing_more_is_said_of_other_methods(tmp_path:
     """A method that makes out no labels says nothing of any where there are true ones."""
     made: Checkpoint = finish(work(plan(train__epochs=1), tmp_path))[0]
     assert made.card.guessed is None
-    assert train.told(made) == ""
+    assert made.told == ""

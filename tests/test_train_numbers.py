@@ -92,7 +92,7 @@ def test_ages_are_learned_and_said_in_years(home: Path, made: tuple[Checkpoint, 
     assert epochs[-1].mae < epochs[0].mae
     assert epochs[-1].r2 > 0.5
     assert f"target off by {epochs[-1].mae:.4g}" in epochs[-1].words
-    assert train.told(done).startswith(f"leakaudit: age by {done.name}: off by {card.closeness.mae.value:.4g} [")
+    assert done.told.startswith(f"leakaudit: age by {done.name}: off by {card.closeness.mae.value:.4g} [")
 
 
 def test_the_checkpoint_itself_says_years(home: Path, tmp_path: Path, made: tuple[Checkpoint, Any]) -> None:

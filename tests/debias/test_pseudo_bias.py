@@ -13,7 +13,7 @@ from small import SIZES, TARGETS, batch, out, table
 from torch.nn import functional
 from trying import finish, plan, work
 
-from leakaudit import auditor, catalog, record, store, train
+from leakaudit import auditor, catalog, record, store
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset, Labels
 from leakaudit.datasets import digits
@@ -240,7 +240,7 @@ def test_the_card_says_how_well_the_guesses_agree(whole: Checkpoint) -> None:
     assert found is not None
     assert found.rows == whole.table.sum()
     assert found.conflicting == found.rows - whole.table.max(axis=1).sum()
-    line = train.told(whole)
+    line = whole.told
     assert line.count("\n") == 1
     assert f"{found.accuracy:.1%} of {found.rows} training rows agree with colour" in line
     assert f"{found.conflicting_accuracy:.1%} of the {found.conflicting} that conflict" in line
@@ -265,7 +265,7 @@ def test_a_card_of_an_older_version_still_loads(whole: Checkpoint, tmp_path: Pat
 
     old = checkpoint.load(tmp_path)
     assert old.card == replace(whole.card, guessed=None)
-    assert train.told(old) == ""
+    assert old.told == ""
 
 
 def test_a_run_killed_after_an_epoch_ends_with_the_same_bits(whole: Checkpoint, tmp_path: Path) -> None:
