@@ -13,6 +13,7 @@ from leakaudit import audit, record, store
 from leakaudit.finding import Learned, Operating
 from leakaudit.render import Report, _figures, _further, _words
 from leakaudit.render._entries import entries, rows
+from leakaudit.render._html import deeper
 from leakaudit.report import report as make
 from leakaudit.stats import Interval
 
@@ -219,3 +220,11 @@ def test_too_few_groups_leave_every_comparison_open(form: str) -> None:
     assert "too few groups for bounds" in shown
     assert "not known: " in shown
     assert "that an attacker was given" not in shown
+
+
+def test_a_curve_names_its_models_where_they_were_not_learned_alike() -> None:
+    """One attacker for all is said once; two are told apart by the models that each was best on."""
+    first, second = entry(learning_note="by linear"), replace(entry(learning_note="by quadratic"), name="other")
+    assert deeper._by("by linear", [first, first]) == "Learnt by linear."
+    assert deeper._by("by linear", [first, second]) == f"Learnt by linear (of {first.name})."
+    assert deeper._by("by quadratic", [first, second]) == "Learnt by quadratic (of other)."

@@ -89,6 +89,12 @@ def _surely(group: Group) -> str:
     return f"With one false name in {1 / known[0][0].rate:.0f}, an attacker names {most}{_figures.joined(said)}."
 
 
+def _by(note: str, group: Sequence[Entry]) -> str:
+    """Who learnt, and from which models' embeddings where it was not the same attacker for all."""
+    of = [entry.name for entry in group if entry.attribute.learning_note == note]
+    return f"Learnt {note}." if len(of) == len(group) else f"Learnt {note} (of {', '.join(of)})."
+
+
 def learning(report: Report) -> Section | None:
     """E against the labelled rows that an attacker holds."""
     figures, ledes = [], []
@@ -111,7 +117,7 @@ def learning(report: Report) -> Section | None:
                     for entry in group
                     for point in entry.attribute.learning
                 ],
-                "notes": list(dict.fromkeys(f"Learnt {note}." for e in group if (note := e.attribute.learning_note))),
+                "notes": [_by(note, group) for note in dict.fromkeys(e.attribute.learning_note for e in group) if note],
             }
         )
         ledes.append(_further.shows(group))
