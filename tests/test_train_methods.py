@@ -173,12 +173,12 @@ def test_a_rate_that_no_number_holds_is_refused(tmp_path: Path) -> None:
         next(work(plan(train__optimizer={"name": "SGD", "lr": 1e39}), tmp_path))
 
 
-def test_on_the_command_line_guesses_are_one_line_and_divergence_another(tmp_path: Path, leakaudit: Any) -> None:
-    """The real command on two recipes: the first ends with its figures and the line to type next, the second wildly."""
+def test_on_the_command_line_guesses_are_one_line_and_divergence_another(tmp_path: Path, leakaudit_here: Any) -> None:
+    """The command on two recipes: the first ends with its figures and the line to type next, the second wildly."""
     text = TEXT.replace('"irene"', '"pseudo-bias"').replace("epochs = 3", "epochs = 1")
     (tmp_path / "small.toml").write_text(text)
     (tmp_path / "wild.toml").write_text(text.replace('"Adam", lr = 5e-3', '"SGD", lr = 1e30'))
-    done = leakaudit("train", "small.toml", "wild.toml")
+    done = leakaudit_here("train", "small.toml", "wild.toml")
     assert done.returncode == 2
     assert done.stdout.startswith("leakaudit attack ")
     assert len(done.stdout.splitlines()) == 1
