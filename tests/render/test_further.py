@@ -224,7 +224,7 @@ def test_too_few_groups_leave_every_comparison_open(form: str) -> None:
 
 def test_a_curve_names_its_models_where_they_were_not_learned_alike() -> None:
     """One attacker for all is said once; two are told apart by the models that each was best on."""
-    first, second = entry(learning_note="by linear"), replace(entry(learning_note="by quadratic"), name="other")
+    first, second = entry(learning_note="by linear"), entry(learning_note="by quadratic")._replace(name="other")
     assert deeper._by("by linear", [first, first]) == "Learnt by linear."
     assert deeper._by("by linear", [first, second]) == f"Learnt by linear (of {first.name})."
     assert deeper._by("by quadratic", [first, second]) == "Learnt by quadratic (of other)."
