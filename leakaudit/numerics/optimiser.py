@@ -34,6 +34,8 @@ def optimiser(groups: Iterable[Iterable[nn.Parameter]], settings: Mapping[str, A
     if settings["name"] in FUSED and not set(WAYS) & set(settings) and all(p.is_cuda for part in parts for p in part):
         settings = {**settings, "fused": True}
     made: Optimizer = _make(kinds, "optimizer", held, settings, f"{where}: optimizer")
+    if settings.get("fused"):
+        made.register_step_pre_hook(_align)
     return made
 
 
@@ -49,8 +51,27 @@ def restore(optimizer: Optimizer, kept: Mapping[str, Any]) -> None:
     optimizer.load_state_dict({**kept, "param_groups": groups})
     for parameter, state in optimizer.state.items():
         for name, value in state.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
-                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[name] = _laid(value, parameter)
+
+
+def _align(optimizer: Optimizer, *_: Any) -> None:
+    """
+    Before a fused step: gradients lie in memory as their parameters do.
+
+    Compiled passes may leave those of 1x1 convolutions otherwise, which fused kernels refuse on CUDA (torch issue
+    126585) and misread on a CPU.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                parameter.grad = _laid(parameter.grad, parameter)
+
+
+def _laid(value: Tensor, parameter: Tensor) -> Tensor:
+    if value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def schedule(optimizer: Optimizer, settings: Mapping[str, Any] | None, where: str) -> LRScheduler | None:

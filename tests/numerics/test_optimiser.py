@@ -123,6 +123,19 @@ def test_how_steps_are_taken_is_not_kept() -> None:
         torch.testing.assert_close(layer.weight, other.weight)
 
 
+@pytest.mark.parametrize("name", ["Adam", "SGD"])
+def test_fused_steps_take_gradients_however_they_lie(name: str) -> None:
+    """A gradient with channels last, of weights without, moves them as one that lies as they do."""
+    found = []
+    for fused, form in ((False, torch.contiguous_format), (True, torch.channels_last)):
+        weight = nn.Parameter(torch.linspace(-1, 1, 108).view(4, 3, 3, 3))
+        weight.grad = torch.linspace(0, 1, 108).view(4, 3, 3, 3).contiguous(memory_format=form)
+        optimiser([[weight]], {"name": name, "lr": 0.1, "fused": fused}, "here").step()
+        found.append(weight.detach())
+        assert weight.grad.stride() == weight.stride()
+    torch.testing.assert_close(*found)
+
+
 def test_steps_on_a_cpu_are_what_torch_takes() -> None:
     """Nothing is fused there unless a recipe says so."""
     weights = [nn.Parameter(torch.zeros(2))]
