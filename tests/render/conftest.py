@@ -1,5 +1,6 @@
 """Reports made from made-up audits."""
 
+import functools
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,8 +18,9 @@ import synthetic
 
 @pytest.fixture(scope="session")
 def make_report() -> Callable[..., Report]:
-    """A report on one audit per plan; tuples of plans are several attributes of one subject."""
+    """A report on one audit per plan, made once; tuples of plans are several attributes of one subject."""
 
+    @functools.cache
     def make(*plans: synthetic.Plan | tuple[synthetic.Plan, ...]) -> Report:
         groups = [plan if isinstance(plan, tuple) else (plan,) for plan in plans]
         return report([synthetic.audit(*group) for group in groups], ())

@@ -1,5 +1,6 @@
 """Made-up audits that hang together: every figure is counted from one table of guesses, so that intervals agree."""
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,6 +97,7 @@ def figures(plan: Plan, hits: np.ndarray) -> Figures:
     )
 
 
+@functools.cache
 def attribute(plan: Plan) -> tuple[Attribute, Outcomes]:
     """One attribute with its per-row outcomes."""
     generator = np.random.default_rng(plan.seed)
