@@ -20,6 +20,7 @@ ROWS = 12
 KNOBS: dict[str, list[dict[str, Any]]] = {
     "bias-contrast": [{"balanced": True, "ratio": 10.0}],
     **{name: [{"variant": "paper"}, {"variant": "released"}] for name in ("end", "fairkl", "learned-mixin", "rubi")},
+    "lnl": [{"head": "small"}, {"head": "released"}],
     "pseudo-bias": [{"inner": inner} for inner in ("fairkl", "group-dro", "irene")],
     "reweight": [{"by": "draw"}, {"by": "loss"}],
 }

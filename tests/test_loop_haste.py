@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Run
+from safetensors.numpy import load_file
 from torch import Tensor
 from torch._dynamo.utils import counters
 
@@ -139,3 +140,18 @@ def test_without_a_compiler_nothing_is_begun(leakaudit: Run, tmp_path: Path) -> 
     last = done.stderr.splitlines()[-1]
     assert "recipe digits/vanilla [train]: compile = true: torch cannot compile for cpu: " in last
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+@pytest.mark.parametrize("last", ["true", "false"])
+def test_all_knobs_together_train_on_cuda(leakaudit: Run, tmp_path: Path, last: str) -> None:
+    """Two networks that step by turns, compiled, in mixed precision, with and without channels last; fused steps."""
+    knobs = ["train.amp=true", "train.compile=true", f"train.channels_last={last}"]
+    words = [word for knob in knobs for word in ("--set", knob)]
+    done = leakaudit("train", "digits/rebias", "--device", "cuda:0", "--epochs", "3", "--store", "store", *words)
+    assert done.returncode == 0, done.stderr
+    names = [name for path in tmp_path.rglob("weights.safetensors") for name in load_file(path)]
+    assert names
+    assert not [name for name in names if "_orig_mod" in name]
