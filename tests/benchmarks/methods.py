@@ -27,6 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from leakaudit import auditor, recipe, train
 from leakaudit.catalog import Call
+from leakaudit.checkpoint import Agreement
 from leakaudit.protocol import SUITES
 from leakaudit.subject import Terms
 
@@ -79,8 +80,15 @@ def cell(kind: str, method: str, seed: int, root: Path, device: str) -> str:
     return (
         f"{method:<22} {seed:>4}  {100 * made.card.accuracy.value:6.2f}  {100 * paper.value:6.2f}  "
         f"{found.figures.excess.value:6.3f} [{low:.3f}, {high:.3f}]  {found.verdict:<12} {found.attacker:<18} "
-        f"{trained - start:6.0f} s {time.process_time() - trained:6.0f} s"
+        f"{trained - start:6.0f} s {time.process_time() - trained:6.0f} s{_guessed(made.card.guessed)}"
     )
+
+
+def _guessed(found: Agreement | None) -> str:
+    """How well a method that makes out private labels for itself does."""
+    if found is None or found.accuracy is None or found.conflicting_accuracy is None:
+        return ""
+    return f"  pseudo-labels {found.accuracy:.1%}, of conflicting rows {found.conflicting_accuracy:.1%}"
 
 
 def _end(run: Generator[Any, None, Any]) -> Any:
