@@ -103,10 +103,8 @@ def objective(
     at_least("pseudo-bias", 1, warmup=warmup)
     module = catalog.thing("debias", inner, WHERE)
     given: dict[str, Any] = catalog.check(module.objective, knobs or {}, f"{WHERE} {inner}")
-    if getattr(module, "BLIND", False):
-        asking = [
-            name for name in catalog.names("debias") if not getattr(catalog.thing("debias", name), "BLIND", False)
-        ]
+    if _blind(inner):
+        asking = [name for name in catalog.names("debias") if not _blind(name)]
         raise InputError(
             f"{WHERE} = {inner!r}: a method that asks no private label has no use for one; {', '.join(asking)} do ask"
         )
