@@ -3,13 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import Run
 from safetensors.numpy import load_file
 from torch import Tensor
 from torch._dynamo.utils import counters
@@ -24,6 +24,7 @@ from leakaudit.numerics.feed import Feed
 from leakaudit.numerics.taps import Tapped
 from leakaudit.recipe import Training
 
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ROWS, SHAPE = 41, (3, 8, 8)
 METHODS = {"vanilla": {}, "lnl": {}, "supcon": {}, "rebias": {}, "learned-mixin": {"warmup": 1}}
 """One with views and a read-out, one with taps, and two with a second network of another kernel."""

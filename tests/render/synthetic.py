@@ -285,14 +285,7 @@ def audit(*plans: Plan, **changes: Any) -> tuple[Audit, dict[str, Outcomes]]:
 
 
 VANILLA = Plan(pictures=True, reconstruction=True)
-END = replace(
-    VANILLA,
-    name="digits/end",
-    strength=0.09,
-    seed=3,
-    verdict="DETECTED",
-    model="b",
-)
+END = replace(VANILLA, name="digits/end", strength=0.09, seed=3, verdict="DETECTED", model="b")
 BY_VERDICT = {
     "LEAK": VANILLA,
     "DETECTED": END,
