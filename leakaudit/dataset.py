@@ -1,6 +1,7 @@
 """A data set: images that are visited in batches, and label columns beside them."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,13 +20,21 @@ class Images(Protocol):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of every image."""
+        """Channels, height and width of every image as it enters a network."""
 
     def __len__(self) -> int:
         """Count of images."""
 
     def batch(self, rows: Int64[np.ndarray, " b"]) -> Batch:
-        """The images of these rows: uint8 in 0..255 or float32 in 0..1."""
+        """
+        The images of these rows: uint8 in 0..255, or float32 as they are.
+
+        All have one height and width; where these are not those of `shape`, `numerics.resizing.fit` brings them there
+        on whatever device they are going to.
+        """
+
+    def contents(self, rows: Int64[np.ndarray, " b"]) -> UInt64[np.ndarray, " b"]:
+        """A 64-bit hash of what each of these images is made of: equal for copies of one image."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,10 @@ class Pixels:
         images: Batch = self.values[rows]
         return images
 
+    def contents(self, rows: Int64[np.ndarray, " b"]) -> UInt64[np.ndarray, " b"]:
+        """A hash of each image's pixels."""
+        return hashes(image.tobytes() for image in self.values[rows])
+
 
 @dataclass(frozen=True)
 class Selected:
@@ -69,6 +82,10 @@ class Selected:
     def batch(self, rows: Int64[np.ndarray, " b"]) -> Batch:
         """The images of these rows."""
         return self.source.batch(self.rows[rows])
+
+    def contents(self, rows: Int64[np.ndarray, " b"]) -> UInt64[np.ndarray, " b"]:
+        """The source's own."""
+        return self.source.contents(self.rows[rows])
 
 
 @dataclass(frozen=True)
@@ -104,7 +121,7 @@ class Dataset:
     """Identity of the source image of each row (`identify`): equal wherever the same image appears, recoloured or
     not."""
     mean: tuple[float, ...]
-    """Per channel, in 0..1: an image enters a network as (x / 255 - mean) / std."""
+    """Per channel: an image enters a network as (x / 255 - mean) / std, one of float32 as (x - mean) / std."""
     std: tuple[float, ...]
     group: Int64[np.ndarray, " n"] | None = None
     """Who or what a row belongs to (identity, patient); rows of one group never stand on both sides of a split."""
@@ -162,9 +179,12 @@ def spell(name: str, load: Callable[..., Dataset], **values: Any) -> str:
     return str(catalog.Call(name, {knob: value for knob, value in values.items() if value != defaults[knob]}))
 
 
-def identify(source: str, names: "np.ndarray | list[str]") -> UInt64[np.ndarray, " n"]:
+def identify(source: str, names: "np.ndarray | Sequence[object]") -> UInt64[np.ndarray, " n"]:
     """A 64-bit identity for each image of a source, from the source's name and the image's own name or number."""
-    import hashlib
+    return hashes(f"{source}/{name}".encode() for name in names)
 
-    digests = [hashlib.blake2b(f"{source}/{name}".encode(), digest_size=8).digest() for name in names]
+
+def hashes(parts: Iterable[bytes]) -> UInt64[np.ndarray, " n"]:
+    """A 64-bit hash of each."""
+    digests = [hashlib.blake2b(part, digest_size=8).digest() for part in parts]
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)

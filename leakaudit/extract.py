@@ -22,6 +22,7 @@ from leakaudit.embeddings import SHARD, Embeddings, Origin
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.numerics.pixels import gather
+from leakaudit.numerics.resizing import fit
 from leakaudit.numerics.taps import Tapped
 from leakaudit.store import canonical, digest, digest_tensors, open_store, writing
 
@@ -149,7 +150,7 @@ def _pass(
     found: list[tuple[Tensor, Tensor]] = []
     with torch.inference_mode():
         for batch in _batches(dataset, rows, batch_size):
-            x = torch.from_numpy(np.ascontiguousarray(batch)).to(device)
+            x = fit(torch.from_numpy(np.ascontiguousarray(batch)).to(device), encoder.shape)
             x = x.float().div_(255) if x.dtype == torch.uint8 else x
             x = (x - mean) / std
             out = tapped(x.contiguous(memory_format=torch.channels_last) if x.is_cuda else x)

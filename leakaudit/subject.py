@@ -125,7 +125,7 @@ def _dataset(call: Call, terms: Terms, source: Encoder | None) -> Dataset:
         call = Call("table", {"file": call.name, **call.knobs})
     module = catalog.thing("datasets", call.name, "--data")
     knobs = catalog.check(module.load, call.knobs, f"--data {call.name}")
-    if source is not None and call.name == "table":
+    if source is not None and "size" in catalog.knobs(module.load):
         knobs.setdefault("size", source.shape[1])
     if terms.group and "group" in catalog.knobs(module.load):
         knobs.setdefault("group", terms.group)

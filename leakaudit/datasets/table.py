@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int64
 
-from leakaudit import catalog, store
+from leakaudit import catalog
 from leakaudit.dataset import Dataset, Labels, identify, spell
+from leakaudit.datasets._reader import Reading, read
 from leakaudit.errors import InputError
-from leakaudit.numerics.pictures import Pictures, unreadable
+from leakaudit.listing import Listing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "all", "test")
 
 _PATHS = ("path", "file", "image")
+PLAIN = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+"""Mean and standard deviation per channel: images enter a network in -1..1."""
+
 _MISSING = ["", "nan", "NaN", "NA", "N/A", "null"]
 _SPELLINGS = {"val": "validation", "valid": "validation"}
 
@@ -64,38 +68,25 @@ def load(
     wanted = tuple(filter(None, numbers.split("+")))
     _check_numbers(frame, wanted, file)
     chosen = _chosen(_dealt(frame, frame[group or column], held_out, file), split, file)
-    names = [_inside(name, int(row), file) for name, row in zip(frame[column][chosen], chosen, strict=True)]
-    paths = [_absolute(name, root / folder, table.parent / folder) for name in names]
-    notes: tuple[str, ...] = ()
-    if skip_unreadable:
-        good = np.flatnonzero(~unreadable(paths))
-        if not len(good):
-            raise InputError(f"{file}: none of the {len(paths)} images of split {split} can be read")
-        if len(good) < len(paths):
-            notes = (f"{len(paths) - len(good)} of {len(paths)} images could not be read and were left out",)
-        chosen, names, paths = chosen[good], [names[k] for k in good], [paths[k] for k in good]
-    pictures = Pictures.open(paths, [int(row) + 1 for row in chosen], file, size)
-    labels = {
-        str(name): _labels(frame[name], numbers=name in wanted)
-        for name in frame.columns
-        if name not in (column, "split")
-    }
-    return Dataset(
-        name=spell(
-            "table", load, file=file, folder=folder, image=image, group=group, numbers=numbers, held_out=held_out,
-            size=size, skip_unreadable=skip_unreadable,
-        ),
-        split=split,
-        images=pictures,
-        columns={name: part.take(chosen) for name, part in labels.items()},
-        ids=identify("table", names),
-        mean=(0.5, 0.5, 0.5),
-        std=(0.5, 0.5, 0.5),
-        group=None if group is None else _groups(frame[group])[chosen],
+    names = [_inside(name, row, file) for row, name in enumerate(frame[column])]
+    listing = Listing(
+        names=names,
+        columns={
+            str(name): _labels(frame[name], numbers=name in wanted)
+            for name in frame.columns
+            if name not in (column, "split")
+        },
+        splits={split: chosen},
+        paths=[str(_absolute(name, root / folder, table.parent / folder)) for name in names],
+        group=None if group is None else _groups(frame[group]),
         groups=group or "",
-        notes=notes,
-        stamp=store.digest(*(str(path.stat().st_size) for path in paths)),
+    )
+    name = spell(
+        "table", load, file=file, folder=folder, image=image, group=group, numbers=numbers, held_out=held_out,
+        size=size, skip_unreadable=skip_unreadable,
     )  # fmt: skip
+    how = Reading(source="table", where=file, size=size, skip_unreadable=skip_unreadable, channels=PLAIN)
+    return read(listing, name, split, how)
 
 
 def splits(root: Path, *, file: str = "", held_out: float = 0.0, **knobs: object) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """
 Images on their way to the device: small sets sit there whole, large ones are read one batch ahead.
 
-They travel as the source keeps them (uint8 mostly) and become normalised float32 on the device.
+They travel as the source keeps them (uint8 mostly), and are resized and become normalised float32 on the device.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,6 +14,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from leakaudit.dataset import Dataset
+from leakaudit.numerics.resizing import fit
 
 RESIDENT = 2 << 30
 """Bytes up to which a set sits on the device whole."""
@@ -29,7 +30,7 @@ class Feed:
         self.mean, self.std = (
             torch.tensor(part, device=device).view(1, -1, 1, 1) for part in (dataset.mean, dataset.std)
         )
-        first = self.images.batch(np.arange(min(1, len(dataset)), dtype=np.int64))
+        first = self._send(np.arange(min(1, len(dataset)), dtype=np.int64))
         self.held: Tensor | None = None
         if first[0].nbytes * len(dataset) <= resident:
             parts = np.split(np.arange(len(dataset), dtype=np.int64), range(BLOCK, len(dataset), BLOCK))
@@ -58,7 +59,7 @@ class Feed:
         return list(torch.split(torch.arange(len(self), device=self.device), size))
 
     def _send(self, rows: Int64[np.ndarray, " n"]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(self.images.batch(rows))).to(self.device)
+        return fit(torch.from_numpy(np.ascontiguousarray(self.images.batch(rows))).to(self.device), self.images.shape)
 
     def _normalise(self, x: Tensor) -> Float[Tensor, "n c h w"]:
         x = x.float().div_(255) if x.dtype == torch.uint8 else x

@@ -5,9 +5,10 @@ import io
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from leakaudit.dataset import Batch, Images
+from leakaudit.numerics.resizing import fit
 
 STRIDE = 1024
 """Images visited at a time."""
@@ -32,7 +33,12 @@ def gather(images: Images, side: int) -> Float32[np.ndarray, "n c s t"]:
     """All images of a source in 0..1, no side longer than `side`, visited in blocks."""
     blocks = range(0, len(images), STRIDE)
     rows = [np.arange(first, min(first + STRIDE, len(images)), dtype=np.int64) for first in blocks]
-    return np.concatenate([shrink(unit(images.batch(part)), side) for part in rows])
+    return np.concatenate([shrink(unit(_fitted(images, part)), side) for part in rows])
+
+
+def _fitted(images: Images, rows: Int64[np.ndarray, " b"]) -> Batch:
+    batch: Batch = fit(torch.from_numpy(np.ascontiguousarray(images.batch(rows))), images.shape).numpy()
+    return batch
 
 
 def strip(images: Float32[np.ndarray, "n c h w"]) -> str:

@@ -1,0 +1,164 @@
+"""
+The one reader of tables: from a listing to a split of a data set, and from a layout to `load` and `splits`.
+
+A layout is `layout(root, *, <knobs>) -> Listing`. `loads` makes of it the `load` of its file, whose knobs are the
+layout's own and those that every data set of image files has: `size`, `rows`, `skip_unreadable`.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from leakaudit import catalog, store
+from leakaudit.dataset import Dataset, Selected, identify, spell
+from leakaudit.errors import InputError
+from leakaudit.images.files import Files, pooled, unreadable
+from leakaudit.listing import IMAGENET, Listing
+
+Layout = Callable[..., Listing]
+Channels = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a listing is read."""
+
+    source: str
+    """Of whose images the names are: rows of one name in one source are one image."""
+    where: str
+    """For messages: the table, or the data set."""
+    size: int | None = None
+    rows: int | None = None
+    skip_unreadable: bool = False
+    channels: Channels = IMAGENET
+
+
+def read(listing: Listing, name: str, split: str, how: Reading) -> Dataset:
+    """
+    One split of a listing, called `name`.
+
+    Raises:
+        InputError: there is no such split or it has no rows, a file is missing, or none can be read.
+    """
+    if how.size is not None and how.size < 1:
+        raise InputError(f"{how.where}: size = {how.size}: at least 1 expected")
+    if how.rows is not None and how.rows < 1:
+        raise InputError(f"{how.where}: rows = {how.rows}: at least 1 expected")
+    if split not in listing.splits:
+        raise InputError(f"{how.where}: no split {split!r}. {catalog.suggest(split, listing.splits)}")
+    chosen = listing.splits[split]
+    if not len(chosen):
+        raise InputError(f"{how.where}: no rows in split {split!r}")
+    notes = [*listing.notes.get("", ()), *listing.notes.get(split, ())]
+    ids = identify(how.source, [listing.names[row] for row in chosen])
+    if how.rows is not None and how.rows < len(chosen):
+        kept = np.sort(np.argsort(ids, kind="stable")[: how.rows])
+        chosen, ids = chosen[kept], ids[kept]
+    stamp = ""
+    if listing.images is None:
+        chosen, ids, left_out, stamp = _there(listing, chosen, ids, split, how)
+        notes += left_out
+        lines = [row + 1 for row in chosen.tolist()] if listing.lines is None else [listing.lines[r] for r in chosen]
+        images: Any = Files.open([listing.paths[row] for row in chosen], lines, how.where, how.size)
+    else:
+        images = Selected(listing.images, chosen)
+    return Dataset(
+        name=name,
+        split=split,
+        images=images,
+        columns={label: labels.take(chosen) for label, labels in listing.columns.items()},
+        ids=ids,
+        mean=how.channels[0],
+        std=how.channels[1],
+        group=None if listing.group is None else listing.group[chosen],
+        groups=listing.groups,
+        notes=tuple(notes),
+        stamp=stamp,
+    )
+
+
+def _there(
+    listing: Listing, chosen: Int64[np.ndarray, " n"], ids: np.ndarray, split: str, how: Reading
+) -> tuple[Int64[np.ndarray, " m"], np.ndarray, list[str], str]:
+    """The rows whose files are there and, if asked, can be read; what was left out; and a stamp of the files' sizes."""
+    paths = [listing.paths[row] for row in chosen]
+    sizes = np.array(pooled(_bytes, paths))
+    bad = unreadable(paths) if how.skip_unreadable else sizes < 0
+    if bad.any() and not how.skip_unreadable:
+        place = int(bad.argmax())
+        line = chosen[place] + 1 if listing.lines is None else listing.lines[chosen[place]]
+        more = f", and {bad.sum() - 1} more" if bad.sum() > 1 else ""
+        raise InputError(f"{how.where}: row {line}: no such image: {paths[place]}{more}")
+    if bad.all():
+        raise InputError(f"{how.where}: none of the {len(paths)} images of split {split} can be read")
+    notes = [f"{bad.sum()} of {len(paths)} images could not be read and were left out"] if bad.any() else []
+    good = np.flatnonzero(~bad)
+    return chosen[good], ids[good], notes, store.digest(*map(str, sizes[good].tolist()))
+
+
+def _bytes(path: str) -> int:
+    """Size of a file; -1 where there is none."""
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return -1
+
+
+def loads(name: str, layout: Layout, *, size: int | None, channels: Channels = IMAGENET) -> Callable[..., Dataset]:
+    """The `load` of a layout of image files, whose square side is `size` unless the knob says otherwise."""
+
+    def load(
+        split: str, root: Path, *, size: int | None = size, rows: int | None = None, skip_unreadable: bool = False,
+        **knobs: Any,
+    ) -> Dataset:  # fmt: skip
+        shared: dict[str, Any] = {"size": size, "rows": rows, "skip_unreadable": skip_unreadable}
+        how = Reading(source=name, where=name, channels=channels, **shared)
+        return read(layout(root, **knobs), spell(name, load, **shared, **_all(layout, knobs)), split, how)
+
+    return _signed(load, layout)
+
+
+def splits_of(layout: Layout) -> Callable[..., tuple[str, ...]]:
+    """The `splits` of a layout: those that have rows under its knobs."""
+
+    def splits(root: Path, **knobs: Any) -> tuple[str, ...]:
+        known = catalog.knobs(layout)
+        listing = layout(root, **{knob: value for knob, value in knobs.items() if knob in known})
+        return tuple(name for name, rows in listing.splits.items() if len(rows))
+
+    return splits
+
+
+def _all(layout: Layout, knobs: dict[str, Any]) -> dict[str, Any]:
+    """Every knob of a layout, with its default where it is not given."""
+    return {knob: parameter.default for knob, parameter in catalog.knobs(layout).items()} | knobs
+
+
+def _signed(load: Callable[..., Dataset], layout: Layout) -> Callable[..., Dataset]:
+    """`load` with the signature of both: what `catalog` reads knobs from."""
+    own = inspect.signature(load)
+    fixed = [each for each in own.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    extra = [each for name, each in catalog.knobs(layout).items() if name not in own.parameters]
+    load.__signature__ = own.replace(parameters=[*fixed, *extra])  # type: ignore[attr-defined]
+    load.__annotations__ = {**layout.__annotations__, **load.__annotations__}
+    load.__annotations__.pop("knobs", None)
+    load.__doc__ = layout.__doc__
+    return load
+
+
+def home(name: str, root: Path, folders: Sequence[str], sign: str, advice: str) -> Path:
+    """
+    The folder in which a named set lies: the first of `folders` below `root` that holds `sign`.
+
+    Raises:
+        InputError: there is none; `advice` says where the data come from and what to put where.
+    """
+    for folder in folders:
+        if next(iter((root / folder).glob(sign)), None) is not None:
+            return root / folder
+    raise InputError(f"{name}: not here: {root / folders[0]} lacks {sign}. {advice}")

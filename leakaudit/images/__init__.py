@@ -1,0 +1,6 @@
+"""
+Image sources: where pixels come from, by the contract of `dataset.Images`.
+
+    files.py      image files, decoded by a pool of threads when they are asked for
+    decoding.py   one file to 8-bit RGB
+"""

@@ -1,0 +1,67 @@
+"""A listing: what a data set's layout on disk says of its rows, before any image is opened."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from leakaudit.dataset import Images, Labels
+from leakaudit.errors import InputError
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and standard deviation of ImageNet's channels, with which the papers normalise photographs and X-rays."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The rows of all splits of a data set."""
+
+    names: Sequence[str]
+    """Each row's own name in the data set, of which its identity is made: the same wherever the same image appears."""
+    columns: Mapping[str, Labels]
+    splits: Mapping[str, Int64[np.ndarray, " _"]]
+    """Rows of each split, ascending; splits may share rows, as a balanced test shares those of its whole."""
+    paths: Sequence[str] = ()
+    """Image file of each row; empty where `images` holds them."""
+    images: Images | None = None
+    """The images of all rows, where they are not files of their own."""
+    group: Int64[np.ndarray, " n"] | None = None
+    groups: str = ""
+    """Name of what `group` is: identity, patient."""
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By split, or "" for all of them: what a reader of an audit must know."""
+    lines: Sequence[int] | None = None
+    """Row of each image in the table that names it, for messages; None: counted from 1."""
+
+    def __len__(self) -> int:
+        """Count of rows."""
+        return len(self.names)
+
+
+def classes(words: Sequence[Any], names: Sequence[str] | None = None) -> Labels:
+    """Words as classes, in the order of `names` or of the alphabet; None and the empty word are missing."""
+    texts = ["" if word is None else str(word) for word in words]
+    known = tuple(names) if names is not None else tuple(sorted(set(texts) - {""}))
+    index = {word: place for place, word in enumerate(known)}
+    strange = next((word for word in texts if word and word not in index), None)
+    if strange is not None:
+        raise InputError(f"a label {strange!r} is none of {', '.join(known)}")
+    return Labels(np.array([index.get(word, -1) for word in texts], dtype=np.int64), known)
+
+
+def flags(values: Sequence[Any], names: tuple[str, str]) -> Labels:
+    """Truth values as two classes, named false first; zero and below are false, None is missing."""
+    codes = [-1 if value is None else int(float(value) > 0) for value in values]
+    return Labels(np.array(codes, dtype=np.int64), names)
+
+
+def numbers(values: Sequence[Any]) -> Labels:
+    """Numbers as they are; None is missing."""
+    return Labels(np.array([np.nan if value is None else float(value) for value in values], dtype=np.float32))
+
+
+def rows(mask: Bool[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
+    """Where a mask is true."""
+    return np.flatnonzero(mask).astype(np.int64)
