@@ -17,6 +17,7 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from leakaudit import catalog, embeddings
+from leakaudit.backbones import bottleneck
 from leakaudit.dataset import Batch, Dataset
 from leakaudit.embeddings import SHARD, Embeddings, Origin
 from leakaudit.encoder import Encoder
@@ -116,12 +117,14 @@ def _network(encoder: Encoder) -> tuple[nn.Module, str]:
     """The network with its weights in it, and the name of the layer whose input is the bottleneck."""
     module = catalog.thing("backbones", encoder.backbone.name, encoder.name)
     knobs = catalog.check(module.build, encoder.backbone.knobs, f"{encoder.name}: backbone {encoder.backbone.name}")
+    if "pretrained" in catalog.knobs(module.build) and (encoder.weights is not None or encoder.kind == "random-init"):
+        knobs["pretrained"] = False
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(encoder.seed)
         network: nn.Module = module.build(encoder.classes, tuple(encoder.shape), **knobs)
     if encoder.weights is not None:
         _fill(network, encoder.weights, f"{encoder.name}: the weights do not fit {encoder.backbone}")
-    return network, encoder.layer or module.BOTTLENECK
+    return network, encoder.layer or bottleneck(module, network)
 
 
 def _fill(network: nn.Module, weights: dict[str, np.ndarray], where: str) -> None:

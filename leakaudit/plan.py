@@ -12,6 +12,7 @@ from torch import nn
 
 from leakaudit import __version__, catalog
 from leakaudit import store as files
+from leakaudit.backbones import bottleneck
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset, Labels
 from leakaudit.datasets import splits
@@ -83,10 +84,11 @@ def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoin
 
     with chance(seed, "network"):
         network: nn.Module = backbone.build(outputs, train.images.shape, **build)
+    layer = bottleneck(backbone, network)
     if first is not None:
-        _fill(network, first, where, backbone.BOTTLENECK, scale)
-    width, taps = _shapes(network, backbone.BOTTLENECK, train.images.shape)
-    if scale is not None and f"{backbone.BOTTLENECK}.bias" not in network.state_dict():
+        _fill(network, first, where, layer, scale)
+    width, taps = _shapes(network, layer, train.images.shape)
+    if scale is not None and f"{layer}.bias" not in network.state_dict():
         raise InputError(f"{where} [backbone]: {recipe.backbone.name} ends in no linear layer with a bias: no numbers")
     sizes = Sizes(
         targets=outputs,
@@ -106,11 +108,11 @@ def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoin
             f"{where} [train]: batch_size = {size}: {recipe.method.name} compares rows of a batch; at least {least} "
             f"expected"
         )
-    tapped = Tapped(network, backbone.BOTTLENECK, objective.taps, readout=objective.readout)
+    tapped = Tapped(network, layer, objective.taps, readout=objective.readout)
     loop = Loop(tapped, objective, recipe.train, seed=seed, device=device, where=f"{where} [train]", unit=scale)
     state.pack(loop.state_dict(), "", {})
     what = [recipe.key, str(seed), fingerprint, "" if first is None else first.card.tensors, __version__]
-    return Plan(recipe, seed, loop, data, backbone.BOTTLENECK, sizes, fingerprint, files.digest(*what)[:12], blind)
+    return Plan(recipe, seed, loop, data, layer, sizes, fingerprint, files.digest(*what)[:12], blind)
 
 
 def _labelled(data: Dataset, recipe: Recipe, split: str, where: str, *, blind: bool, numbers: bool) -> Dataset:
@@ -179,12 +181,13 @@ def _second(recipe: Recipe, classes: int, shape: tuple[int, int, int], where: st
     call = catalog.call("backbones", text, where) if text else recipe.backbone
     module = catalog.thing("backbones", call.name, where)
     network: nn.Module = module.build(classes, shape, **catalog.check(module.build, call.knobs, f"{where} {call}"))
+    layer = bottleneck(module, network)
     try:
-        _shapes(network, module.BOTTLENECK, shape)
+        _shapes(network, layer, shape)
     except RuntimeError as error:
         size = "x".join(map(str, shape))
         raise InputError(f"{where}: {call} does not fit images of {size} ({str(error).splitlines()[0]})") from error
-    return Tapped(network, module.BOTTLENECK)
+    return Tapped(network, layer)
 
 
 def _shapes(network: nn.Module, bottleneck: str, shape: tuple[int, int, int]) -> tuple[int, dict[str, tuple[int, ...]]]:

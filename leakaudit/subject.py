@@ -14,6 +14,7 @@ from leakaudit import catalog, checkpoint, embeddings, encoder, recipe
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset
+from leakaudit.datasets import named
 from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
@@ -97,7 +98,7 @@ def _of_checkpoint(card: Checkpoint, terms: Terms) -> Subject:
     if terms.backbone is not None:
         raise InputError(f"{card.folder}: a checkpoint has its own backbone; --backbone is for weights files")
     source = encoder.of(card)
-    call = catalog.parse(terms.data, "--data") if terms.data else card.recipe.dataset
+    call = named(terms.data, terms.root, "--data") if terms.data else card.recipe.dataset
     return Subject(encoder=source, dataset=_dataset(call, terms, source), checkpoint=card)
 
 
@@ -115,14 +116,12 @@ def _of_file(path: Path, terms: Terms) -> Subject:
         return Subject(embeddings=found)
     if terms.data is None:
         raise InputError(f"{path}: weights need --data: the images they are audited on")
-    dataset = _dataset(catalog.parse(terms.data, "--data"), terms, None)
+    dataset = _dataset(named(terms.data, terms.root, "--data"), terms, None)
     source = encoder.from_weights(path, catalog.parse(terms.backbone, "--backbone"), dataset)
     return Subject(encoder=source, dataset=dataset)
 
 
 def _dataset(call: Call, terms: Terms, source: Encoder | None) -> Dataset:
-    if Path(call.name).suffix in (".csv", ".parquet"):
-        call = Call("table", {"file": call.name, **call.knobs})
     module = catalog.thing("datasets", call.name, "--data")
     knobs = catalog.check(module.load, call.knobs, f"--data {call.name}")
     if source is not None and "size" in catalog.knobs(module.load):
