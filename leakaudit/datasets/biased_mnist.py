@@ -53,7 +53,7 @@ def load(
 
     `rows` keeps so many images of a split, as many of each digit as its share; they are drawn before colours are
     handed out, so that rho is exact; `test_rows` says it of the test images alone. `held_out` is the share of the
-    training images that is `validation` instead. `side` averages the coloured images over squares, for a smaller
+    training images that is `validation` instead, coloured as the test images; `rows` holds for it too. `side` averages the coloured images over squares, for a smaller
     network: 14, 7, 4, 2, 1.
     `download` fetches MNIST through torchvision where it is not there yet.
 
@@ -80,10 +80,14 @@ def load(
     grey, digit = _idx(images, 3), _idx(labels, 1).astype(np.int64)
     if len(grey) != len(digit):
         raise InputError(f"{images}: {len(grey)} images, but {labels.name} has {len(digit)} labels")
+    if held_out and not len(colours.COLOURS) <= round(held_out * len(digit)) <= len(digit) - len(colours.COLOURS):
+        raise InputError(
+            f"biased-mnist: held_out = {held_out}: {round(held_out * len(digit))} of {len(digit)} images; at least "
+            f"{len(colours.COLOURS)} expected on either side"
+        )
     there = np.arange(len(digit)) if source == "test" else _dealt(digit, held_out, seed, split)
-    if split == "test" and test_rows is not None:
-        rows = test_rows
-    kept = there if rows is None else there[_some(digit[there], rows, np.random.default_rng([seed, 2]))]
+    wanted = test_rows if split == "test" and test_rows is not None else rows
+    kept = there if wanted is None else there[_some(digit[there], wanted, np.random.default_rng([seed, 2]))]
     digit = digit[kept]
     random = np.random.default_rng([seed, _STREAM[split]])
     colour = colours.assign(digit, rho if split == "train" else test_rho, random)

@@ -5,8 +5,8 @@ leakaudit's own. A twin of the model, trained to run after whatever is easiest (
 that carries another class's dominant attribute near that class's centroid, and guesses that class: the class it is
 drawn to is a label of the attribute, made out from the bottleneck while training. The twin learns alone for `warmup`
 epochs, then, if `online`, along with the model; its guesses are smoothed over epochs and are handed to any method that
-wants private labels, by `inner = "fairkl"` (knobs: `knobs = { lam = 10.0 }`). The private classes are then the target
-classes.
+wants private labels, by `inner = "fairkl"` (knobs: `knobs = { variant = "released", lam = 0.5 }`). The private classes
+are then the target classes.
 """
 
 from dataclasses import replace

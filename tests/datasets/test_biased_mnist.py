@@ -82,8 +82,9 @@ def test_rows_keeps_a_stratified_part_with_rho_exact(tmp_path: Path) -> None:
     again = biased_mnist.load("train", tmp_path, rows=500, rho=0.9)
     assert data.fingerprint == again.fingerprint
     assert len(biased_mnist.load("train", tmp_path, rows=5000)) == 1000
-    counts = {split: len(biased_mnist.load(split, tmp_path, rows=500, test_rows=200)) for split in ("train", "test")}
-    assert counts == {"train": 500, "test": 200}
+    both = {split: biased_mnist.load(split, tmp_path, rows=500, test_rows=200) for split in ("train", "test")}
+    assert {split: len(part) for split, part in both.items()} == {"train": 500, "test": 200}
+    assert {part.name for part in both.values()} == {"biased-mnist:rows=500,test_rows=200"}
     with pytest.raises(InputError, match="test_rows = 9"):
         biased_mnist.load("train", tmp_path, test_rows=9)
     assert np.isin(data.ids, biased_mnist.load("train", tmp_path).ids).all()
@@ -114,6 +115,8 @@ def test_a_share_that_is_none_is_refused(tmp_path: Path, share: float) -> None:
     write(tmp_path)
     with pytest.raises(InputError, match="held_out"):
         biased_mnist.load("train", tmp_path, held_out=share)
+    with pytest.raises(InputError, match="at least 10 expected on either side"):
+        biased_mnist.load("train", tmp_path, held_out=1e-4)
     with pytest.raises(InputError, match="without the knob held_out"):
         biased_mnist.load("validation", tmp_path)
     assert biased_mnist.splits(tmp_path) == ("train", "test")
