@@ -53,8 +53,8 @@ def load(
 
     `rows` keeps so many images of a split, as many of each digit as its share; they are drawn before colours are
     handed out, so that rho is exact; `test_rows` says it of the test images alone. `held_out` is the share of the
-    training images that is `validation` instead, coloured as the test images; `rows` holds for it too. `side` averages the coloured images over squares, for a smaller
-    network: 14, 7, 4, 2, 1.
+    training images that is `validation` instead, coloured as the test images; `rows` holds for it too. `side` averages
+    the coloured images over squares, for a smaller network: 14, 7, 4, 2, 1.
     `download` fetches MNIST through torchvision where it is not there yet.
 
     Raises:
