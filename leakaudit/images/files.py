@@ -85,8 +85,19 @@ class Files:
         return result
 
     def contents(self, rows: Int64[np.ndarray, " b"]) -> UInt64[np.ndarray, " b"]:
-        """A 64-bit hash of each file's bytes."""
-        return hashes(pooled(lambda number: Path(self.paths[number]).read_bytes(), rows.tolist()))
+        """
+        A 64-bit hash of each file's bytes.
+
+        Raises:
+            InputError: one is gone.
+        """
+        parts = pooled(self._hashed, rows.tolist())
+        return np.concatenate(parts) if parts else np.empty(0, np.uint64)
+
+    def _hashed(self, number: int) -> UInt64[np.ndarray, " 1"]:
+        return _named(
+            lambda path, _: hashes([Path(path).read_bytes()]), self.paths[number], self.lines[number], self.where, None
+        )
 
     def _one(self, number: int) -> UInt8[np.ndarray, "h w 3"]:
         return _named(decoding.decode, self.paths[number], self.lines[number], self.where, self.size)
