@@ -6,10 +6,11 @@ layout's own and those that every data set of image files has: `size`, `rows`, `
 """
 
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -19,6 +20,9 @@ from leakaudit.dataset import Dataset, Selected, identify, spell
 from leakaudit.errors import InputError
 from leakaudit.images.files import Files, pooled, unreadable
 from leakaudit.listing import IMAGENET, Listing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Layout = Callable[..., Listing]
 Channels = tuple[tuple[float, ...], tuple[float, ...]]
@@ -53,20 +57,20 @@ def read(listing: Listing, name: str, split: str, how: Reading) -> Dataset:
         raise InputError(f"{how.where}: no split {split!r}. {catalog.suggest(split, listing.splits)}")
     chosen = listing.splits[split]
     if not len(chosen):
-        raise InputError(f"{how.where}: no rows in split {split!r}")
+        raise InputError("; ".join([f"{how.where}: no rows in split {split!r}", *listing.notes.get(split, ())]))
     notes = [*listing.notes.get("", ()), *listing.notes.get(split, ())]
     ids = identify(how.source, [listing.names[row] for row in chosen])
     if how.rows is not None and how.rows < len(chosen):
         kept = np.sort(np.argsort(ids, kind="stable")[: how.rows])
         chosen, ids = chosen[kept], ids[kept]
-    stamp = ""
+    stamp = listing.stamp
     if listing.images is None:
         chosen, ids, left_out, stamp = _there(listing, chosen, ids, split, how)
         notes += left_out
         lines = [row + 1 for row in chosen.tolist()] if listing.lines is None else [listing.lines[r] for r in chosen]
         images: Any = Files.open([listing.paths[row] for row in chosen], lines, how.where, how.size)
     else:
-        images = Selected(listing.images, chosen)
+        images = Selected(listing.images, chosen, how.size)
     return Dataset(
         name=name,
         split=split,
@@ -151,14 +155,40 @@ def _signed(load: Callable[..., Dataset], layout: Layout) -> Callable[..., Datas
     return load
 
 
-def home(name: str, root: Path, folders: Sequence[str], sign: str, advice: str) -> Path:
+def home(name: str, root: Path, folders: Sequence[str], sign: str | Sequence[str], advice: str) -> Path:
     """
-    The folder in which a named set lies: the first of `folders` below `root` that holds `sign`.
+    The folder in which a named set lies: the first of `folders` below `root` that holds `sign`, or one of several.
 
     Raises:
         InputError: there is none; `advice` says where the data come from and what to put where.
     """
+    signs = (sign,) if isinstance(sign, str) else tuple(sign)
     for folder in folders:
-        if next(iter((root / folder).glob(sign)), None) is not None:
+        if any(next(iter((root / folder).glob(each)), None) is not None for each in signs):
             return root / folder
-    raise InputError(f"{name}: not here: {root / folders[0]} lacks {sign}. {advice}")
+    raise InputError(f"{name}: not here: {root / folders[0]} lacks {' or '.join(signs)}. {advice}")
+
+
+def sheet(path: Path, *columns: str, **options: Any) -> "pd.DataFrame":
+    """
+    A table of text that is part of a data set, with at least these columns; `options` are those of `pandas.read_csv`.
+
+    Raises:
+        InputError: it is not there, cannot be read, has no rows or lacks a column.
+    """
+    import pandas as pd
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame: pd.DataFrame = pd.read_csv(path, **{"encoding": "utf-8-sig", **options})
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:
+        raise InputError(f"{path}: not a table that can be read: {str(error).splitlines()[0]}") from error
+    for column in columns:
+        if column not in frame:
+            raise InputError(f"{path}: no column {column!r}. {catalog.suggest(column, map(str, frame.columns))}")
+    if frame.empty and options.get("nrows") != 0:
+        raise InputError(f"{path}: the table has no rows")
+    return frame
