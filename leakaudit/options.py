@@ -109,6 +109,9 @@ class Rows:
     group: Annotated[
         str | None, flag("Column that says whose row it is.", "--group", panel="Data", metavar="COLUMN")
     ] = None
+    skip_unreadable: Annotated[
+        bool, flag("Leave out images that cannot be read, and say how many.", "--skip-unreadable", panel="Data")
+    ] = False
     backbone: Annotated[
         str | None,
         flag("The network that a weights file fills.", "--backbone", panel="Subject", metavar="NAME[:KNOBS]"),

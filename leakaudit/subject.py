@@ -33,6 +33,8 @@ class Terms:
     """None: `test`."""
     rows: int | None = None
     group: str | None = None
+    skip_unreadable: bool = False
+    """Whether images that cannot be read are left out, and counted in the audit."""
     backbone: str | None = None
     private: tuple[str, ...] = ()
     target: str | None = None
@@ -110,6 +112,8 @@ def _of_file(path: Path, terms: Terms) -> Subject:
                 raise InputError(
                     f"{path}: embeddings have their own labels and rows; --{flag} {value} says nothing here"
                 )
+        if terms.skip_unreadable:
+            raise InputError(f"{path}: embeddings hold no images; --skip-unreadable says nothing here")
         if terms.rows is not None and terms.rows < len(found):
             drawn = np.random.default_rng(terms.seed).permutation(len(found))[: terms.rows]
             found = found.take(np.sort(drawn))
@@ -128,6 +132,8 @@ def _dataset(call: Call, terms: Terms, source: Encoder | None) -> Dataset:
         knobs.setdefault("size", source.shape[1])
     if terms.group and "group" in catalog.knobs(module.load):
         knobs.setdefault("group", terms.group)
+    if terms.skip_unreadable and "skip_unreadable" in catalog.knobs(module.load):
+        knobs["skip_unreadable"] = True
     chosen = terms.split or module.SPLITS[-1]
     dataset: Dataset = module.load(chosen, terms.root, **knobs)
     return dataset if terms.rows is None else dataset.sample(terms.rows, terms.seed)
