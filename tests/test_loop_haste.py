@@ -132,6 +132,7 @@ def test_compiled_passes_change_weights_by_rounding_alone(
         assert same, method
 
 
+@pytest.mark.slow
 def test_without_a_compiler_nothing_is_begun(leakaudit: Run, tmp_path: Path) -> None:
     """Where a compiler is not there the command ends in one line before anything is written."""
     words = ["train", "digits/vanilla", "--device", "cpu", "--set", "train.compile=true", "--store", "store"]

@@ -26,6 +26,7 @@ NAMES = (
     "second",
 )
 """Fields that hold names: cut however many words they have."""
+PLAIN = (bool, int, float)
 
 Swaps = dict[str, str]
 
@@ -41,6 +42,8 @@ def tame(report: Report) -> Report:
 
 
 def _tame(value: Any, field: str, swaps: Swaps) -> Any:
+    if value is None or type(value) in PLAIN:
+        return value
     if isinstance(value, str):
         return _text(value, field, swaps)
     if isinstance(value, Interval):
@@ -73,6 +76,8 @@ def _name(text: str) -> str:
 
 def _printable(text: str) -> str:
     plain = " ".join(text[: LINES * LONGEST].split())
+    if plain.isprintable():
+        return plain
     return "".join(
         f"\\u{ord(letter):04x}" if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") else letter
         for letter in plain

@@ -64,10 +64,10 @@ def test_a_batch_of_one_row_is_refused_by_a_method_that_compares_rows(tmp_path: 
     ],
 )
 def test_the_command_says_so_in_one_line(
-    leakaudit: Callable[..., "CompletedProcess[str]"], tmp_path: Path, words: list[str], message: str
+    leakaudit_here: Callable[..., "CompletedProcess[str]"], tmp_path: Path, words: list[str], message: str
 ) -> None:
     """Exit 2; what is wrong stands on stderr, nothing on stdout, and no run is begun on disk."""
-    done = leakaudit("train", "digits/supcon", *words)
+    done = leakaudit_here("train", "digits/supcon", *words)
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
     assert len(done.stderr.strip().splitlines()) == 1

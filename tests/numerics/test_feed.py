@@ -54,6 +54,10 @@ class Broken:
             raise InputError("row 5 does not decode")
         return np.zeros((len(rows), 3, 4, 4), dtype=np.uint8)
 
+    def contents(self, rows: np.ndarray) -> np.ndarray:
+        """Nothing alike."""
+        return rows.astype(np.uint64)
+
 
 def test_an_image_that_does_not_decode_is_told_by_the_reading_thread() -> None:
     """The error surfaces where the images are used, not in the thread that met it."""
