@@ -1,11 +1,12 @@
 """
 Every method on one data set: what it costs the target, what the papers' protocol says, and what is still there.
 
-    python tests/benchmarks/methods.py digits|mnist [METHOD...] [--seeds 0 1 2] [--root DATA] [--device cpu] [--to FILE]
+    python tests/benchmarks/methods.py digits|mnist|utkface|chest-xray [METHOD...] [--seeds 0 1 2] [--root DATA]
+        [--device cpu] [--to FILE]
 
-`digits` trains the recipes `digits/METHOD`; `mnist` the recipes `biased-mnist/METHOD` on 10,000 training images at
-14x14 with a strided network and one optimiser for all, at the recipe's rho of .99, and audits 4,000 test images. A line
-is a cell, printed when it is done: method, seed, target accuracy, private-class accuracy by the papers' protocol, E of
+`digits`, `utkface` (faces, gender private) and `chest-xray` (sex private) train the recipes of that name as they are;
+`mnist` the recipes `biased-mnist/METHOD` on 10,000 training images at 14x14 with a strided network and one optimiser
+for all, at the recipe's rho of .99, and audits 4,000 test images. A line is a cell, printed when it is done: method, seed, target accuracy, private-class accuracy by the papers' protocol, E of
 the nested winner with its interval, and the verdict. With `--to` lines are appended to a file, and cells that stand
 there already are not done again.
 """
@@ -37,6 +38,8 @@ PAPERS = (
 )  # fmt: skip
 """Methods of the papers: three seeds; the others one."""
 OTHERS = ("supcon", "simclr", "infol1o", "adversary", "reweight", "group-dro", "lff", "jtt", "pseudo-bias")
+REAL = ("vanilla", "end", "irene")
+"""Methods on faces and X-rays."""
 SMALL: dict[str, object] = {
     "dataset.rows": 10_000,
     "dataset.test_rows": 4_000,
@@ -55,7 +58,7 @@ PIXELS = "simple-convnet:kernel=1,stride=2"
 
 def overrides(kind: str, name: str) -> dict[str, object]:
     """What a recipe is changed by."""
-    if kind == "digits":
+    if kind != "mnist":
         return {}
     named = recipe.load(name).method.knobs.get("biased", "")
     return {**SMALL, **({"method.biased": PIXELS} if named else {})}
@@ -63,7 +66,7 @@ def overrides(kind: str, name: str) -> dict[str, object]:
 
 def cell(kind: str, method: str, seed: int, root: Path, device: str) -> str:
     """Train, attack under both protocols, and say so in a line."""
-    name = f"{'digits' if kind == 'digits' else 'biased-mnist'}/{method}"
+    name = f"{'biased-mnist' if kind == 'mnist' else kind}/{method}"
     plan = recipe.load(name, overrides(kind, name))
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
@@ -103,8 +106,8 @@ def _end(run: Generator[Any, None, Any]) -> Any:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["digits", "mnist"])
-    parser.add_argument("methods", nargs="*", default=[*PAPERS, *OTHERS])
+    parser.add_argument("kind", choices=["digits", "mnist", "utkface", "chest-xray"])
+    parser.add_argument("methods", nargs="*")
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--root", type=Path, default=Path())
     parser.add_argument("--device", default="cpu")
@@ -122,7 +125,8 @@ def main() -> None:
     columns = "target %, papers' private %, E [95 %], verdict, by; CPU seconds of training and of both attacks"
     for line in (*head, f"{'method':<22} seed  {columns}"):
         _say(line, a.to)
-    for method in a.methods:
+    every = [*PAPERS, *OTHERS] if a.kind in ("digits", "mnist") else REAL
+    for method in a.methods or every:
         for seed in a.seeds or (range(3) if method in PAPERS else range(1)):
             if (method, str(seed)) not in done:
                 _say(cell(a.kind, method, seed, a.root, a.device), a.to)
