@@ -69,11 +69,14 @@ class Selected:
 
     source: Images
     rows: Int64[np.ndarray, " n"]
+    size: int | None = None
+    """Side of the square that the device brings them to; None: as they are."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width."""
-        return self.source.shape
+        channels, height, width = self.source.shape
+        return (channels, height, width) if self.size is None else (channels, self.size, self.size)
 
     def __len__(self) -> int:
         """Count of images."""
