@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import inspect
 import math
+import re
 import tomllib
 import types
 import typing
@@ -19,6 +20,8 @@ from typing import Any, NamedTuple
 
 from leakaudit.errors import InputError
 
+SHELVES = ("timm", "torchvision")
+"""Things that hold many models by name: what is typed first after the colon is the knob `model`."""
 ROOMS = ("datasets", "backbones", "debias", "attackers", "decoders", "weights", "engines", "render")
 
 
@@ -133,11 +136,17 @@ def parse(text: str, where: str) -> Call:
     """
     `NAME` or `NAME:knob=value,knob=value` as a call; values are TOML, or plain words.
 
+    What holds many models takes the model first: `timm:resnet18`, `timm:resnet18:drop_rate=0.1`.
+
     Raises:
         InputError: a part is not `knob=value`.
     """
     name, _, rest = text.partition(":")
-    table = {}
+    table: dict[str, Any] = {}
+    if name in SHELVES:
+        model = re.match(r"[^=:,]*(?=[:,]|$)", rest)
+        table |= {"model": model[0].strip()} if model and model[0] else {}
+        rest = rest[model.end() :].removeprefix(":") if model else rest
     for part in filter(None, rest.split(",")):
         knob, equals, value = part.partition("=")
         if not equals or not knob:

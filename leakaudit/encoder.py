@@ -30,7 +30,7 @@ class Encoder:
     """None: fresh weights drawn with `seed`."""
     seed: int = 0
     layer: str = ""
-    """Name of the layer whose input is the bottleneck; empty: the backbone's own `BOTTLENECK`."""
+    """Name of the layer whose input is the bottleneck; empty: the backbone's own."""
 
     def untrained(self, seed: int) -> "Encoder":
         """The same architecture before any training: the baseline of a random initialisation."""
@@ -59,13 +59,15 @@ def from_weights(path: Path, backbone: Call, dataset: Dataset) -> Encoder:
     The encoder of a weights file; input size and normalisation are the data set's, classes the classifier's rows.
 
     Raises:
-        InputError: no format reads such a file, or there is no such file or backbone.
+        InputError: no format reads such a file, or there is no such file, backbone or knob.
         RefusedError: it is truncated, unsafe, or has no tensor for the backbone's classifier.
     """
     formats = {suffix: name for name in catalog.names("weights") for suffix in catalog.thing("weights", name).SUFFIXES}
     if path.suffix not in formats:
         raise InputError(f"{path}: weights are read from {', '.join(sorted(formats))}, not {path.suffix or path.name}")
-    layer: str = catalog.thing("backbones", backbone.name, "--backbone").BOTTLENECK
+    module = catalog.thing("backbones", backbone.name, "--backbone")
+    knobs = catalog.check(module.build, backbone.knobs, f"--backbone {backbone.name}")
+    layer: str = getattr(module, "BOTTLENECK", "") or module.layer(dataset.images.shape, **knobs)
     weights: dict[str, np.ndarray] = catalog.thing("weights", formats[path.suffix]).read(path)
     head = weights.get(f"{layer}.weight")
     if head is None or head.ndim == 0:

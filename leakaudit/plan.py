@@ -192,13 +192,19 @@ def _second(recipe: Recipe, classes: int, shape: tuple[int, int, int], where: st
 
 def _shapes(network: nn.Module, bottleneck: str, shape: tuple[int, int, int]) -> tuple[int, dict[str, tuple[int, ...]]]:
     """Numbers in one bottleneck vector, and the shape of one row of each inner layer's output."""
-    names = [name for name, _ in network.named_modules() if name]
-    probe = Tapped(copy.deepcopy(network), bottleneck, names).eval()
+    probe = Tapped(copy.deepcopy(network), bottleneck).eval()
+    taps: dict[str, tuple[int, ...]] = {}
+
+    def keep(name: str, output: object) -> None:
+        if isinstance(output, torch.Tensor):
+            taps[name] = tuple(output.shape[1:])
+
+    for name, layer in probe.network.named_modules():
+        if name:
+            layer.register_forward_hook(lambda _, __, output, name=name: keep(name, output))
     with torch.no_grad():
         out = probe(torch.zeros(1, *shape))
-    return out.z.shape[1], {
-        name: tuple(tap.shape[1:]) for name, tap in out.taps.items() if isinstance(tap, torch.Tensor)
-    }
+    return out.z.shape[1], taps
 
 
 def _fill(network: nn.Module, first: Checkpoint, where: str, layer: str, scale: Unit | None) -> None:

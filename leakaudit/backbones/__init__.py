@@ -4,8 +4,9 @@ Backbones. One file is one network, with one constant and one function:
     BOTTLENECK = "classifier"                              name of the layer whose input is the bottleneck
     build(classes, shape, *, <knobs>) -> nn.Module         maps (n, c, h, w) to logits (n, classes)
 
-Where that layer's name depends on the network, `bottleneck(network) -> name` stands in place of the constant. `shape`
-is (c, h, w). A knob `pretrained` starts from published weights; without it weights are fresh. Initialisation draws from
+Where that layer's name depends on the network, `bottleneck(network) -> name` stands in place of the constant, and
+`layer(shape, *, <knobs>) -> name` says it of a network that is not built. `shape` is (c, h, w). A knob `pretrained`
+starts from published weights; without it weights are fresh. Initialisation draws from
 torch's current generator, which the caller seeds.
 """
 

@@ -1,0 +1,183 @@
+"""
+Published weights: out of torch's or Hugging Face's own cache, else downloaded, else refused within seconds.
+
+Nothing is unpickled but tensors, and a file whose name ends in the start of its SHA-256, as torchvision's do, must have
+it. `TORCH_HOME`, `HF_HOME` and `HF_HUB_OFFLINE` are respected.
+"""
+
+import contextlib
+import pickle
+import re
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from leakaudit.errors import InputError, RefusedError
+
+PATIENCE_SECONDS = 5.0
+"""How long a server may take to answer; a machine without a network is told so after this at the latest."""
+
+
+def file(url: str, where: str) -> Path:
+    """
+    The weights file at `url`, which torch keeps below `TORCH_HOME`.
+
+    Raises:
+        InputError: it is not there and cannot be downloaded; `where` begins the message.
+        RefusedError: it is not the one that its name promises.
+    """
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
+    if not path.is_file():
+        _download(url, path, where)
+    promised = re.search(r"-([0-9a-f]{8,})\.", path.name)
+    with path.open("rb") as content:
+        if promised and not file_digest(content, "sha256").hexdigest().startswith(promised[1]):
+            raise RefusedError(f"{where}: {path} is damaged or another file: its SHA-256 is not {promised[1]}...")
+    return path
+
+
+def tensors(path: Path, where: str) -> dict[str, Tensor]:
+    """
+    The tensors of a weights file, and nothing else of it.
+
+    Raises:
+        RefusedError: it is damaged, or no file of tensors; `where` begins the message.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
+        raise RefusedError(f"{where}: {path}: not a file of tensors ({str(error).splitlines()[0]})") from error
+    if not isinstance(found, dict) or not all(isinstance(tensor, Tensor) for tensor in found.values()):
+        raise RefusedError(f"{where}: {path}: not a file of named tensors")
+    return {_DOTTED.sub(r"\1\2", name): tensor for name, tensor in found.items()}
+
+
+_DOTTED = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
+"""DenseNet's published names have a dot where its layers' names have none since torch 0.4."""
+
+
+def from_hub(repository: str, names: tuple[str, ...], where: str) -> Path:
+    """
+    The first of the files `names` that a Hugging Face repository has, out of the cache or downloaded into it.
+
+    Raises:
+        InputError: none is in the cache and none can be downloaded; `where` begins the message.
+    """
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError
+
+    cache = constants.HF_HUB_CACHE
+    for name in names:
+        cached = try_to_load_from_cache(repository, name, cache_dir=cache)
+        if isinstance(cached, str):
+            return Path(cached)
+    url = f"{constants.ENDPOINT}/{repository}"
+    why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else _silence(url)
+    for name in () if why else names:
+        try:
+            with _impatient():
+                return Path(hf_hub_download(repository, name, cache_dir=cache))
+        except (HfHubHTTPError, OSError) as error:
+            why = str(error).splitlines()[0]
+    raise InputError(
+        f"{where}: pretrained = true: its weights are not in {cache}, and {url} cannot be reached ({why}). Put them "
+        f"there, or say pretrained = false"
+    )
+
+
+def greyed(state: dict[str, Tensor], key: str, channels: int, where: str) -> dict[str, Tensor]:
+    """
+    Weights for colour images with the first convolution, `key`, summed over channels where images are grey.
+
+    A grey image then gives what it gives as a colour image of three equal channels.
+
+    Raises:
+        InputError: neither one channel nor three; `where` begins the message.
+    """
+    if channels == state[key].shape[1]:
+        return state
+    if channels != 1:
+        raise InputError(f"{where}: pretrained = true: images of 1 or {state[key].shape[1]} channels, not {channels}")
+    return state | {key: state[key].sum(dim=1, keepdim=True)}
+
+
+def fill(network: nn.Module, state: dict[str, Tensor], classifier: str, where: str) -> None:
+    """
+    Load everything but the layer `classifier`, which keeps its fresh weights: other classes were published.
+
+    Raises:
+        RefusedError: the weights are those of another network; `where` begins the message.
+    """
+    body = {name: tensor for name, tensor in state.items() if not name.startswith(f"{classifier}.")}
+    try:
+        missing, unknown = network.load_state_dict(body, strict=False)
+    except RuntimeError as error:
+        raise RefusedError(f"{where}: published weights do not fit ({str(error).splitlines()[-1].strip()})") from error
+    missing = [name for name in missing if not name.startswith(f"{classifier}.")]
+    if missing or unknown:
+        raise RefusedError(f"{where}: published weights do not fit: {len(missing)} missing, {len(unknown)} unknown")
+
+
+def _download(url: str, path: Path, where: str) -> None:
+    """
+    Put what lies at `url` to `path`.
+
+    Raises:
+        InputError: no answer, or the transfer fails.
+    """
+    why = _silence(url)
+    if not why:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with _impatient():
+                torch.hub.download_url_to_file(url, str(path), progress=False)
+        except OSError as error:
+            why = str(error)
+    if why:
+        raise InputError(
+            f"{where}: pretrained = true: its weights are not at {path}, and {url} cannot be reached ({why}). Put that "
+            f"file there, or say pretrained = false"
+        )
+
+
+def _silence(url: str) -> str:
+    """Why nothing answers at `url` within `PATIENCE_SECONDS`, looking up names included; empty where something does."""
+    found = [f"no answer within {PATIENCE_SECONDS:g} s"]
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE_SECONDS):  # noqa: S310 (the URL is a library's own)
+                found[0] = ""
+        except urllib.error.HTTPError:
+            found[0] = ""  # a server that refuses to say answers
+        except (OSError, ValueError) as error:
+            found[0] = str(getattr(error, "reason", error))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(PATIENCE_SECONDS)
+    return found[0]
+
+
+@contextlib.contextmanager
+def _impatient() -> Iterator[None]:
+    """A server that falls silent in the middle of a file is given up."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(2 * PATIENCE_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,125 @@
+"""
+Any classifier of torchvision by its name: `torchvision:resnet34`, or `model = "resnet34"` in a recipe.
+
+TorchVision maintainers and contributors, "TorchVision: PyTorch's Computer Vision library",
+https://github.com/pytorch/vision. The bottleneck is the input of the last linear layer.
+"""
+
+import difflib
+import inspect
+import warnings
+from typing import Any
+
+import torch
+from torch import nn
+
+from leakaudit.backbones import _published
+from leakaudit.backbones._probe import one_line, proven
+from leakaudit.errors import InputError
+
+
+def build(classes: int, shape: tuple[int, int, int], *, model: str = "", pretrained: bool = False) -> nn.Module:
+    """
+    The model of that name for images of any number of channels.
+
+    A model that insists on an image size is built for that of the data where it can be. `pretrained` starts from
+    torchvision's default weights, all but the classifier; for grey images the first convolution is their sum over
+    colours.
+
+    Raises:
+        InputError: there is no such classifier, it does not take these images, its logits do not come out of one layer,
+            or its weights are not to be had.
+        RefusedError: published weights are damaged.
+    """
+    where = f"torchvision:{model}"
+    network = _made(model, shape, classes, pretrained=pretrained)
+    classifier = bottleneck(network)
+    if pretrained:
+        import torchvision
+
+        url = torchvision.models.get_model_weights(model).DEFAULT.url
+        first = _first(network)
+        state = _published.tensors(_published.file(url, where), where)
+        state = {name: tensor for name, tensor in state.items() if not name.startswith(AUXILIARY)}
+        state = _published.greyed(state, f"{first}.weight", shape[0], where)
+        _published.fill(network, state, classifier, where)
+    return proven(network, classifier, shape, where)
+
+
+AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
+"""Second classifiers of the Inception networks, which are built without them."""
+
+
+def bottleneck(network: nn.Module) -> str:
+    """The name of the last linear layer."""
+    names: list[str] = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    if not names:
+        raise InputError(f"torchvision: {type(network).__name__} has no linear layer, so that it has no bottleneck")
+    return names[-1]
+
+
+def layer(shape: tuple[int, int, int], *, model: str = "", pretrained: bool = False) -> str:
+    """The name of the classifier of a model that is not built: no memory is taken and no number drawn."""
+    del pretrained
+    with torch.device("meta"):
+        return bottleneck(_made(model, shape, 2, pretrained=False))
+
+
+def _made(model: str, shape: tuple[int, int, int], classes: int, *, pretrained: bool) -> nn.Module:
+    """
+    The model with fresh weights, for images of that size and number of channels.
+
+    Raises:
+        InputError: there is no such classifier, or it cannot be built so.
+    """
+    import torchvision
+
+    maker: Any = torchvision.models.get_model_builder(_known(model))
+    knobs: dict[str, Any] = {"num_classes": classes}
+    inside = inspect.signature(inspect.signature(maker).return_annotation).parameters
+    knobs |= {"aux_logits": False, "transform_input": pretrained and shape[0] != 1} if "aux_logits" in inside else {}
+    knobs |= {"init_weights": True} if "init_weights" in inside else {}
+    knobs |= {"image_size": shape[1]} if "image_size" in inside else {}
+    knobs |= {"input_size": tuple(shape[1:])} if "input_size" in inside else {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            network: nn.Module = maker(weights=None, **knobs)
+    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+        size = "x".join(map(str, shape))
+        raise InputError(f"torchvision:{model} cannot be built for images of {size} ({one_line(error)})") from error
+    if shape[0] != 3:  # noqa: PLR2004 (all of them are made for colour)
+        parent, _, name = _first(network).rpartition(".")
+        old: Any = getattr(network.get_submodule(parent), name)
+        fresh = nn.Conv2d(
+            shape[0], old.out_channels, old.kernel_size, old.stride, old.padding, bias=old.bias is not None
+        )
+        setattr(network.get_submodule(parent), name, fresh)
+    return network
+
+
+def _first(network: nn.Module) -> str:
+    """The name of the first convolution."""
+    names: list[str] = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)]
+    return names[0]
+
+
+def _known(model: str) -> str:
+    """
+    The name of a classifier that torchvision has.
+
+    Raises:
+        InputError: it has none of that name; the message says whether it has anything else of it.
+    """
+    import torchvision
+
+    if not model:
+        raise InputError("torchvision: which model? torchvision:resnet34, or model = 'resnet34'")
+    classifiers = torchvision.models.list_models(module=torchvision.models)
+    if model in classifiers:
+        return model
+    if model in torchvision.models.list_models():
+        raise InputError(f"torchvision:{model} classifies no images: it finds, outlines, follows or quantises")
+    near = difflib.get_close_matches(model, classifiers, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    raise InputError(f"torchvision: no model {model!r}. {hint}There are: {', '.join(classifiers)}.")
