@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from leakaudit.dataset import Images, Labels
+from leakaudit.dataset import Images, Labels, identify
 from leakaudit.errors import InputError
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -34,6 +34,8 @@ class Listing:
     """By split, or "" for all of them: what a reader of an audit must know."""
     lines: Sequence[int] | None = None
     """Row of each image in the table that names it, for messages; None: counted from 1."""
+    stamp: str = ""
+    """Sha256 of what tells `images` from others of the same names; files are told apart by their sizes."""
 
     def __len__(self) -> int:
         """Count of rows."""
@@ -65,3 +67,29 @@ def numbers(values: Sequence[Any]) -> Labels:
 def rows(mask: Bool[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
     """Where a mask is true."""
     return np.flatnonzero(mask).astype(np.int64)
+
+
+def grouped(column: Labels) -> Int64[np.ndarray, " n"]:
+    """A number for each group that a label column names; a row without one is a group of its own."""
+    codes = column.values.astype(np.int64) if column.classes else np.unique(column.values, return_inverse=True)[1]
+    alone = ~column.known
+    codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
+    return codes.astype(np.int64)
+
+
+def dealt(source: str, names: Sequence[Any], held_out: float, where: str) -> dict[str, Int64[np.ndarray, " _"]]:
+    """
+    The splits of what says none itself: `all`, and `test`, which is all or about a share; then the rest is `train`.
+
+    The share is dealt by the hash of names, so that other rows have no say and rows of one name are in one split.
+
+    Raises:
+        InputError: the share is none.
+    """
+    if not 0 <= held_out < 1:
+        raise InputError(f"{where}: held_out = {held_out}: a number from 0 up to, but not, 1 expected")
+    everything = np.arange(len(names), dtype=np.int64)
+    if not held_out:
+        return {"all": everything, "test": everything}
+    tested = identify(f"{source} split", names) / 2.0**64 < held_out
+    return {"all": everything, "train": rows(~tested), "test": rows(tested)}

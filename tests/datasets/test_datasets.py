@@ -17,7 +17,7 @@ from leakaudit.numerics.resizing import fit
 APART = ("train", "validation", "test")
 BUILT_IN = ("digits",)
 """Data sets that need no file."""
-NEED_A_FILE = ("biased-mnist", "table")
+NEED_A_FILE = ("arrays", "biased-mnist", "folders", "huggingface", "table")
 """Data sets whose tests make each its own files, not one layout."""
 LAID_OUT = [name for name in catalog.names("datasets") if name not in (*BUILT_IN, *NEED_A_FILE)]
 

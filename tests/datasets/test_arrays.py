@@ -1,0 +1,221 @@
+"""Arrays of one's own are read as they are, where they lie, and what is wrong with them is said in one line."""
+
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from leakaudit.datasets import arrays, named, splits
+from leakaudit.errors import InputError
+from leakaudit.images import stored
+
+Save = Callable[..., None]
+CHANCE = np.random.default_rng(0)
+BYTES = CHANCE.integers(0, 256, (12, 6, 5, 3), dtype=np.uint8)
+LABELS: dict[str, Any] = {
+    "sex": np.array(["f", "m", ""] * 4),
+    "smiles": np.arange(12) % 2 == 0,
+    "race": np.arange(12) % 4 - 1,
+    "height": np.where(np.arange(12) == 3, np.nan, np.arange(12) / 8),
+    "split": np.array(["train", "val", "test"] * 4),
+}
+
+
+def whole(data: Any) -> np.ndarray:
+    """Every image of a split."""
+    return np.asarray(data.images.batch(np.arange(len(data))))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_images_and_labels_are_those_that_were_saved(tmp_path: Path, save: Save) -> None:
+    """By split, in their order, compressed or not; a row's labels are its own, and blanks, -1 and NaN are missing."""
+    save(tmp_path / "faces.npz", images=BYTES, **LABELS)
+    assert splits(arrays, tmp_path, {"file": "faces.npz"}) == ("test", "train", "validation", "all")
+    for split, first in (("train", 0), ("validation", 1), ("test", 2)):
+        data = arrays.load(split, tmp_path, file="faces.npz")
+        assert np.array_equal(whole(data), BYTES[first::3].transpose(0, 3, 1, 2))
+        assert (data.images.shape, data.mean, data.std, data.notes) == ((3, 6, 5), (0.5,) * 3, (0.5,) * 3, ())
+        sex, smiles, race, height = (data.column(name) for name in ("sex", "smiles", "race", "height"))
+        assert (sex.classes, sex.values.tolist()) == (("f", "m"), [(0, 1, -1)[first]] * 4)
+        assert smiles.classes == ("false", "true")
+        assert np.array_equal(smiles.values, LABELS["smiles"][first::3])
+        assert race.classes == ("0", "1", "2")
+        assert np.array_equal(race.values, LABELS["race"][first::3])
+        assert height.classes == ()
+        np.testing.assert_array_equal(height.values, LABELS["height"][first::3].astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("images", "shape"),
+    [
+        (BYTES[..., 0], (1, 6, 5)),
+        (BYTES, (3, 6, 5)),
+        (BYTES.transpose(0, 3, 1, 2), (3, 6, 5)),
+        (BYTES.astype(np.float16) / 7, (3, 6, 5)),
+        (BYTES[:, 0, 0], (3, 1, 1)),
+    ],
+)
+def test_axes_are_told_by_the_shape(tmp_path: Path, images: np.ndarray, shape: tuple[int, int, int]) -> None:
+    """Grey, channels last, channels first, floats, vectors: the same numbers come out."""
+    np.savez(tmp_path / "a.npz", x=images)
+    data = arrays.load("test", tmp_path, file="a.npz")
+    assert data.images.shape == shape
+    assert np.array_equal(np.sort(whole(data).reshape(12, -1)), np.sort(images.reshape(12, -1)))
+
+
+def test_where_the_channels_stand_is_asked_where_it_cannot_be_told(tmp_path: Path) -> None:
+    """Three rows of pixels and three channels; the knob says which is which."""
+    np.savez(tmp_path / "a.npz", x=BYTES[:, :3])
+    with pytest.raises(InputError, match=r"a\.npz: x has shape \[12, 3, 5, 3\]: where are the channels"):
+        arrays.load("test", tmp_path, file="a.npz")
+    last, first = (arrays.load("test", tmp_path, file="a.npz", channels=where) for where in ("last", "first"))
+    assert np.array_equal(whole(last), BYTES[:, :3].transpose(0, 3, 1, 2))
+    assert np.array_equal(whole(first), BYTES[:, :3])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("train_images", "train_labels", "val_images", "val_labels"), ("x_train", "y_train", "x_test", "y_test")],
+)
+def test_arrays_that_come_by_split_are_read_by_split(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """MedMNIST's layout with its columns of one label, and Keras'."""
+    kinds = np.arange(12) % 2
+    parts = (BYTES[:8], kinds[:8, None], BYTES[8:], kinds[8:, None])
+    np.savez_compressed(tmp_path / "medmnist.npz", **dict(zip(names, parts, strict=True)))
+    other = "validation" if "val_images" in names else "test"
+    label = "labels" if "train_labels" in names else "y"
+    assert splits(arrays, tmp_path, {"file": "medmnist.npz"}) == ("train", other, "all")
+    for split, rows in (("train", slice(8)), (other, slice(8, 12)), ("all", slice(12))):
+        data = arrays.load(split, tmp_path, file="medmnist.npz")
+        assert np.array_equal(whole(data), BYTES[rows].transpose(0, 3, 1, 2))
+        assert np.array_equal(data.column(label).values, kinds[rows])
+        assert data.column(label).classes == ("0", "1")
+
+
+def test_a_matrix_of_labels_is_a_column_each_and_a_split_without_one_misses_it(tmp_path: Path) -> None:
+    """As ChestMNIST's fourteen findings; what is no label is left out and said."""
+    finds = np.arange(16).reshape(8, 2) % 3
+    np.savez(
+        tmp_path / "a.npz", train_images=BYTES[:8], test_images=BYTES[8:], train_finding=finds, train_extra=np.zeros(3)
+    )
+    data = arrays.load("all", tmp_path, file="a.npz")
+    assert list(data.columns) == ["finding0", "finding1"]
+    for place in range(2):
+        assert data.column(f"finding{place}").values.tolist() == [*finds[:, place].tolist(), *[-1] * 4]
+    assert data.notes == ("arrays that are no labels of 12 rows were left out: train_extra [3]",)
+
+
+def test_vectors_are_standardised_by_the_training_rows(tmp_path: Path) -> None:
+    """Mean 0 and deviation 1 on the training rows whichever split is asked for; what never varies stays as it is."""
+    x = CHANCE.normal(5, [1, 20, 0], size=(200, 3))
+    np.savez(tmp_path / "a.npz", x=x, who=np.arange(200) // 2)
+    train, test = (arrays.load(s, tmp_path, file="a.npz", held_out=0.4, group="who") for s in ("train", "test"))
+    assert not set(np.asarray(train.group)) & set(np.asarray(test.group))
+    assert 40 < len(test) < 120
+    assert (train.mean, train.std) == (test.mean, test.std)
+    inside = whole(train)[:, :, 0, 0].astype(np.float64)
+    np.testing.assert_allclose(inside.mean(axis=0), train.mean, rtol=1e-6)
+    np.testing.assert_allclose(inside.std(axis=0)[:2], train.std[:2], rtol=1e-6)
+    assert train.std[2] == 1
+    assert train.notes == (
+        "vectors enter less the mean and over the standard deviation of each channel of training rows",
+        "vectors are stored as float64 and read as float32",
+    )
+    alone = arrays.load("test", tmp_path, file="a.npz")
+    np.testing.assert_allclose(alone.mean, x.astype(np.float32).mean(axis=0), rtol=1e-5)
+    assert "all rows, for there are no training rows" in alone.notes[0]
+
+
+def test_whole_numbers_are_numbers_where_it_is_said(tmp_path: Path) -> None:
+    """Ages are classes unless the knob says otherwise; words cannot be numbers."""
+    np.savez(tmp_path / "a.npz", x=BYTES, age=np.arange(12), sex=LABELS["sex"])
+    assert arrays.load("test", tmp_path, file="a.npz").column("age").classes == tuple(
+        sorted(map(str, range(12)), key=int)
+    )
+    assert arrays.load("test", tmp_path, file="a.npz", numbers="age").column("age").values.tolist() == list(range(12))
+    for wrong, words in (("sex", "sex holds no numbers"), ("aeg", "no column 'aeg' of numbers. Did you mean 'age'")):
+        with pytest.raises(InputError, match=words):
+            arrays.load("test", tmp_path, file="a.npz", numbers=wrong)
+
+
+def test_a_file_is_data_as_it_is_typed(tmp_path: Path) -> None:
+    """`--data faces.npz` names this data set; the content of the file is in the fingerprint."""
+    prints = []
+    for label in (0, 1):
+        np.savez(tmp_path / "a.npz", x=BYTES if label else 255 - BYTES)
+        call = named("a.npz:rows=5", tmp_path, "--data")
+        data = arrays.load("test", tmp_path, **call.knobs)
+        assert (call.name, data.name, len(data)) == ("arrays", "arrays:file=a.npz,rows=5", 5)
+        prints.append(data.fingerprint)
+    assert prints[0] != prints[1]
+
+
+def test_rows_are_read_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uncompressed arrays are not held; compressed ones larger than is held lie in a file that no folder shows."""
+    np.savez(tmp_path / "a.npz", x=BYTES)
+    np.savez_compressed(tmp_path / "b.npz", x=BYTES)
+    (tmp_path / "room").mkdir()
+    monkeypatch.setattr(stored, "HELD", 10)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "room"))
+    rows = np.array([7, 3, 3, 11, 0, 1])
+    for name in ("a.npz", "b.npz"):
+        images = arrays.load("test", tmp_path, file=name).images
+        assert isinstance(images.source.parts[0], stored.Lines)
+        assert np.array_equal(images.batch(rows), BYTES[rows].transpose(0, 3, 1, 2))
+    assert not list((tmp_path / "room").iterdir())
+
+
+WRONG: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (
+        {"x": BYTES, "sex": np.array(["f", None] * 6)},
+        {},
+        "a.npz: sex: Python objects, which are never loaded; save text",
+    ),
+    ({"pictures": BYTES}, {}, "no array of images or vectors .images, image, x, vectors.. There are: pictures"),
+    ({"x": BYTES.astype(np.int16)}, {}, "x is int16: images are uint8 in 0..255, or floats"),
+    ({"x": BYTES[:0]}, {}, r"a.npz: x of shape \[0, 6, 5, 3\] holds no images"),
+    ({"x": BYTES[None]}, {}, r"x has shape \[1, 12, 6, 5, 3\]: \(n, d\), \(n, h, w\)"),
+    ({"x_train": BYTES, "x_test": BYTES[:, :5]}, {}, r"images of two shapes: x_train \[12, 6, 5, 3\] and x_test"),
+    ({"x_train": BYTES, "x_test": BYTES / 255}, {}, "x_test is float64, x_train uint8: one type expected"),
+    ({"x_train": BYTES, "y_test": BYTES}, {}, "split test has no x. There are: y"),
+    ({"x": BYTES, "sex": np.arange(12)}, {"group": "sx"}, "no group column 'sx'. Did you mean 'sex'"),
+    ({"x": BYTES}, {"held_out": 1.0}, "held_out = 1.0: a number from 0"),
+    ({"x": BYTES}, {"size": 0}, "size = 0: at least 1"),
+    ({"x": BYTES[:, 0, 0]}, {"size": 8}, "size = 8: vectors have no size"),
+    ({"x": BYTES, "split": LABELS["split"]}, {"held_out": 0.5}, "says itself what is tested; held_out = 0.5"),
+    ({"x": BYTES, "split": np.array(["", "train"] * 6)}, {}, "split: row 1 says no split"),
+    ({"x": np.where(np.arange(12)[:, None] == 4, np.nan, 1.0)}, {}, "row 5 holds NaN"),
+    ({"x": BYTES}, {"file": "b.npz"}, r"b.npz: no such file, here or below .* \(--root"),
+    ({"x": BYTES}, {"file": ""}, "the knob file = the path of an .npz expected"),
+]
+
+
+@pytest.mark.parametrize(("there", "knobs", "message"), WRONG, ids=[words[:30] for *_, words in WRONG])
+def test_what_cannot_be_used_is_refused_in_one_line(
+    tmp_path: Path, there: dict[str, Any], knobs: dict[str, Any], message: str
+) -> None:
+    """The message names the file, the array, and what to do."""
+    np.savez(tmp_path / "a.npz", **there)
+    with pytest.raises(InputError, match=message) as error:
+        arrays.load("test", tmp_path, **{"file": "a.npz", **knobs})
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_file_is_named(tmp_path: Path, save: Save) -> None:
+    """Cut anywhere, or foreign: one line, and never a traceback."""
+    path = tmp_path / "a.npz"
+    save(path, x=BYTES)
+    good = path.read_bytes()
+    for bad in (good[:-40], good[:100], b"PK", b""):
+        path.write_bytes(bad)
+        with pytest.raises(InputError, match=r"a\.npz: truncated, or not an \.npz file"):
+            arrays.load("test", tmp_path, file="a.npz")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", b"no array")
+    with pytest.raises(InputError, match=r"a\.npz: x: no array, or damaged"):
+        arrays.load("test", tmp_path, file="a.npz")
