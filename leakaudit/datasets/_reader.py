@@ -6,6 +6,7 @@ layout's own and those that every data set of image files has: `size`, `rows`, `
 """
 
 import inspect
+import stat
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from leakaudit.listing import IMAGENET, Listing
 if TYPE_CHECKING:
     import pandas as pd
 
+APART = ("train", "validation", "test")
+"""Splits that are to share nothing."""
 Layout = Callable[..., Listing]
 Channels = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -40,6 +43,8 @@ class Reading:
     rows: int | None = None
     skip_unreadable: bool = False
     channels: Channels = IMAGENET
+    folder: str = ""
+    """For messages: where files named by relative paths were looked for."""
 
 
 def read(listing: Listing, name: str, split: str, how: Reading) -> Dataset:
@@ -58,7 +63,7 @@ def read(listing: Listing, name: str, split: str, how: Reading) -> Dataset:
     chosen = listing.splits[split]
     if not len(chosen):
         raise InputError("; ".join([f"{how.where}: no rows in split {split!r}", *listing.notes.get(split, ())]))
-    notes = [*listing.notes.get("", ()), *listing.notes.get(split, ())]
+    notes = [*listing.notes.get("", ()), *listing.notes.get(split, ()), *_shared(listing)]
     ids = identify(how.source, [listing.names[row] for row in chosen])
     if how.rows is not None and how.rows < len(chosen):
         kept = np.sort(np.argsort(ids, kind="stable")[: how.rows])
@@ -92,12 +97,14 @@ def _there(
     """The rows whose files are there and, if asked, can be read; what was left out; and a stamp of the files' sizes."""
     paths = [listing.paths[row] for row in chosen]
     sizes = np.array(pooled(_bytes, paths))
-    bad = unreadable(paths) if how.skip_unreadable else sizes < 0
+    bad = unreadable(paths) if how.skip_unreadable else sizes <= 0
     if bad.any() and not how.skip_unreadable:
         place = int(bad.argmax())
         line = chosen[place] + 1 if listing.lines is None else listing.lines[chosen[place]]
         more = f", and {bad.sum() - 1} more" if bad.sum() > 1 else ""
-        raise InputError(f"{how.where}: row {line}: no such image: {paths[place]}{more}")
+        what = "empty file" if sizes[place] == 0 else "no such image"
+        looked = f" (looked in {how.folder})" if how.folder else ""
+        raise InputError(f"{how.where}: row {line}: {what}: {paths[place]}{more}{looked}")
     if bad.all():
         raise InputError(f"{how.where}: none of the {len(paths)} images of split {split} can be read")
     notes = [f"{bad.sum()} of {len(paths)} images could not be read and were left out"] if bad.any() else []
@@ -105,12 +112,30 @@ def _there(
     return chosen[good], ids[good], notes, store.digest(*map(str, sizes[good].tolist()))
 
 
+def straddling(listing: Listing) -> Int64[np.ndarray, " g"]:
+    """The groups that have rows in more than one of `train`, `validation` and `test`."""
+    if listing.group is None:
+        return np.empty(0, np.int64)
+    parts = [np.unique(listing.group[listing.splits[split]]) for split in APART if split in listing.splits]
+    found, times = np.unique(np.concatenate(parts), return_counts=True) if parts else (np.empty(0, np.int64), 0)
+    shared: Int64[np.ndarray, " g"] = found[times > 1] if len(found) else found
+    return shared
+
+
+def _shared(listing: Listing) -> list[str]:
+    """What a reader must know of groups that a model was trained on and that are audited, too."""
+    count = len(straddling(listing))
+    what = f"groups ({listing.groups}) have" if count > 1 else f"group ({listing.groups}) has"
+    return [f"{count:,} {what} rows in more than one of train, validation and test"] if count else []
+
+
 def _bytes(path: str) -> int:
-    """Size of a file; -1 where there is none."""
+    """Size of a file; -1 where there is none, or something else."""
     try:
-        return Path(path).stat().st_size
-    except OSError:
+        found = Path(path).stat()
+    except (OSError, ValueError):
         return -1
+    return found.st_size if stat.S_ISREG(found.st_mode) else -1
 
 
 def loads(name: str, layout: Layout, *, size: int | None, channels: Channels = IMAGENET) -> Callable[..., Dataset]:

@@ -7,15 +7,19 @@ the split `test`, or what `held_out` deals to it. Images are decoded when they a
 """
 
 import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Int64
 
 from leakaudit import catalog
 from leakaudit.dataset import Dataset, Labels, identify, spell
-from leakaudit.datasets._reader import Reading, read
+from leakaudit.datasets import _columns
+from leakaudit.datasets._reader import APART, Reading, read, straddling
 from leakaudit.errors import InputError
 from leakaudit.listing import Listing
 
@@ -24,12 +28,16 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "validation", "all", "test")
 
-_PATHS = ("path", "file", "image")
 PLAIN = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Mean and standard deviation per channel: images enter a network in -1..1."""
-
-_MISSING = ["", "nan", "NaN", "NA", "N/A", "null"]
+PROBES = 32
+"""Rows that are looked for below the root, to learn where images lie."""
+NAMED = 3
+"""Groups that a refusal names."""
+_PATHS = ("path", "file", "image")
 _SPELLINGS = {"val": "validation", "valid": "validation"}
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
 def load(
@@ -40,6 +48,7 @@ def load(
     folder: str = "",
     image: str | None = None,
     group: str | None = None,
+    shared_groups: Literal["refuse", "allow"] = "refuse",
     numbers: str = "",
     held_out: float = 0.0,
     size: int | None = None,
@@ -49,50 +58,62 @@ def load(
     One split of the table `file`.
 
     `file` is relative to the working directory or to `root`. `image` is the column of paths (`path`, `file` or `image`
-    where it is not said), relative to `folder`, itself relative to `root` or to the table's own folder. `group` is the
-    column of who or what a row belongs to; `numbers` are columns, joined by `+`, whose whole numbers are numbers, such
-    as ages. Without a column `split`, a share of about `held_out` of all images, or groups, is `test` and the rest
-    `train`: by the hash of its name, so that other rows have no say. `size` is the side of the square to which images
-    are resized. `skip_unreadable` decodes every image once and leaves out those that cannot be.
+    where it is not said). An absolute path is taken as it stands. A relative one is relative to `folder`, itself
+    relative to `root` where that holds any of them, else to the table's own folder: one or the other for all rows.
+
+    `group` is the column of who or what a row belongs to; a table whose train, validation and test share a group, or an
+    image, is refused unless `shared_groups` allows it. `numbers` are columns, joined by `+`, whose whole numbers are
+    numbers, such as ages. Without a column `split`, a share of about `held_out` of all images, or groups, is `test` and
+    the rest `train`: by the hash of its name, so that other rows have no say. `size` is the side of the square to which
+    images are resized. `skip_unreadable` decodes every image once and leaves out those that cannot be.
 
     Raises:
-        InputError: the table, a column or an image is not there or cannot be read; the message names file and row.
+        InputError: the table, a column or an image is not there or cannot be read, rows contradict one another, or
+            splits share what they must not; the message names file and row.
     """
     if size is not None and size < 1:
         raise InputError(f"table: size = {size}: at least 1 expected")
     table = _found(file, root)
-    frame = _read(table, file)
+    frame = _columns.read(table, file)
     column = _path_column(frame, image, file)
     if group is not None and group not in frame:
         raise InputError(f"{file}: no group column {group!r}. {catalog.suggest(group, frame.columns)}")
     wanted = tuple(filter(None, numbers.split("+")))
     _check_numbers(frame, wanted, file)
-    chosen = _chosen(_dealt(frame, frame[group or column], held_out, file), split, file)
-    names = [_inside(name, row, file) for row, name in enumerate(frame[column])]
+    parts = _parts(_dealt(frame, frame[group or column], held_out, file), split, file)
+    names = [_inside(name, row, file) for row, name in enumerate(frame[column].array)]
+    places = (root / folder, table.parent / folder)
+    home, looked = _home(names, places, table)
+    labels = {
+        name: _labels(frame[name], file, name, number=name in wanted)
+        for name in map(str, frame.columns)
+        if name not in (column, "split")
+    }
     listing = Listing(
         names=names,
-        columns={
-            str(name): _labels(frame[name], numbers=name in wanted)
-            for name in frame.columns
-            if name not in (column, "split")
-        },
-        splits={split: chosen},
-        paths=[str(_absolute(name, root / folder, table.parent / folder)) for name in names],
-        group=None if group is None else _groups(frame[group]),
+        columns=labels,
+        splits=parts,
+        paths=[os.path.join(home, name) for name in names],  # noqa: PTH118 (200,000 of them)
+        group=None if group is None else _columns.groups(frame[group]),
         groups=group or "",
     )
+    notes = _copies(listing, file, shared=shared_groups)
+    if group is not None and shared_groups == "refuse":
+        _refuse_shared(listing, frame[group], file)
     name = spell(
-        "table", load, file=file, folder=folder, image=image, group=group, numbers=numbers, held_out=held_out,
-        size=size, skip_unreadable=skip_unreadable,
+        "table", load, file=file, folder=folder, image=image, group=group, shared_groups=shared_groups,
+        numbers=numbers, held_out=held_out, size=size, skip_unreadable=skip_unreadable,
     )  # fmt: skip
-    how = Reading(source="table", where=file, size=size, skip_unreadable=skip_unreadable, channels=PLAIN)
-    return read(listing, name, split, how)
+    how = Reading(
+        source="table", where=file, size=size, skip_unreadable=skip_unreadable, channels=PLAIN, folder=looked
+    )  # fmt: skip
+    return read(replace(listing, notes={"": notes}), name, split, how)
 
 
 def splits(root: Path, *, file: str = "", held_out: float = 0.0, **knobs: object) -> tuple[str, ...]:
     """The splits that the table's own column names, and `all`; `all` and `test` where it has none, or `train` too."""
     del knobs
-    frame = _read(_found(file, root), file)
+    frame = _columns.read(_found(file, root), file)
     if "split" in frame:
         return (*dict.fromkeys(_split_column(frame, file)), "all")
     return ("all", "train", "test") if held_out else ("all", "test")
@@ -106,40 +127,6 @@ def _found(file: str, root: Path) -> Path:
         if path.is_file():
             return path
     raise InputError(f"{file}: no such table, here or below {root} (--root, LEAKAUDIT_DATA)")
-
-
-def _read(path: Path, file: str) -> "pd.DataFrame":
-    """The table, with stray spaces and a byte-order mark gone from names and cells."""
-    import pandas as pd
-
-    try:
-        if path.suffix == ".parquet":
-            frame = pd.read_parquet(path)
-        else:
-            frame = pd.read_csv(
-                path,
-                encoding="utf-8-sig",
-                keep_default_na=False,
-                na_values=_MISSING,
-                skipinitialspace=True,
-                low_memory=False,
-            )
-    except (ValueError, OSError, pd.errors.ParserError) as error:
-        raise InputError(f"{file}: not a table that can be read: {str(error).splitlines()[0]}") from error
-    frame.columns = [str(name).strip() for name in frame.columns]
-    if frame.empty:
-        raise InputError(f"{file}: the table has no rows")
-    for name in frame.columns:
-        if _is_text(frame[name]):
-            cells = frame[name].astype("string").str.strip()
-            frame[name] = cells.mask(cells.isin(_MISSING))
-    return frame
-
-
-def _is_text(cells: "pd.Series") -> bool:
-    from pandas.api import types
-
-    return not (types.is_numeric_dtype(cells.dtype) or types.is_bool_dtype(cells.dtype))
 
 
 def _path_column(frame: "pd.DataFrame", image: str | None, file: str) -> str:
@@ -156,7 +143,7 @@ def _split_column(frame: "pd.DataFrame", file: str) -> list[str]:
     cells = frame["split"]
     if cells.isna().any():
         raise InputError(f"{file}: row {int(cells.isna().to_numpy().argmax()) + 1} has no split")
-    return [_SPELLINGS.get(str(cell), str(cell)) for cell in cells]
+    return [_SPELLINGS.get(str(cell), str(cell)) for cell in cells.array]
 
 
 def _check_numbers(frame: "pd.DataFrame", wanted: tuple[str, ...], file: str) -> None:
@@ -166,13 +153,18 @@ def _check_numbers(frame: "pd.DataFrame", wanted: tuple[str, ...], file: str) ->
     Raises:
         InputError: there is no such column, or it holds words.
     """
-    from pandas.api import types
-
     for name in wanted:
         if name not in frame:
             raise InputError(f"{file}: no column {name!r} of numbers. {catalog.suggest(name, frame.columns)}")
-        if not types.is_numeric_dtype(frame[name].dtype) or types.is_bool_dtype(frame[name].dtype):
+        if frame[name].notna().any() and _columns.as_numbers(frame[name]) is None:
             raise InputError(f"{file}: column {name!r} holds words, so it is none of numbers = {'+'.join(wanted)!r}")
+
+
+def _labels(cells: "pd.Series", file: str, name: str, *, number: bool) -> Labels:
+    try:
+        return _columns.labels(cells, numbers=number)
+    except ValueError as error:
+        raise InputError(f"{file}: column {name!r} {error}") from error
 
 
 def _dealt(frame: "pd.DataFrame", names: "pd.Series", held_out: float, file: str) -> "pd.DataFrame":
@@ -188,69 +180,112 @@ def _dealt(frame: "pd.DataFrame", names: "pd.Series", held_out: float, file: str
         return frame
     if "split" in frame:
         raise InputError(f"{file}: the table has a column split of its own; held_out = {held_out} says nothing here")
-    spots = identify("table split", [str(name) for name in names]) / 2.0**64
+    spots = identify("table split", [str(name) for name in names.array]) / 2.0**64
     return frame.assign(split=np.where(spots < held_out, "test", "train"))
 
 
-def _chosen(frame: "pd.DataFrame", split: str, file: str) -> Int64[np.ndarray, " n"]:
-    """Positions of the rows of a split."""
-    if split == "all":
-        return np.arange(len(frame))
+def _parts(frame: "pd.DataFrame", split: str, file: str) -> dict[str, Int64[np.ndarray, " _"]]:
+    """Positions of the rows of each split, that which is asked for among them."""
+    every = np.arange(len(frame))
     if "split" not in frame:
-        if split == "test":
-            return np.arange(len(frame))
+        if split in ("all", "test"):
+            return {"all": every, "test": every}
         raise InputError(
             f"{file}: no column split, so the whole table is the split test; to use {split}, say which split each row "
             f"belongs to (train, validation, test), or hold a share out: held_out = 0.5"
         )
-    names = _split_column(frame, file)
-    chosen = np.flatnonzero(np.array(names, dtype=object) == split)
-    if not len(chosen):
-        raise InputError(f"{file}: no rows in split {split!r}. {catalog.suggest(split, {*names, 'all'})}")
-    return chosen
+    names = np.array(_split_column(frame, file), dtype=object)
+    parts = {name: np.flatnonzero(names == name) for name in dict.fromkeys(names)} | {"all": every}
+    if split not in parts:
+        raise InputError(f"{file}: no rows in split {split!r}. {catalog.suggest(split, parts)}")
+    return parts
 
 
 def _inside(name: object, row: int, file: str) -> str:
-    """A path as the table has it, which must not climb out of the folder it is relative to."""
+    """A path of this machine as the table has it, which must not climb out of the folder it is relative to."""
     if not isinstance(name, str) or not name:
         raise InputError(f"{file}: row {row + 1} has no image path")
+    if _ADDRESS.match(name):
+        raise InputError(f"{file}: row {row + 1}: {name} is an address: a file of this machine expected")
+    if os.sep == "/" and "\\" in name:
+        if _DRIVE.match(name):
+            raise InputError(f"{file}: row {row + 1}: {name} is a path of another machine (a drive of Windows)")
+        name = name.replace("\\", "/")
     clean = os.path.normpath(name).replace(os.sep, "/")
     if clean == ".." or clean.startswith("../"):
         raise InputError(f"{file}: row {row + 1}: {name} leaves the folder it is relative to")
     return clean
 
 
-def _absolute(name: str, root: Path, home: Path) -> Path:
-    below = root / name
-    return below if below.is_file() else home / name
+def _home(names: Sequence[str], places: tuple[Path, Path], table: Path) -> tuple[str, str]:
+    """The folder of all relative paths, and what a message says of it."""
+    relative = [name for name in names if not os.path.isabs(name)]  # noqa: PTH117 (200,000 of them)
+    if not relative:
+        return "", ""
+    root, beside = places
+    probes = np.unique(np.linspace(0, len(relative) - 1, PROBES).astype(np.int64)).tolist()
+    if any((root / relative[place]).is_file() for place in probes):
+        return str(root), f"{root}, the root, which holds others of the table's images"
+    return str(beside), f"{beside}, beside {table.name}; {root}, the root, holds none of the table's images"
 
 
-def _labels(cells: "pd.Series", *, numbers: bool = False) -> Labels:
-    """Classes or numbers, whichever the cells are; whole numbers are classes unless told otherwise."""
-    from pandas.api import types
+def _copies(listing: Listing, file: str, *, shared: str) -> tuple[str, ...]:
+    """
+    What is said of images that several rows name.
 
-    missing = cells.isna().to_numpy(dtype=bool)
-    numeric = types.is_numeric_dtype(cells.dtype) and not types.is_bool_dtype(cells.dtype)
-    if numeric:
-        values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
-        missing = missing | ~np.isfinite(values)
-        if numbers or (values[~missing] % 1 != 0).any():
-            return Labels(np.where(missing, np.nan, values).astype(np.float32))
-        words = [str(int(number)) for number in np.unique(values[~missing])]
-        named = [None if gap else str(int(number)) for number, gap in zip(values, missing, strict=True)]
-    else:
-        named = [None if gap else str(cell) for cell, gap in zip(cells, missing, strict=True)]
-        words = sorted({name for name in named if name is not None})
-    if not words:
-        return Labels(np.full(len(cells), np.nan, dtype=np.float32))
-    index = {word: position for position, word in enumerate(words)}
-    return Labels(np.array([-1 if name is None else index[name] for name in named], dtype=np.int64), tuple(words))
+    Raises:
+        InputError: two such rows have different labels, or are in splits that are to share nothing.
+    """
+    seen: dict[str, int] = {}
+    first = np.array([seen.setdefault(path, row) for row, path in enumerate(listing.paths)])
+    again = np.flatnonzero(first != np.arange(len(first)))
+    if not len(again):
+        return ()
+    other = first[again]
+
+    def pair(at: int) -> tuple[int, int, str]:
+        return int(other[at]) + 1, int(again[at]) + 1, listing.names[again[at]]
+
+    for name, labels in listing.columns.items():
+        one, two = labels.values[again], labels.values[other]  # noqa: PD011 (labels, no pandas)
+        apart = labels.known[again] & labels.known[other] & (one != two)
+        if apart.any():
+            before, after, path = pair(int(apart.argmax()))
+            raise InputError(f"{file}: rows {before} and {after} name one image, {path}, and differ in {name!r}")
+    place = _places(listing.splits, len(first))
+    torn = (place[again] != place[other]) & (place[again] >= 0) & (place[other] >= 0)
+    if torn.any() and shared == "refuse":
+        before, after, path = pair(int(torn.argmax()))
+        where = f"{APART[place[before - 1]]} and {APART[place[after - 1]]}"
+        raise InputError(f"{file}: rows {before} and {after}, in {where}, name one image, {path}; {_ALLOW}")
+    note = f"{len(again):,} rows name an image that an earlier row names, too"
+    return (f"{note}; {torn.sum():,} of them in another split" if torn.any() else note,)
 
 
-def _groups(cells: "pd.Series") -> Int64[np.ndarray, " n"]:
-    """A number for each group; a row without one is a group of its own."""
-    labels = _labels(cells.astype("string"))
-    codes = np.array(labels.values, dtype=np.int64)
-    alone = codes < 0
-    codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
-    return codes
+_ALLOW = "shared_groups=allow goes on, and says so in the audit"
+
+
+def _places(splits: Mapping[str, Int64[np.ndarray, " _"]], rows: int) -> Int64[np.ndarray, " n"]:
+    """Which of the splits that are to share nothing each row is in; -1 for none."""
+    place = np.full(rows, -1)
+    for number, split in enumerate(APART):
+        place[splits.get(split, np.empty(0, np.int64))] = number
+    return place
+
+
+def _refuse_shared(listing: Listing, cells: "pd.Series", file: str) -> None:
+    """
+    Refuse groups that are in two splits.
+
+    Raises:
+        InputError: there are any.
+    """
+    assert listing.group is not None
+    torn = straddling(listing)
+    if len(torn):
+        some = [str(cells.iloc[int(np.flatnonzero(listing.group == code)[0])]) for code in torn[:NAMED]]
+        more = f" and {len(torn) - NAMED} more" if len(torn) > NAMED else ""
+        raise InputError(
+            f"{file}: rows of one {listing.groups!r} are in more than one of train, validation and test: "
+            f"{', '.join(some)}{more}; {_ALLOW}"
+        )
