@@ -106,9 +106,8 @@ def folder(made: Embeddings, terms: Terms) -> Path:
 
 
 def _extract(source: Encoder, dataset: Dataset, terms: Terms) -> Generator[Any, None, Embeddings]:
-    return (
-        yield from extract.extract(source, dataset, store=terms.store, device=terms.device, batch_size=terms.batch_size)
-    )
+    how: dict[str, Any] = {"device": terms.device, "batch_size": terms.batch_size, "amp": terms.amp}
+    return (yield from extract.extract(source, dataset, store=terms.store, **how))
 
 
 def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> Generator[Any, None, Exhibits]:

@@ -41,6 +41,8 @@ class Terms:
     tolerance: float = 0.10
     device: str = "cpu"
     batch_size: int = 512
+    amp: bool = False
+    """Whether the network runs in mixed precision."""
     seed: int = 0
     seeds: int = 1
     """Attack seeds, counted up from `seed`."""

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,10 @@ from leakaudit.numerics.resizing import fit
 THREADS = min(16, os.cpu_count() or 1)
 PROBES = 32
 """Files whose size is looked at to learn whether all have one."""
+LARGER = 4
+"""How many times the pixels that a network takes files may have and still travel to the device as they are."""
+SPAN = 64
+"""Files that a thread of the pool takes at a time, at most: handing each over alone would cost a tenth of decoding."""
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -37,8 +42,9 @@ class Files:
     """As it enters a network; what `batch` gives is resized to it where it is not of this size yet."""
     size: int | None
     """Side of the square that is asked for; None: all files have one size and keep it."""
-    uniform: bool
-    """The files looked at have one size: batches keep it, and the device resizes."""
+    native: tuple[int, int] | None
+    """Height and width of the files looked at, which batches keep and the device resizes; None: they are too large, or
+    of several sizes, and are resized one by one where they are decoded."""
 
     @staticmethod
     def open(paths: Sequence[str], lines: Sequence[int], where: str, size: int | None) -> "Files":
@@ -50,8 +56,9 @@ class Files:
         """
         probes = np.unique(np.linspace(0, len(paths) - 1, PROBES if size else 1).astype(np.int64)).tolist()
         looked = pooled(lambda place: _named(decoding.measure, paths[place], lines[place], where, size), probes)
-        shape = looked[0] if size is None else (size, size)
-        return Files(paths, lines, where, (3, *shape), size, uniform=len(set(looked)) == 1)
+        height, width = looked[0] if size is None else (size, size)
+        keep = len(set(looked)) == 1 and looked[0][0] * looked[0][1] <= LARGER * height * width
+        return Files(paths, lines, where, (3, height, width), size, native=looked[0] if keep else None)
 
     def __len__(self) -> int:
         """Count of images."""
@@ -59,30 +66,20 @@ class Files:
 
     def batch(self, rows: Int64[np.ndarray, " b"]) -> UInt8[np.ndarray, "b 3 h w"]:
         """
-        The images of these rows: all of one size, which is that of the files or of `shape`.
+        The images of these rows, channels last in memory: all of one size, which is that of the files or of `shape`.
 
         Raises:
             InputError: one does not decode, or has another size and no size was asked for.
         """
-        images = pooled(self._one, rows.tolist())
-        sizes = {image.shape for image in images}
-        if self.size is not None and (len(sizes) > 1 or not self.uniform):
-            return np.concatenate(pooled(self._fitted, images))
-        if sizes - {(*self.shape[1:], 3)} and self.size is None:
-            number, image = next((n, i) for n, i in zip(rows, images, strict=True) if i.shape[:2] != self.shape[1:])
-            found, wanted = ("x".join(map(str, part)) for part in (image.shape[:2], self.shape[1:]))
-            raise InputError(
-                f"{self.where}: row {self.lines[number]}: {self.paths[number]} has {found} pixels, the first image "
-                f"{wanted}; the knob size = N resizes all"
-            )
-        result = (
-            np.empty((len(rows), 3, *images[0].shape[:2]), dtype=np.uint8)
-            if images
-            else np.empty((0, *self.shape), dtype=np.uint8)
-        )
-        for place, image in enumerate(images):
-            result[place] = image.transpose(2, 0, 1)
-        return result
+        room = np.empty((len(rows), *(self.native or self.shape[1:]), 3), dtype=np.uint8)
+        odd = dict(chain.from_iterable(_spread(partial(self._fill, room), list(enumerate(rows.tolist())))))
+        images = room.transpose(0, 3, 1, 2)
+        if not odd:
+            return images
+        images = fit(torch.from_numpy(images), self.shape).numpy()
+        for place, image in odd.items():
+            images[place] = image.transpose(2, 0, 1)
+        return images
 
     def contents(self, rows: Int64[np.ndarray, " b"]) -> UInt64[np.ndarray, " b"]:
         """
@@ -99,11 +96,29 @@ class Files:
             lambda path, _: hashes([Path(path).read_bytes()]), self.paths[number], self.lines[number], self.where, None
         )
 
-    def _one(self, number: int) -> UInt8[np.ndarray, "h w 3"]:
-        return _named(decoding.decode, self.paths[number], self.lines[number], self.where, self.size)
-
-    def _fitted(self, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "1 3 side side"]:
-        return fit(torch.from_numpy(image.transpose(2, 0, 1)[None].copy()), self.shape).numpy()
+    def _fill(
+        self, room: UInt8[np.ndarray, "b h w 3"], span: Sequence[tuple[int, int]]
+    ) -> list[tuple[int, UInt8[np.ndarray, "height width 3"]]]:
+        """Put the images of some rows in their places; those of another size are given back, resized."""
+        odd = []
+        for place, row in span:
+            image = _named(decoding.decode, self.paths[row], self.lines[row], self.where, self.size)
+            if image.shape == room.shape[1:]:
+                room[place] = image
+            elif self.size is None:
+                found, wanted = ("x".join(map(str, part)) for part in (image.shape[:2], self.shape[1:]))
+                raise InputError(
+                    f"{self.where}: row {self.lines[row]}: {self.paths[row]} has {found} pixels, the first image "
+                    f"{wanted}; the knob size = N resizes all"
+                )
+            else:
+                resized = fit(torch.from_numpy(np.array(image)[None]).permute(0, 3, 1, 2), self.shape)
+                fitted = resized[0].permute(1, 2, 0).numpy()
+                if self.native is None:
+                    room[place] = fitted
+                else:
+                    odd.append((place, fitted))
+        return odd
 
 
 def unreadable(paths: Sequence[str]) -> Bool[np.ndarray, " n"]:
@@ -121,7 +136,13 @@ def unreadable(paths: Sequence[str]) -> Bool[np.ndarray, " n"]:
 
 def pooled(work: Callable[[Given], Made], items: Iterable[Given]) -> list[Made]:
     """The work done on each item by the pool of threads, in order."""
-    return list(_pool().map(work, items))
+    return list(chain.from_iterable(_spread(lambda span: [work(item) for item in span], list(items))))
+
+
+def _spread(work: Callable[[Sequence[Given]], Made], items: Sequence[Given]) -> list[Made]:
+    """The work done on spans of the items by the pool, in order."""
+    length = max(1, min(SPAN, -(-len(items) // (4 * THREADS))))
+    return list(_pool().map(work, [items[first : first + length] for first in range(0, len(items), length)]))
 
 
 @cache
