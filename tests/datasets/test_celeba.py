@@ -13,13 +13,14 @@ from leakaudit.dataset import Dataset
 from leakaudit.datasets import celeba
 from leakaudit.errors import InputError
 
-ATTRIBUTES = (
+HEADER = (
     "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose Black_Hair Blond_Hair "
     "Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee Gray_Hair Heavy_Makeup High_Cheekbones Male "
     "Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks "
     "Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace "
     "Wearing_Necktie Young"
-).split()  # noqa: SIM905 - as the file has them
+)
+ATTRIBUTES = HEADER.split()
 SIZES = {0: (6, 8, 5, 1), 1: (3, 4, 5, 2), 2: (2, 2, 2, 2)}
 """By partition, images that are neither blond nor male, male, blond, both."""
 N = sum(map(sum, SIZES.values()))
@@ -51,7 +52,7 @@ def lines(values: np.ndarray) -> str:
 def annotate(root: Path, folder: str = "celeba", anno: str = "", judged: str = "") -> None:
     """The official text files."""
     body = "".join(f"{name} " + " ".join(f"{value:2}" for value in row) + "\n" for name, *row in table().itertuples())
-    write(root / folder / anno / "list_attr_celeba.txt", f"{N}\n{' '.join(ATTRIBUTES)} \n{body}")
+    write(root / folder / anno / "list_attr_celeba.txt", f"{N}\n{HEADER} \n{body}")
     write(root / folder / judged / "list_eval_partition.txt", lines(PARTITION))
 
 
@@ -214,7 +215,7 @@ def cut(text: str) -> str:
     [
         ("list_attr_celeba.txt", cut, f"its first line announces {N} images, {N - 1} follow"),
         ("list_attr_celeba.txt", lambda text: text.replace("000003.jpg", "000002.jpg"), "names 000002.jpg twice"),
-        ("list_attr_celeba.txt", lambda text: re.sub("(3.jpg) +-?1", r"\1 2", text), "000003.jpg: 5_o_Clock_Shadow is 2"),
+        ("list_attr_celeba.txt", lambda text: re.sub("(3.jpg) +-?1", r"\1 2", text), "3.jpg: 5_o_Clock_Shadow is 2"),
         ("list_attr_celeba.txt", lambda text: text[:-4], "not a table that can be read"),
         ("list_attr_celeba.txt", lambda text: text.replace(" Young", ""), "not a table that can be read"),
         ("list_eval_partition.txt", cut, f"says nothing of {NAMES[-1]}"),
