@@ -32,6 +32,7 @@ FOLDERS = (
     "cifar10", "cifar10/cifar-10-batches-bin", "cifar-10-batches-bin", "cifar10/cifar-10-batches-py",
     "cifar-10-batches-py",
 )  # fmt: skip
+SIGNS = ("data_batch_1.bin", "data_batch_1", "cifar10_batch_*.png")
 ADVICE = (
     "CIFAR-10 (https://www.cs.toronto.edu/~kriz/cifar.html): put the files of the binary version, data_batch_1.bin to "
     "data_batch_5.bin and test_batch.bin, or of the Python version there"
@@ -49,7 +50,7 @@ def layout(root: Path, *, held_out: float = 0.1) -> Listing:
     """
     if not 0 <= held_out < 1:
         raise InputError(f"cifar10: held_out = {held_out}: a share of the training images below 1 expected")
-    folder = home("cifar10", root, FOLDERS, "*_batch_*", ADVICE)
+    folder = home("cifar10", root, FOLDERS, SIGNS, ADVICE)
     names, label, images = cifar.joined(_batches(folder))
     learned = np.array([name.startswith("train/") for name in names])
     held = learned & (identify("cifar10 split", names) / 2.0**64 < held_out)
@@ -67,12 +68,12 @@ def layout(root: Path, *, held_out: float = 0.1) -> Listing:
 
 def _batches(folder: Path) -> list[Batch]:
     """The images of whichever version is there."""
-    if (folder / "data_batch_1.bin").exists() or (folder / "test_batch.bin").exists():
+    if (folder / SIGNS[0]).exists():
         cifar.agree(folder / "batches.meta.txt", CLASSES)
         return [
             _record(folder, "train", EACH * number, f"data_batch_{number + 1}.bin") for number in range(TRAIN // EACH)
         ] + [_record(folder, "test", 0, "test_batch.bin")]
-    if (folder / "data_batch_1").exists():
+    if (folder / SIGNS[1]).exists():
         from torchvision.datasets import CIFAR10
 
         return [Batch(name, 0, *cifar.pickled(folder, CIFAR10, train=name == "train")) for name in ("train", "test")]

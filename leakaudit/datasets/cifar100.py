@@ -68,7 +68,7 @@ def layout(root: Path, *, held_out: float = 0.1) -> Listing:
     """
     if not 0 <= held_out < 1:
         raise InputError(f"cifar100: held_out = {held_out}: a share of the training images below 1 expected")
-    folder = home("cifar100", root, FOLDERS, "train*", ADVICE)
+    folder = home("cifar100", root, FOLDERS, ("train.bin", "train"), ADVICE)
     binary = (folder / "train.bin").exists()
     names, label, images = cifar.joined(
         [_records(folder, name) if binary else _pickled(folder, name) for name in IMAGES]
