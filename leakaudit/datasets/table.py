@@ -258,8 +258,8 @@ def _copies(listing: Listing, file: str, *, shared: str) -> tuple[str, ...]:
         before, after, path = pair(int(torn.argmax()))
         where = f"{APART[place[before - 1]]} and {APART[place[after - 1]]}"
         raise InputError(f"{file}: rows {before} and {after}, in {where}, name one image, {path}; {_ALLOW}")
-    note = f"{len(again):,} rows name an image that an earlier row names, too"
-    return (f"{note}; {torn.sum():,} of them in another split" if torn.any() else note,)
+    note = f"{len(again):,} {'rows name' if len(again) > 1 else 'row names'} an image that an earlier row names, too"
+    return (f"{note}; {torn.sum():,} in another split" if torn.any() else note,)
 
 
 _ALLOW = "shared_groups=allow goes on, and says so in the audit"
