@@ -30,7 +30,7 @@ Made = TypeVar("Made")
 SUFFIXES = (".dcm", ".dicom", ".ima")
 LARGEST = 100_000_000
 """Values (rows times columns times samples a pixel) of an image that is still decoded."""
-_DEFLATED = "1.2.840.10008.1.2.1.99"
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
 _INSTALL = "needs pip install 'leakaudit[dicom]'"
 _AGE = re.compile(r"(\d{1,3})([DWMY]?)")
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0, "": 1.0}
@@ -62,7 +62,10 @@ class Header:
 def known(path: str | Path) -> bool:
     """Whether a file is to be read as DICOM: by its suffix or, where it has none or a number, by its mark."""
     suffix = Path(path).suffix.lower()
-    return suffix in SUFFIXES or ((not suffix or suffix[1:].isdigit()) and _marked(path))
+    if suffix in SUFFIXES or (suffix and not suffix[1:].isdigit()):
+        return suffix in SUFFIXES
+    with Path(path).open("rb") as file:
+        return _marked(file.read(132))
 
 
 def decode(path: str | Path, size: int | None) -> UInt8[np.ndarray, "h w 3"]:
@@ -131,10 +134,14 @@ def _read(path: str | Path, **how: object) -> "FileDataset":
         import pydicom
     except ImportError as error:
         raise InputError(f"{path}: a DICOM file {_INSTALL}") from error
-    if not _marked(path):
-        raise DamagedError("no DICOM file: no DICM at byte 128")
     _hush()
-    _inflatable(path)
+    with Path(path).open("rb") as opened:
+        start = opened.read(1024)
+        if not _marked(start):
+            raise DamagedError("no DICOM file: no DICM at byte 128")
+        if _DEFLATED in start:
+            opened.seek(144 + int.from_bytes(start[140:144], "little"))
+            _inflatable(opened.read())
     return _guarded(lambda: pydicom.dcmread(path, **how), "its header is damaged")  # type: ignore[arg-type]
 
 
@@ -172,21 +179,15 @@ def _factor(height: int, width: int, size: int | None) -> int:
     return 1 if size is None else max(1, min(height, width) // size)
 
 
-def _marked(path: str | Path) -> bool:
-    """Whether a file bears the mark of DICOM."""
-    with Path(path).open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
+def _marked(start: bytes) -> bool:
+    """Whether a file that starts so bears the mark of DICOM."""
+    return start[128:132] == b"DICM"
 
 
-def _inflatable(path: str | Path) -> None:
-    """Refuse a deflated file of more bytes than is ever decoded, before pydicom inflates it whole."""
-    with Path(path).open("rb") as file:
-        start = file.read(1024)
-        if _DEFLATED.encode() not in start:
-            return
-        file.seek(144 + int.from_bytes(start[140:144], "little"))
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        _guarded(lambda: inflater.decompress(file.read(), 2 * LARGEST), "its deflated data are damaged")
+def _inflatable(deflated: bytes) -> None:
+    """Refuse data of more bytes than is ever decoded before pydicom inflates them whole."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    _guarded(lambda: inflater.decompress(deflated, 2 * LARGEST), "its deflated data are damaged")
     if inflater.unconsumed_tail:
         raise DamagedError("it inflates to more than is ever decoded")
 
