@@ -52,7 +52,8 @@ def layout(root: Path, *, target: str = "Blond_Hair", private: str = "Male", see
     All forty attributes by their own names, and who is shown as the group where identity_CelebA.txt is there.
 
     `target`, `private` and `seed` say what `balanced` and `conflicting` are balanced over and which images are drawn;
-    42 is the papers' seed, and draws their images. The other splits are the official partitions, whatever they say.
+    42 is the papers' seed, and draws their images. The other splits are the official partitions, whatever they say;
+    what a model is for and what is private in it is said apart from them, where it is audited.
 
     Raises:
         InputError: a file is missing or is not what it should be, or there is no such attribute.

@@ -168,6 +168,28 @@ def test_the_notes_print_the_cells_and_say_on_how_few_images_it_rests(tmp_path: 
     assert celeba.load("test", tmp_path).notes == celeba.load("train", tmp_path).notes == ()
 
 
+def test_the_published_makeup_test_rests_on_36_images(tmp_path: Path) -> None:
+    """With the published counts of makeup and gender, nine of each cell are drawn, and a note says what that is."""
+    counts = (3667, 8449, 7742, 9)
+    rows = [f"{makeup} {male}" for makeup, male in ((-1, -1), (-1, 1), (1, -1), (1, 1))]
+    body = [row for row, count in zip(rows, counts, strict=True) for _ in range(count)]
+    names = [f"{number:06}.jpg" for number in range(len(body) + 20)]
+    both = [*body, *[rows[1], rows[2]] * 10]
+    text = "".join(f"{name} {row}\n" for name, row in zip(names, both, strict=True))
+    write(tmp_path / "celeba" / "list_attr_celeba.txt", f"{len(names)}\nHeavy_Makeup Male\n{text}")
+    parts = "".join(f"{name} {int(place < len(body))}\n" for place, name in enumerate(names))
+    write(tmp_path / "celeba" / "list_eval_partition.txt", parts)
+    (tmp_path / "celeba" / "img_align_celeba").mkdir()
+    listing = celeba.layout(tmp_path, target="Heavy_Makeup")
+    cells, few = listing.notes["balanced"]
+    assert "Heavy_Makeup yes and Male no 7742, Heavy_Makeup yes and Male yes 9; 9 of each" in cells
+    assert few == (
+        "Heavy_Makeup yes and Male yes is only 9 images, so a figure of this split rests on 36 images: an accuracy is "
+        "uncertain by 16 points (95 %)"
+    )
+    assert (len(listing.splits["balanced"]), len(listing.splits["conflicting"])) == (36, 18)
+
+
 def test_where_a_cell_is_empty_the_refusal_says_which(tmp_path: Path) -> None:
     """Nothing balances over a cell without images; the other splits stay."""
     make(tmp_path)
