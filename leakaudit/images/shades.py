@@ -92,7 +92,8 @@ def _rescaled(file: "FileDataset", values: Num[np.ndarray, " n"]) -> Float64[np.
         top = float(2 ** int(tables[0].LUTDescriptor[2]) - 1)
         return np.asarray(_looked_up(file, values, tables[0].LUTDescriptor, tables[0].LUTData) * top)
     slope, intercept = (file.get(f"Rescale{name}") for name in ("Slope", "Intercept"))
-    return np.asarray(values * float(1 if slope is None else slope) + float(0 if intercept is None else intercept))
+    slope, intercept = float(1 if slope is None else slope), float(0 if intercept is None else intercept)
+    return np.asarray(values.astype(np.float64) * slope + intercept)
 
 
 def _light(file: "FileDataset", values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
