@@ -3,7 +3,6 @@
 import errno
 import os
 import shlex
-import shutil
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from leakaudit import __version__, catalog, options, progress, recipe, store
+from leakaudit import __version__, catalog, cli_datasets, console, options, progress, recipe, store
 from leakaudit.errors import InputError, LeakauditError, interrupted
 
 app = typer.Typer(
@@ -23,6 +22,8 @@ app = typer.Typer(
     epilog="Exit: 0 finished, 1 a gate failed, 2 input to correct, 3 a gate stayed open, 4 a file refused, "
     "70 a bug, 130 interrupted.",
 )
+
+app.add_typer(cli_datasets.app, name="datasets")
 
 INTERRUPTED = 130
 STOPPED = "interrupted; what was finished is kept, and the next run (train: --resume) goes on from there"
@@ -36,7 +37,7 @@ def main() -> NoReturn:
     try:
         status = app(standalone_mode=False)
     except LeakauditError as error:
-        _end(error.exit_status, str(error))
+        console.end(error.exit_status, str(error))
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except BrokenPipeError:
@@ -44,16 +45,16 @@ def main() -> NoReturn:
         sys.exit(141)
     except Exception as error:  # noqa: BLE001 (whatever is left is a bug, and must not look like a failed gate)
         if interrupted(error):
-            _end(INTERRUPTED, STOPPED)
+            console.end(INTERRUPTED, STOPPED)
         if isinstance(error, OSError) and error.errno in SURROUNDINGS:
-            _end(2, f"{str(error.filename)[:120]}: {error.strerror}")
+            console.end(2, f"{str(error.filename)[:120]}: {error.strerror}")
         if callable(getattr(error, "format_message", None)):
             said = str(error.format_message()).replace("Value error, ", "")  # type: ignore[attr-defined]
-            _end(2, said or "a command expected")
+            console.end(2, said or "a command expected")
         traceback.print_exc()
-        _end(70, "a bug in leakaudit; please report it with the lines above")
+        console.end(70, "a bug in leakaudit; please report it with the lines above")
     if status == INTERRUPTED:
-        _end(status, STOPPED)
+        console.end(status, STOPPED)
     sys.exit(status or 0)
 
 
@@ -65,8 +66,7 @@ def roof(
     if version:
         typer.echo(f"leakaudit {__version__}")
         raise typer.Exit
-    commands = getattr(context.command, "commands", {})
-    context.default_map = dict.fromkeys(commands, options.configured(commands.values()))
+    context.default_map = options.configured(getattr(context.command, "commands", {}))
 
 
 @app.command()
@@ -85,7 +85,7 @@ def demo(
     report = story.run(store.open_store(run.store), device=_device(run), seed=run.seed, manner=run.manner)
     _print(_render(report, "terminal"), "terminal")
     store.write_bytes(output, _render(report, "html").encode())
-    _say("exit 0: the report, to open in a browser:")
+    console.say("exit 0: the report, to open in a browser:")
     typer.echo(output.resolve())
 
 
@@ -115,19 +115,19 @@ def train(
         broken += training.broken_promises(made, plan) if check_promise else []
         typer.echo(f"leakaudit attack {shlex.quote(str(made.folder))} --private {shlex.quote(plan.private)}")
     if broken:
-        _end(1, f"promise broken: {'; '.join(broken)}")
-    _say("exit 0: trained")
+        console.end(1, f"promise broken: {'; '.join(broken)}")
+    console.say("exit 0: trained")
 
 
 @app.command()
 @options.spread
-def extract(subject: Subject, *, rows: options.Rows, run: options.Run) -> None:
+def extract(subject: Subject, *, rows: options.Rows, run: options.Passes) -> None:
     """Cache the bottleneck and the logits of every row; print the folder."""
     for split in (rows.split or "").split(","):
         auditor, terms = _terms(replace(rows, split=split.strip() or None), run)
         made = progress.watch(auditor.rows(auditor.find(subject, terms), terms), f"extract {subject}", run.manner)
         typer.echo(auditor.folder(made, terms))
-    _say("exit 0: extracted")
+    console.say("exit 0: extracted")
 
 
 @app.command()
@@ -148,7 +148,7 @@ def attack(
     ] = "standard",
     again: options.Again,
     rows: options.Rows,
-    run: options.Run,
+    run: options.Passes,
     output: options.Output,
     tolerance: options.Tolerance = 0.10,
     gates: options.Gates,
@@ -156,13 +156,13 @@ def attack(
     """Try to read the private attribute; the verdict says what is there."""
     from leakaudit.protocol import AUXILIARIES, SUITES
 
-    names = attacker or _pick("suite", suite, SUITES)
+    names = attacker or console.pick("suite", suite, SUITES)
     calls = tuple(catalog.call("attackers", name, "--attacker") for name in names)
-    distributions = tuple(_pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
+    distributions = tuple(console.pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
     auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, gates=gates, **vars(again))
     work = auditor.attack(auditor.find(subject, terms), terms, calls, distributions)
     _, path = progress.watch(work, f"attack {subject}", run.manner)
-    _say(f"saved {path}")
+    console.say(f"saved {path}")
     _finish(_report([path], gates.asks), output, gates)
 
 
@@ -175,7 +175,7 @@ def reconstruct(
     decoder: Annotated[str, options.flag("Decoder.", "--decoder", metavar="NAME[:KNOBS]")] = "convolutional",
     with_images: Annotated[bool, options.flag("Keep thumbnails in the audit.", "--with-images")] = False,
     rows: options.Rows,
-    run: options.Run,
+    run: options.Passes,
     output: options.Output,
     tolerance: options.Tolerance = 0.10,
 ) -> None:
@@ -183,7 +183,7 @@ def reconstruct(
     auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, with_images=with_images)
     work = auditor.rebuild(auditor.find(subject, terms), terms, catalog.call("decoders", decoder, "--decoder"))
     _, path = progress.watch(work, f"reconstruct {subject}", run.manner)
-    _say(f"saved {path}")
+    console.say(f"saved {path}")
     _finish(_report([path], ()), output, options.Gates())
 
 
@@ -206,10 +206,8 @@ def report(
 def list_(room: Annotated[str | None, typer.Argument(metavar="[ROOM]", help="One room, or recipes.")] = None) -> None:
     """List the things there are: data sets, backbones, methods, attackers, decoders, formats, recipes."""
     rooms = (*catalog.ROOMS, "recipes")
-    for name in (_pick("room", room, rooms),) if room else rooms:
-        things = {} if name == "recipes" else {thing: catalog.summary(name, thing) for thing in catalog.names(name)}
-        things |= dict.fromkeys(recipe.available(), "") if name == "recipes" else {}
-        typer.echo("\n".join([f"{name}:", *(f"  {thing:<22} {words}".rstrip() for thing, words in things.items())]))
+    for name in (console.pick("room", room, rooms),) if room else rooms:
+        console.things(name)
 
 
 @app.command("schema")
@@ -217,22 +215,22 @@ def schema_(document: Annotated[str, typer.Argument(metavar="recipe", help="Whic
     """Print the JSON Schema of a recipe."""
     from leakaudit import schema
 
-    _pick("schema", document, ("recipe",))
+    console.pick("schema", document, ("recipe",))
     typer.echo(store.to_text(schema.of_recipe()), nl=False)
 
 
-def _terms(rows: options.Rows, run: options.Run, **more: Any) -> Any:
+def _terms(rows: options.Rows, run: options.Passes, **more: Any) -> Any:
     """The auditor, and the terms it works on; heavy libraries are loaded from here on."""
     model, gates = more.pop("model", None), more.pop("gates", None)
     if model is not None:
         more |= {"private": model.privates, "target": model.target}
-    if not 0 < more.get("tolerance", 0.5) < 1:
-        raise InputError(f"--tolerance {more['tolerance']:g}: a number between 0 and 1 expected")
+    console.share("--tolerance", more.get("tolerance", 0.5))
     from leakaudit import auditor, subject
 
     terms = subject.Terms(
         **(vars(rows) | {"store": store.open_store(run.store), "device": _device(run), "seed": run.seed} | more),
         batch_size=run.batch_size,
+        amp=run.amp,
         gates=gates.asks if gates else (),
         command=shlex.join(["leakaudit", *sys.argv[1:]]),
     )
@@ -250,25 +248,17 @@ def _finish(made: Any, output: options.Output, gates: options.Gates) -> None:
     """Render, write or print, and end with the status of the gates."""
     from leakaudit import gate
 
-    text = _render(made, output.format)
-    if output.output is None:
-        _print(text, output.format)
-    else:
-        store.write_bytes(output.output, text.encode())
+    _print(_render(made, output.format), output.format, output.output)
     status = gate.exit_status(made.gates, open_passes=gates.on_inconclusive == options.Policy.PASS)
-    _end(status, gate.summarise(made.gates))
+    console.end(status, gate.summarise(made.gates))
 
 
-def _print(text: str, form: str) -> None:
-    """On stdout; words before colour, and colour only where somebody looks."""
-    if form == "terminal" and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        text = catalog.thing("render", form).style(text)
-    typer.echo(text, nl=not text.endswith("\n"))
+def _print(text: str, form: str, output: Path | None = None) -> None:
+    console.put(text, form, output, getattr(catalog.thing("render", form), "style", None))
 
 
 def _render(made: Any, form: str) -> str:
-    columns = 120 if os.environ.get("CI") else shutil.get_terminal_size((120, 40)).columns
-    return str(catalog.thing("render", form).render(made, width=columns))
+    return str(catalog.thing("render", form).render(made, width=console.columns()))
 
 
 def _device(run: options.Run) -> str:
@@ -282,19 +272,3 @@ def _change(text: str) -> tuple[str, Any]:
     if not equals:
         raise InputError(f"--set {text}: TABLE.KNOB=VALUE expected")
     return key.strip(), catalog.parse_value(value.strip())
-
-
-def _pick(what: str, name: str, known: Any) -> Any:
-    if name not in known:
-        raise InputError(f"no {what} {name!r}. {catalog.suggest(name, known)}")
-    return known[name] if isinstance(known, dict) else name
-
-
-def _say(words: str) -> None:
-    typer.echo(f"leakaudit: {words}", err=True)
-
-
-def _end(status: int, reason: str) -> NoReturn:
-    """The last line, and out."""
-    typer.echo(f"leakaudit: exit {status}: {' '.join(reason.split())}", err=True)
-    sys.exit(status)

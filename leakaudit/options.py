@@ -5,7 +5,7 @@ import inspect
 import math
 import tomllib
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -93,6 +93,10 @@ Root = Annotated[
 ]
 
 
+Group = Annotated[str | None, flag("Column that says whose row it is.", "--group", panel="Data", metavar="COLUMN")]
+Seed = Annotated[int, flag("Seed of all chance.", "--seed", panel="Run", metavar="N")]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rows:
     """What it is audited on."""
@@ -106,9 +110,7 @@ class Rows:
         str | None, flag("Split to audit; extract takes several: train,test.", "--split", panel="Data", metavar="S")
     ] = None
     rows: Annotated[int | None, flag("At most this many rows.", "--rows", panel="Data", metavar="N")] = None
-    group: Annotated[
-        str | None, flag("Column that says whose row it is.", "--group", panel="Data", metavar="COLUMN")
-    ] = None
+    group: Group = None
     skip_unreadable: Annotated[
         bool, flag("Leave out images that cannot be read, and say how many.", "--skip-unreadable", panel="Data")
     ] = False
@@ -137,8 +139,8 @@ class Run(Place):
     """Where and how it runs."""
 
     device: Annotated[str, flag("auto, cpu, cuda or cuda:N.", "--device", panel="Run", metavar="D")] = "auto"
-    batch_size: Annotated[int, flag("Images in one forward pass.", "--batch-size", panel="Run", metavar="N")] = 512
-    seed: Annotated[int, flag("Seed of all chance.", "--seed", panel="Run", metavar="N")] = 0
+    batch_size: Annotated[int, flag("Images in one pass, at most.", "--batch-size", panel="Run", metavar="N")] = 512
+    seed: Seed = 0
     quiet: Annotated[bool, flag("No progress.", "-q", "--quiet", panel="Run")] = False
     verbose: Annotated[bool, flag("One line per step.", "-v", "--verbose", panel="Run")] = False
 
@@ -151,6 +153,13 @@ class Run(Place):
     def manner(self) -> Manner:
         """How progress is shown."""
         return "quiet" if self.quiet else "lines" if self.verbose else "bar"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Passes(Run):
+    """How images pass through a network."""
+
+    amp: Annotated[bool, flag("Mixed precision (bfloat16).", "--amp", panel="Run")] = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -229,28 +238,41 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     return spread_out
 
 
-def configured(commands: Iterable[Any]) -> dict[str, Any]:
+def configured(commands: Mapping[str, Any]) -> dict[str, Any]:
     """
     What `leakaudit.toml`, or `[tool.leakaudit]` in `pyproject.toml`, says in the working directory; keys are flags.
 
-    One value does where a flag may be repeated.
+    One value does where a flag may be repeated. The result is by command, and by command of a command.
 
     Raises:
         InputError: the file is not TOML, or a key is no flag of any command.
     """
     table, where = _settings()
-    options = [part for command in commands for part in command.params if part.param_type_name == "option"]
-    known = {name.strip("-").replace("-", "_"): part for part in options for name in part.opts if name[:2] == "--"}
-    known = {name: part for name, part in known.items() if name not in ("data", "root")}
-    settings = {}
-    for key, value in table.items():
-        name = key.replace("-", "_")
+    settings = {key.replace("-", "_"): value for key, value in table.items()}
+    known = {name for command in commands.values() for name in _flags(command)}
+    for name, key in zip(settings, table, strict=True):
         if name not in known:
             raise InputError(f"{where}: no setting {key!r}. {catalog.suggest(name, known)}")
-        listed = [f"{part}={limit}" for part, limit in value.items()] if isinstance(value, dict) else value
-        alone = known[name].multiple and not isinstance(listed, list)
-        settings[known[name].name] = [str(listed)] if alone else listed
-    return settings
+    return {name: _defaults(command, settings) for name, command in commands.items()}
+
+
+def _flags(command: Any) -> dict[str, Any]:
+    """Options by the name of their flag, of a command or of all commands in it."""
+    found = {name: part for each in getattr(command, "commands", {}).values() for name, part in _flags(each).items()}
+    options = [part for part in command.params if part.param_type_name == "option"]
+    found |= {name.strip("-").replace("-", "_"): part for part in options for name in part.opts if name[:2] == "--"}
+    return {name: part for name, part in found.items() if name not in ("data", "root")}
+
+
+def _defaults(command: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as values of a command's own parameters, and of those of the commands in it."""
+    found = {name: _defaults(each, settings) for name, each in getattr(command, "commands", {}).items()}
+    for name, part in _flags(command).items() if not found else ():
+        if name in settings:
+            value = settings[name]
+            listed = [f"{key}={limit}" for key, limit in value.items()] if isinstance(value, dict) else value
+            found[part.name] = [str(listed)] if part.multiple and not isinstance(listed, list) else listed
+    return found
 
 
 def _settings() -> tuple[dict[str, Any], str]:

@@ -162,13 +162,28 @@ def bins(values: Shaped[np.ndarray, " n"], count: int, name: str) -> tuple[Codes
     Raises:
         InputError: all numbers are the same.
     """
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)[1:-1]))
-    edges = edges[(edges > values.min()) & (edges <= values.max())]
-    if not len(edges):
+    return cut(values, edges(values, count, name))
+
+
+def edges(values: Shaped[np.ndarray, " n"], count: int, name: str) -> Shaped[np.ndarray, " edges"]:
+    """
+    Where quantile bins of numbers meet: below `count`, where many numbers are the same.
+
+    Raises:
+        InputError: all numbers are the same.
+    """
+    ends = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)[1:-1]))
+    ends = ends[(ends > values.min()) & (ends <= values.max())]
+    if not len(ends):
         raise InputError(f"{name}: every row has the same value, {values[0]:g}: there is nothing to tell apart")
-    codes = np.searchsorted(edges, values, side="right").astype(np.int64)
-    ends = [f"{edge:.4g}" for edge in edges]
-    return codes, (f"< {ends[0]}", *(f"{a} to {b}" for a, b in pairwise(ends)), f">= {ends[-1]}")
+    return ends
+
+
+def cut(values: Shaped[np.ndarray, " n"], ends: Shaped[np.ndarray, " edges"]) -> tuple[Codes, tuple[str, ...]]:
+    """Numbers in the bins that meet at `ends`, and the names of the bins."""
+    codes = np.searchsorted(ends, values, side="right").astype(np.int64)
+    words = [f"{edge:.4g}" for edge in ends]
+    return codes, (f"< {words[0]}", *(f"{a} to {b}" for a, b in pairwise(words)), f">= {words[-1]}")
 
 
 def bounded(table: Table, target: Codes, private: Codes, group: Codes) -> bool:
