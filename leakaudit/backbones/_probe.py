@@ -8,34 +8,44 @@ from torch import Tensor, nn
 from leakaudit.errors import InputError
 
 
-def proven(network: nn.Module, classifier: str, shape: tuple[int, int, int], where: str) -> nn.Module:
+def proven(
+    network: nn.Module, classifier: str, shape: tuple[int, int, int], where: str, made: tuple[int, ...]
+) -> nn.Module:
     """
     The network itself, once a pass in evaluation mode over one black image has shown that it does as a backbone must.
+
+    `made` is height and width of the images that it was published for.
 
     Raises:
         InputError: it does not take images of that shape, or `classifier` is not the one layer that logits come out of.
     """
-    given: list[Tensor] = []
-    layer = network.get_submodule(classifier)
-    hook = layer.register_forward_hook(lambda _, __, output: given.append(output))
+    given: list[tuple[Any, Any]] = []
+    hook = network.get_submodule(classifier).register_forward_hook(lambda _, z, out: given.append((z[0], out)))
     training = network.training
     try:
         with torch.no_grad():
             logits: Any = network.eval()(torch.zeros(1, *shape))
     except (RuntimeError, AssertionError, ValueError, IndexError, TypeError) as error:
-        raise InputError(f"{where} does not take images of {'x'.join(map(str, shape))} ({one_line(error)})") from error
+        raise InputError(unfit(where, shape, made, error)) from error
     finally:
         hook.remove()
         network.train(training)
-    one = isinstance(logits, Tensor) and len(given) == 1 and isinstance(given[0], Tensor)
-    if not one or not torch.equal(given[0].flatten(1), logits):
+    if not isinstance(logits, Tensor) or len(given) != 1 or not _same(*given[0], logits):
         raise InputError(
-            f"{where}: its logits are not what one layer gives ({classifier}, run {len(given)} times), so that it "
-            f"has no bottleneck"
+            f"{where}: its logits are not what one layer makes of one vector ({classifier}, run {len(given)} times), "
+            f"so that it has no bottleneck"
         )
     return network
 
 
-def one_line(error: BaseException) -> str:
-    """What an error says first."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def unfit(where: str, shape: tuple[int, ...], made: tuple[int, ...], error: BaseException) -> str:
+    """That a network does not take images of a shape, and which it would."""
+    why = (str(error).strip() or type(error).__name__).splitlines()[0]
+    size = "x".join(map(str, shape))
+    return f"{where} does not take images of {size} ({why}); it was made for {'x'.join(map(str, made))}"
+
+
+def _same(z: Any, out: Any, logits: Tensor) -> bool:
+    """Whether a layer's output is the logits, and its input a vector: a map would be as wide as the image is large."""
+    tensors = isinstance(z, Tensor) and isinstance(out, Tensor)
+    return tensors and z.flatten(1).shape[1] == z.shape[1] and torch.equal(out.flatten(1), logits)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from leakaudit.backbones import _published
-from leakaudit.backbones._probe import one_line, proven
+from leakaudit.backbones._probe import proven, unfit
 from leakaudit.errors import InputError
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -39,25 +39,26 @@ def build(
         knobs |= {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": _weights(_known(model))}}
     network = _made(model, shape, knobs)
     vars(network)["pretrained_cfg"].pop("state_dict", None)
-    return proven(network, bottleneck(network), shape, f"timm:{model}")
+    return proven(network, bottleneck(network), shape, f"timm:{model}", _known(model).input_size[1:])
 
 
 def bottleneck(network: nn.Module) -> str:
-    """The name of the classifier, as timm states it."""
+    """The name of the linear layer of what timm states to be the classifier."""
     where = f"timm: {type(network).__name__}"
     timms: Any = network
     found: Any = timms.get_classifier()
     layers = list(found) if isinstance(found, (tuple, list, nn.ModuleList)) else [found]
     if len(layers) != 1:
         raise InputError(f"{where}: its logits come out of {len(layers)} classifiers, so that it has no bottleneck")
-    name = next((name for name, layer in network.named_modules() if layer is layers[0]), "")
-    if not name or isinstance(layers[0], nn.Identity):
+    linear = [part for part in layers[0].modules() if isinstance(part, (nn.Linear, nn.Conv2d))]
+    name = next((name for name, layer in network.named_modules() if linear and layer is linear[-1]), "")
+    if not name:
         raise InputError(f"{where}: it has no classifier that timm names, so that it has no bottleneck")
     return name
 
 
 def layer(shape: tuple[int, int, int], *, model: str = "", pretrained: bool = False, drop_rate: float = 0.0) -> str:
-    """The name of the classifier of a model that is not built: no memory is taken and no number drawn."""
+    """The name of the classifier of a model that is not built; no number is drawn."""
     del pretrained, drop_rate
     with torch.device("meta"):
         return bottleneck(_made(model, shape, {"num_classes": 2, "in_chans": shape[0]}))
@@ -81,9 +82,7 @@ def _made(model: str, shape: tuple[int, int, int], knobs: dict[str, Any]) -> nn.
             warnings.simplefilter("ignore")
             made: nn.Module = timm.create_model(model, **knobs)
     except (RuntimeError, TypeError, ValueError, AssertionError, KeyError) as error:
-        size = f"images of {shape[0]}x{shape[1]}x{shape[2]}"
-        insists = f"; it was made for {wanted[0]}x{wanted[1]}" if config.fixed_input_size else ""
-        raise InputError(f"timm:{model} cannot be built for {size}{insists} ({one_line(error)})") from error
+        raise InputError(unfit(f"timm:{model}", shape, wanted, error)) from error
     return made
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from leakaudit.backbones import _published
-from leakaudit.backbones._probe import one_line, proven
+from leakaudit.backbones._probe import proven, unfit
 from leakaudit.errors import InputError
 
 
@@ -43,7 +43,7 @@ def build(classes: int, shape: tuple[int, int, int], *, model: str = "", pretrai
         state = {name: tensor for name, tensor in state.items() if not name.startswith(AUXILIARY)}
         state = _published.greyed(state, f"{first}.weight", shape[0], where)
         _published.fill(network, state, classifier, where)
-    return proven(network, classifier, shape, where)
+    return proven(network, classifier, shape, where, _size(model))
 
 
 AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
@@ -59,9 +59,9 @@ def bottleneck(network: nn.Module) -> str:
 
 
 def layer(shape: tuple[int, int, int], *, model: str = "", pretrained: bool = False) -> str:
-    """The name of the classifier of a model that is not built: no memory is taken and no number drawn."""
+    """The name of the classifier of a model that is not built; no number is drawn."""
     del pretrained
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]):
         return bottleneck(_made(model, shape, 2, pretrained=False))
 
 
@@ -86,8 +86,7 @@ def _made(model: str, shape: tuple[int, int, int], classes: int, *, pretrained: 
             warnings.simplefilter("ignore")
             network: nn.Module = maker(weights=None, **knobs)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:
-        size = "x".join(map(str, shape))
-        raise InputError(f"torchvision:{model} cannot be built for images of {size} ({one_line(error)})") from error
+        raise InputError(unfit(f"torchvision:{model}", shape, _size(model), error)) from error
     if shape[0] != 3:  # noqa: PLR2004 (all of them are made for colour)
         parent, _, name = _first(network).rpartition(".")
         old: Any = getattr(network.get_submodule(parent), name)
@@ -96,6 +95,14 @@ def _made(model: str, shape: tuple[int, int, int], classes: int, *, pretrained: 
         )
         setattr(network.get_submodule(parent), name, fresh)
     return network
+
+
+def _size(model: str) -> tuple[int, int]:
+    """Height and width of the images that a model was published for."""
+    import torchvision
+
+    side = torchvision.models.get_model_weights(model).DEFAULT.transforms().crop_size[0]
+    return side, side
 
 
 def _first(network: nn.Module) -> str:
