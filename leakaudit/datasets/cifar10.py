@@ -96,6 +96,8 @@ def _pictures(folder: Path) -> list[Batch]:
         labels = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{file}: not an array of labels") from error
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(f"{file}: {labels.ndim} dimensions of {labels.dtype}: a list of whole numbers expected")
     batches = []
     for number, path in sorted(numbers.items()):
         try:
@@ -105,7 +107,7 @@ def _pictures(folder: Path) -> list[Batch]:
         if picture.shape[1] * 3 != cifar.PIXELS:
             raise InputError(f"{path}: {picture.shape[1]} pixels wide: {cifar.PIXELS // 3} expected, an image a line")
         mine = labels[PICTURE * number : PICTURE * number + len(picture)]
-        if mine.ndim != 1 or len(mine) != len(picture):
+        if len(mine) != len(picture):
             raise InputError(f"{file}: no labels for the {len(picture)} images of {path.name}")
         name, first = ("train", number) if number < FIRST_TEST else ("test", number - FIRST_TEST)
         images = picture.reshape(-1, cifar.SIDE, cifar.SIDE, 3).transpose(0, 3, 1, 2)

@@ -4,7 +4,8 @@ Corrupted CIFAR-10: a kind of corruption for each class, in all but a few of the
 Nam et al., "Learning from Failure", NeurIPS 2020, section 4.1; read from the files of its generator
 (https://github.com/alinlab/LfF: `images.npy` and `attrs.npy`; the pickled names beside them stay closed, they are
 known), or from PNG files in the layout of Lee et al., "Learning Debiased Representation via Disentangled Feature
-Augmentation", NeurIPS 2021 (https://github.com/kakaoenterprise/Learning-Debiased-Disentangled).
+Augmentation", NeurIPS 2021 (https://github.com/kakaoenterprise/Learning-Debiased-Disentangled), whose file names end in
+`_<class>_<corruption>` and name no corruption: each is called by the class whose aligned images have it, `cat's`.
 """
 
 from pathlib import Path
@@ -32,6 +33,7 @@ KINDS = {
     ),
 }  # fmt: skip
 """The two protocols of Nam et al.; class k of the aligned images has corruption k."""
+THEIRS = tuple(f"{name}'s" for name in CLASSES)
 FOLDERS = ("cifar10c", "corrupted-cifar10", "cifar10c/cifar10c", ".")
 ADVICE = (
     "Corrupted CIFAR-10 (PNG files linked at https://github.com/kakaoenterprise/Learning-Debiased-Disentangled, or "
@@ -40,49 +42,51 @@ ADVICE = (
 )
 
 
-def layout(root: Path, *, share: float = 0.5, kind: Literal[0, 1] = 0, severity: int = 4) -> Listing:
+def layout(root: Path, *, share: float = 0.5, kind: Literal[0, 1] | None = None, severity: int = 4) -> Listing:
     """
     `class` and `corruption`, with `share` per cent of bias-conflicting training images.
 
-    `kind` is the protocol, `severity` (1 to 4) how strong the corruptions are; they choose among the folders of the
-    generator, and `kind` names the corruptions of PNG files too.
+    `kind` is the protocol (0 unless it is said), `severity` (1 to 4) how strong the corruptions are: they choose among
+    the folders of the generator. Said of PNG files, `kind` names their corruptions by that protocol.
 
     Raises:
         InputError: no such files or no such share are there, or they say another code.
     """
     folder = home("corrupted-cifar10", root, FOLDERS, ("*pct", "CorruptedCIFAR10-Type*"), ADVICE)
     if not any(folder.glob("*pct")):
-        return _generated(folder, f"CorruptedCIFAR10-Type{kind}-Skewed{share / 100:g}-Severity{severity}", kind)
+        name = f"CorruptedCIFAR10-Type{kind or 0}-Skewed{share / 100:g}-Severity{severity}"
+        return _generated(folder, name, KINDS[kind or 0])
+    corruptions = THEIRS if kind is None else KINDS[kind]
     part = percent(folder, "corrupted-cifar10", share)
     found = paired(
         {"train": (part / "align", part / "conflict"), "validation": (part / "valid",), "test": (folder / "test",)},
         len(CLASSES),
-        len(KINDS[kind]),
+        len(corruptions),
     )
     split = np.array(found.split, dtype=str)
     return Listing(
         names=found.names,
-        columns={"class": Labels(found.target, CLASSES), "corruption": Labels(found.bias, KINDS[kind])},
+        columns={"class": Labels(found.target, CLASSES), "corruption": Labels(found.bias, corruptions)},
         splits={name: rows(split == name) for name in SPLITS},
         paths=found.paths,
         notes={"": found.notes},
     )
 
 
-def _generated(folder: Path, name: str, kind: Literal[0, 1]) -> Listing:
+def _generated(folder: Path, name: str, corruptions: tuple[str, ...]) -> Listing:
     """The generator's own arrays: its `valid`, made of CIFAR-10's test images without bias, is `test`."""
     home = folder / name
     if not home.is_dir():
         there = ", ".join(sorted(path.name for path in folder.glob("CorruptedCIFAR10-Type*")))
         raise InputError(f"corrupted-cifar10: no folder {home}. There are: {there}")
-    parts = {"train": _arrays(home / "train", KINDS[kind]), "test": _arrays(home / "valid", KINDS[kind])}
+    parts = {"train": _arrays(home / "train", corruptions), "test": _arrays(home / "valid", corruptions)}
     split = np.concatenate([np.full(len(labels), name) for name, (_, labels) in parts.items()])
     codes = np.concatenate([labels for _, labels in parts.values()])
     return Listing(
         names=[f"{name}/{row}" for name, (_, labels) in parts.items() for row in range(len(labels))],
         columns={
             "class": Labels(codes[:, 0], CLASSES),
-            "corruption": Labels(codes[:, 1], KINDS[kind]),
+            "corruption": Labels(codes[:, 1], corruptions),
         },
         splits={name: rows(split == name) for name in SPLITS},
         images=Joined(tuple(images for images, _ in parts.values())),

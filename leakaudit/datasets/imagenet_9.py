@@ -4,7 +4,7 @@ Nine-class ImageNet: photographs of nine kinds of animals, with clusters of thei
 Bahng et al., "Learning De-biased Representations with Biased Representations", ICML 2020, section 4.3
 (https://github.com/clovaai/rebias): 42 synsets of ImageNet (https://image-net.org), of which the official validation
 images are `test`. The three clusterings into nine are those of its file `9class_imagenet_val.csv`, for these images
-alone; they carry no names.
+alone; they carry no names. Images are brought to a square whole; the authors cut one of 224 out of the middle of 256.
 """
 
 import csv

@@ -3,4 +3,8 @@ Image sources: where pixels come from, by the contract of `dataset.Images`.
 
     files.py      image files, decoded by a pool of threads when they are asked for
     decoding.py   one file to 8-bit RGB
+    arrays.py     arrays of images, one after another
+    cifar.py      CIFAR's own files
+    paired.py     files whose names say target and bias
+    synsets.py    ImageNet's class folders
 """

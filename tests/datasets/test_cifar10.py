@@ -193,6 +193,12 @@ def test_a_wrong_picture_is_named_in_one_line(tmp_path: Path) -> None:
     np.save(tmp_path / FOLDER / "labels.npy", labels[:2001])
     with pytest.raises(InputError, match=r"no labels for the 4 images of cifar10_batch_2\.png"):
         cifar10.load("train", tmp_path)
+    np.save(tmp_path / FOLDER / "labels.npy", labels / 2)
+    with pytest.raises(InputError, match=r"labels\.npy: 1 dimensions of float64"):
+        cifar10.load("train", tmp_path)
+    (tmp_path / FOLDER / "labels.npy").write_bytes(pickle.dumps([1]))
+    with pytest.raises(InputError, match=r"labels\.npy: not an array"):
+        cifar10.load("train", tmp_path)
     (tmp_path / FOLDER / "labels.npy").unlink()
     with pytest.raises(InputError, match=r"labels\.npy is missing"):
         cifar10.load("train", tmp_path)

@@ -47,21 +47,35 @@ def words(data: object) -> list[tuple[str, str]]:
 
 
 def test_the_last_two_numbers_of_a_name_are_class_and_corruption(tmp_path: Path) -> None:
-    """In the order of the papers, with the same test images for every share."""
+    """A corruption is called by the class that has it in aligned images; with the same test images for every share."""
     make(tmp_path)
-    train = corrupted_cifar10.load("train", tmp_path)
-    assert words(train) == [("airplane", "snow"), ("truck", "saturate"), ("cat", "jpeg")]
-    assert words(corrupted_cifar10.load("train", tmp_path, share=5.0)) == [
-        ("automobile", "frost"),
-        ("airplane", "elastic"),
+    assert words(corrupted_cifar10.load("train", tmp_path)) == [
+        ("airplane", "airplane's"),
+        ("truck", "truck's"),
+        ("cat", "horse's"),
     ]
-    assert words(corrupted_cifar10.load("validation", tmp_path)) == [("bird", "fog")]
+    assert words(corrupted_cifar10.load("train", tmp_path, share=5.0)) == [
+        ("automobile", "automobile's"),
+        ("airplane", "frog's"),
+    ]
+    assert words(corrupted_cifar10.load("validation", tmp_path)) == [("bird", "bird's")]
     test = [corrupted_cifar10.load("test", tmp_path, share=share) for share in (0.5, 5.0)]
-    assert words(test[0]) == words(test[1]) == [("airplane", "spatter"), ("ship", "frost")]
+    assert words(test[0]) == words(test[1]) == [("airplane", "dog's"), ("ship", "automobile's")]
     assert test[0].ids.tolist() == test[1].ids.tolist()
     assert test[0].images.shape == (3, 32, 32)
     with pytest.raises(InputError, match=r"share = 1: no folder .*1pct\. Shares there are: 0\.5, 5"):
         corrupted_cifar10.load("train", tmp_path, share=1.0)
+
+
+def test_kind_names_the_corruptions(tmp_path: Path) -> None:
+    """In the order of the generator's protocols."""
+    make(tmp_path)
+    assert words(corrupted_cifar10.load("train", tmp_path, kind=0)) == [
+        ("airplane", "snow"),
+        ("truck", "saturate"),
+        ("cat", "jpeg"),
+    ]
+    assert words(corrupted_cifar10.load("test", tmp_path, kind=1))[1] == ("ship", "shot noise")
 
 
 @pytest.mark.parametrize("place", ["cifar10c", "."])
