@@ -8,8 +8,6 @@ attributes inquired into, and writes down what a reader of the audit needs to kn
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from leakaudit import brief, learning, portrait, protocol, standing, stats
 from leakaudit.audit import Attribute, Audit, Outcomes, worst
 from leakaudit.beyond import draw
@@ -17,7 +15,7 @@ from leakaudit.brief import Terms
 from leakaudit.catalog import Call
 from leakaudit.contest import entrants
 from leakaudit.embeddings import Embeddings
-from leakaudit.exhibits import Exhibits, copies, tamed
+from leakaudit.exhibits import Exhibits, copies, renamed, tamed
 from leakaudit.inquiry import Inquiry, inquire
 from leakaudit.labels import Labelled, labelled
 from leakaudit.numerics.device import describe, resolve
@@ -62,7 +60,7 @@ def attack(
     lined = brief.lined(private, attackers, auxiliaries, tolerance, seeds)
     whole = None if subject.lying is None else draw(subject, private, target, seed)
     subject, exhibits = tamed((subject if whole is None else whole.sample).check(), exhibits)
-    keep = np.ones(len(subject), bool) if exhibits.trained is None else ~np.isin(subject.ids, exhibits.trained)
+    keep = ~subject.among(exhibits.trained, exhibits.contents)
     chosen = labelled(subject, keep, private, target)
     left_out = tuple(name for name in DECIDERS if Call(name, {}) not in attackers)
     terms = Terms(target=target, auxiliaries=auxiliaries, exhibits=exhibits, left_out=left_out)
@@ -120,7 +118,7 @@ def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms
     trained = terms.exhibits.trained
     beside = standing.above_random(found), standing.share_of_raw(found)
     stands = portrait.cells(rows, found)
-    overlap = None if trained is None else int(np.isin(subject.ids, trained).sum())
+    overlap = None if trained is None else int(subject.among(trained, terms.exhibits.contents).sum())
     return Attribute(
         private=case.name,
         target=terms.target,
@@ -192,6 +190,7 @@ def _audit(
             "inference": portrait.INFERENCE,
             "notes": [
                 *portrait.notes(subject, chosen, attributes, terms.auxiliaries, exhibits.absent),
+                *renamed(subject, exhibits),
                 *copies(subject, next(iter(chosen.values())).rows, arena.group),
             ],
         },

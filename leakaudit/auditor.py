@@ -16,11 +16,11 @@ from leakaudit import audit as audits
 from leakaudit.audit import Audit, Outcomes
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
-from leakaudit.dataset import Dataset
+from leakaudit.dataset import Dataset, contents
 from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
-from leakaudit.exhibits import Exhibits
+from leakaudit.exhibits import Exhibits, renamed
 from leakaudit.numerics import device as devices
 from leakaudit.subject import Subject, Terms, find
 
@@ -60,10 +60,10 @@ def rebuild(subject: Subject, terms: Terms, decoder: Call) -> Generator[Any, Non
             "reconstruct: embeddings alone hold no images; a checkpoint or weights file with --data expected"
         )
     found = yield from rows(subject, terms)
-    keep = np.ones(len(found), dtype=bool)
-    if subject.checkpoint is not None:
-        keep = ~np.isin(found.ids, subject.checkpoint.trained)
-    unseen = np.flatnonzero(keep).astype(np.int64)
+    known = subject.checkpoint
+    exhibits = Exhibits() if known is None else Exhibits(trained=known.trained, contents=known.contents)
+    found = replace(found, notes=(*found.notes, *renamed(found, exhibits)))
+    unseen = np.flatnonzero(~found.among(exhibits.trained, exhibits.contents)).astype(np.int64)
     audit, outcomes = yield from reconstruct.reconstruct(
         found.take(unseen),
         subject.dataset.take(unseen).images,
@@ -88,6 +88,8 @@ def rows(subject: Subject, terms: Terms) -> Generator[Any, None, Embeddings]:
         for name in filter(None, (*terms.private, terms.target or subject.target)):
             subject.dataset.column(name)
         found = yield from _extract(subject.encoder, subject.dataset, terms)
+        if found.contents is None:  # extracted by an older version
+            found = replace(found, contents=contents(subject.dataset.images))
     classes = {name: len(found.column(name).classes) or BINS for name in terms.private}
     gate.check(terms.gates, classes)
     return found.grouped(terms.group) if terms.group else found
@@ -141,8 +143,8 @@ def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> G
         studied = studied.take(np.isin(studied.ids, card.trained))
         studied = studied.grouped(terms.group) if terms.group else studied
     return Exhibits(
-        trained=card.trained, table=table, paper=paper, studied=studied, random_init=random_init, raw=pixels,
-        absent=absent,
+        trained=card.trained, contents=card.contents, table=table, paper=paper, studied=studied,
+        random_init=random_init, raw=pixels, absent=absent,
     )  # fmt: skip
 
 

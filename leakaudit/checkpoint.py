@@ -3,7 +3,7 @@ A checkpoint: a folder with a trained network and everything that must be known 
 
     weights.safetensors   the tensors of the network
     objective.safetensors what the method learned beside it, such as a private head; only where there is something
-    rows.safetensors      `ids`: the identities of the images it was trained on
+    rows.safetensors      `ids`: the identities of the images it was trained on; `contents`: what they are made of
     history.jsonl         one line per epoch
     resume/               only while training
     checkpoint.json       last: its presence means complete
@@ -88,6 +88,8 @@ class Card:
     provenance: dict[str, Any]
     trained: str = ""
     """Sha256 of the identities of the images it was trained on; empty where an older version did not say."""
+    contents: str = ""
+    """Sha256 of the hashes of what those images are made of; empty where an older version did not look."""
     guessed: Agreement | None = None
     """Where the method made out private labels for itself."""
     closeness: Closeness | None = None
@@ -106,6 +108,8 @@ class Checkpoint:
     weights: dict[str, np.ndarray]
     trained: UInt64[np.ndarray, " n"]
     """Identities of the images it was trained on."""
+    contents: UInt64[np.ndarray, " n"] | None = None
+    """A hash of what each of them is made of; None where an older version did not look."""
 
     @property
     def name(self) -> str:
@@ -130,10 +134,18 @@ class Checkpoint:
         return (f"leakaudit: {target} by {self.name}: {close}\n" if close else "") + _private(self)
 
 
-def save(folder: Path, card: Card, weights: dict[str, np.ndarray], trained: UInt64[np.ndarray, " n"]) -> Checkpoint:
+def save(
+    folder: Path,
+    card: Card,
+    weights: dict[str, np.ndarray],
+    trained: UInt64[np.ndarray, " n"],
+    contents: UInt64[np.ndarray, " n"] | None = None,
+) -> Checkpoint:
     """Write a checkpoint; `checkpoint.json` comes last."""
     store.write_tensors(folder / "weights.safetensors", weights)
-    store.write_tensors(folder / "rows.safetensors", {"ids": trained})
+    store.write_tensors(
+        folder / "rows.safetensors", {"ids": trained} | ({} if contents is None else {"contents": contents})
+    )
     store.write_json(folder / "checkpoint.json", {"format": 1, "kind": "checkpoint", **record.to_json(card)})
     return load(folder)
 
@@ -165,11 +177,14 @@ def load(folder: Path) -> Checkpoint:
     ids = rows.get("ids", np.empty(0))
     if ids.dtype != np.uint64 or card.trained not in ("", store.digest_tensors({"ids": ids})):
         raise RefusedError(f"{folder / 'rows.safetensors'}: not the rows that checkpoint.json says it was trained on")
+    contents = rows.get("contents")
+    if card.contents and (contents is None or card.contents != store.digest_tensors({"contents": contents})):
+        raise RefusedError(f"{folder / 'rows.safetensors'}: not the images that checkpoint.json says it was trained on")
     try:
         recipe = recipes.read(card.text, card.recipe, str(folder / "checkpoint.json"), card.overrides)
     except InputError as error:
         raise RefusedError(f"{folder}: its recipe is damaged: {error}") from error
-    return Checkpoint(folder, card, recipe, weights, ids)
+    return Checkpoint(folder, card, recipe, weights, ids, contents if card.contents else None)
 
 
 def stored(root: Path, name: str) -> list[Path]:

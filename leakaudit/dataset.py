@@ -11,6 +11,8 @@ from jaxtyping import Float32, Int64, UInt8, UInt64
 from leakaudit import catalog, store
 from leakaudit.errors import InputError
 
+BLOCK = 4096
+"""Images that are hashed at a time."""
 Batch = UInt8[np.ndarray, "b c h w"] | Float32[np.ndarray, "b c h w"]
 
 
@@ -185,6 +187,15 @@ def spell(name: str, load: Callable[..., Dataset], **values: Any) -> str:
 def identify(source: str, names: "np.ndarray | Sequence[object]") -> UInt64[np.ndarray, " n"]:
     """A 64-bit identity for each image of a source, from the source's name and the image's own name or number."""
     return hashes(f"{source}/{name}".encode() for name in names)
+
+
+def contents(images: Images) -> UInt64[np.ndarray, " n"]:
+    """A 64-bit hash of what each image is made of, a block of them at a time."""
+    parts = [
+        images.contents(np.arange(first, min(first + BLOCK, len(images)), dtype=np.int64))
+        for first in range(0, len(images), BLOCK)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.uint64)
 
 
 def hashes(parts: Iterable[bytes]) -> UInt64[np.ndarray, " n"]:

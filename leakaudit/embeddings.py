@@ -4,7 +4,7 @@ Embeddings: what an attacker holds. One row per image: bottleneck, model output,
 On disk they are a stranger's single file, or a folder in the store, written shard by shard:
 
     shard-00000.safetensors   8,192 rows: `z`, `logits`, `rows`; its metadata say whose it is and what it must hash to
-    labels.parquet            identities, groups and every label column
+    labels.parquet            identities, contents, groups and every label column
     manifest.json             last: its presence means complete
 """
 
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt64
+from jaxtyping import Bool, Float32, Int64, UInt64
 
 from leakaudit import catalog, foreign, lying, record, store
-from leakaudit.dataset import Dataset, Labels
+from leakaudit.dataset import Dataset, Labels, contents
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.lying import Lying
 
@@ -61,6 +61,8 @@ class Embeddings:
     notes: tuple[str, ...] = field(default=())
     lying: Lying | None = None
     """Z on disk, where it is too large for memory: then `z` is empty, and `take` reads the rows."""
+    contents: UInt64[np.ndarray, " n"] | None = None
+    """A hash of what each row's image is made of; None where there are no images, or an older version did not look."""
 
     def __len__(self) -> int:
         """Count of rows."""
@@ -87,7 +89,17 @@ class Embeddings:
             columns={name: labels.take(rows) for name, labels in self.columns.items()},
             ids=self.ids[rows],
             group=None if self.group is None else self.group[rows],
+            contents=None if self.contents is None else self.contents[rows],
         )
+
+    def among(
+        self, ids: UInt64[np.ndarray, " t"] | None, made_of: UInt64[np.ndarray, " u"] | None
+    ) -> Bool[np.ndarray, " n"]:
+        """The rows whose image is one of these: by its identity, or by what it is made of."""
+        found = np.zeros(len(self), bool) if ids is None else np.isin(self.ids, ids)
+        if self.contents is not None and made_of is not None:
+            found |= np.isin(self.contents, made_of)
+        return found
 
     def grouped(self, name: str) -> "Embeddings":
         """The same rows, grouped by a label column; a missing label is a group of its own row."""
@@ -201,6 +213,8 @@ def seal(where: Path, key: str, origin: Origin, dataset: Dataset) -> Embeddings:
     from pyarrow import parquet
 
     columns: dict[str, Any] = {"id": dataset.ids}
+    if origin.kind != "random-init":  # whose rows are those of another encoder
+        columns["content"] = contents(dataset.images)
     if dataset.group is not None:
         columns["group"] = dataset.group
     columns.update({f"label {name}": labels.values for name, labels in dataset.columns.items()})
@@ -249,6 +263,7 @@ def _read_folder(where: Path) -> Embeddings:
         group=values.get("group"),
         groups=manifest.groups,
         notes=manifest.notes,
+        contents=values.get("content"),
     )
     return found.check()
 

@@ -24,6 +24,8 @@ class Exhibits:
 
     trained: UInt64[np.ndarray, " t"] | None = None
     """Identities of the images the checkpoint was trained on."""
+    contents: UInt64[np.ndarray, " u"] | None = None
+    """What those are made of."""
     table: Int64[np.ndarray, "targets privates"] | None = None
     """Training rows in each (target, private) cell."""
     paper: Embeddings | None = None
@@ -51,13 +53,22 @@ def together(part: Embeddings, labels: Int64[np.ndarray, "k n"]) -> tuple[Int64[
     """
     Rows that stay together in every split, by group or as copies, and whether those are the unit of inference.
 
-    `labels` are those of the private attributes, the target's behind them. Copies are rows of one source, or of the
-    same numbers; groups that hold copies of one another are one.
+    `labels` are those of the private attributes, the target's behind them. Copies are rows of one source, of images
+    made of the same, or of the same numbers; groups that hold copies of one another are one.
     """
     group = alike.joined(alike.together(part.z, labels[:-1]), part.ids)
+    if part.contents is not None:
+        group = alike.joined(group, part.contents)
     if part.group is not None:
         return alike.joined(part.group, group.astype(np.uint64)), True
     return group, alike.doubles(group) > COPIED * len(part)
+
+
+def renamed(subject: Embeddings, exhibits: Exhibits) -> tuple[str, ...]:
+    """What a reader must know of rows whose images are trained ones under another name."""
+    count = int((subject.among(None, exhibits.contents) & ~subject.among(exhibits.trained, None)).sum())
+    what = "rows hold images that" if count > 1 else "row holds an image that"
+    return (f"{count:,} {what} the model was trained on under another name: left out",) if count else ()
 
 
 def copies(subject: Embeddings, rows: Int64[np.ndarray, " n"], group: Int64[np.ndarray, " n"]) -> tuple[str, ...]:

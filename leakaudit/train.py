@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
+from jaxtyping import UInt64
 from torch import nn
 
 from leakaudit import __version__, checkpoint, stats
 from leakaudit import recipe as recipes
 from leakaudit import store as files
 from leakaudit.checkpoint import Agreement, Card, Checkpoint, Closeness
-from leakaudit.dataset import Dataset
+from leakaudit.dataset import Dataset, contents
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.loop import Loop, Target
 from leakaudit.numerics import device as devices
@@ -90,6 +91,7 @@ def train(
             shutil.rmtree(folder / "resume", ignore_errors=True)
             return checkpoint.load(folder)
         history = _continue(plan.loop, folder, recipe.train.epochs, resume=resume)
+        made_of = contents(plan.splits["train"].images)
         feeds = {split: Feed(data, device) for split, data in plan.splits.items()}
         y = _column(plan.splits["train"], recipe.target, device)
         hidden = torch.full_like(y, -1, dtype=torch.int64)
@@ -113,7 +115,7 @@ def train(
             state.save(folder / "resume", number + 1, {"history": lines, "loop": plan.loop.state_dict()})
             files.write_bytes(folder / "history.jsonl", "".join(json.dumps(line) + "\n" for line in lines).encode())
             yield history[-1]
-        made = _finish(plan, feeds, folder, sum(epoch.seconds for epoch in history))
+        made = _finish(plan, feeds, folder, made_of, sum(epoch.seconds for epoch in history))
         shutil.rmtree(folder / "resume", ignore_errors=True)
         return made
 
@@ -213,7 +215,9 @@ def _said(plan: Plan, feeds: dict[str, Feed], split: str) -> tuple[np.ndarray, n
     return plan.loop.guesses(feeds[split]).cpu().numpy(), plan.splits[split].column(plan.recipe.target).values
 
 
-def _finish(plan: Plan, feeds: dict[str, Feed], folder: Path, seconds: float) -> Checkpoint:
+def _finish(
+    plan: Plan, feeds: dict[str, Feed], folder: Path, made_of: UInt64[np.ndarray, " n"], seconds: float
+) -> Checkpoint:
     """Write the checkpoint: what the objective learned, then the network, then what must be known of it."""
     recipe, loop, train = plan.recipe, plan.loop, plan.splits["train"]
     split = next(name for name in ("test", "validation", "train") if name in feeds and len(feeds[name]))
@@ -252,11 +256,12 @@ def _finish(plan: Plan, feeds: dict[str, Feed], folder: Path, seconds: float) ->
             "threads": torch.get_num_threads(),
         },
         trained=files.digest_tensors({"ids": train.ids}),
+        contents=files.digest_tensors({"contents": made_of}),
         guessed=_guessed(plan),
         closeness=close,
         unit=tuple(loop.unit or ()),
     )
-    return checkpoint.save(folder, card, weights, train.ids)
+    return checkpoint.save(folder, card, weights, train.ids, made_of)
 
 
 def _guessed(plan: Plan) -> Agreement | None:

@@ -119,6 +119,20 @@ def test_other_rows_than_it_was_trained_on_are_refused(saved: Checkpoint) -> Non
             checkpoint.load(saved.folder)
 
 
+def test_what_the_images_were_made_of_is_kept_and_promised(tmp_path: Path) -> None:
+    """Beside their identities; other hashes, or none, are refused, and where an older card promises none, none are."""
+    made_of = IDS + np.uint64(1)
+    card = replace(CARD, contents=store.digest_tensors({"contents": made_of}))
+    found = checkpoint.save(tmp_path / "new", card, WEIGHTS, IDS, made_of)
+    assert found.contents is not None
+    assert np.array_equal(found.contents, made_of)
+    assert checkpoint.save(tmp_path / "old", CARD, WEIGHTS, IDS).contents is None
+    for damaged in ({"ids": IDS}, {"ids": IDS, "contents": IDS}):
+        store.write_tensors(tmp_path / "new" / "rows.safetensors", damaged)
+        with pytest.raises(RefusedError, match=r"rows\.safetensors: not the images"):
+            checkpoint.load(tmp_path / "new")
+
+
 def test_a_damaged_recipe_in_a_card_is_refused(saved: Checkpoint) -> None:
     """The user did not write that file, so it is no input to correct."""
     path = saved.folder / "checkpoint.json"

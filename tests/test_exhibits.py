@@ -31,6 +31,21 @@ def test_views_of_one_source_stay_together() -> None:
     assert copies(views, ROWS, group)[0].startswith("300 rows have the numbers or the id of another")
 
 
+def test_images_made_of_the_same_stay_together() -> None:
+    """Copies under other names, whose numbers differ in the last bit as another batch leaves them."""
+    image = RNG.permutation(np.arange(400) // 2)
+    near = replace(MADE, z=MADE.z[image] + np.float32(1e-6) * MADE.z, contents=identify("pixels", image))
+    group, counted = together(near, LABELS)
+    np.testing.assert_array_equal(group[:, None] == group, image[:, None] == image)
+    assert counted
+    assert together(replace(near, contents=None), LABELS)[0].tolist() == list(range(400))
+    patient = np.arange(400) // 4
+    found, _ = together(replace(near, group=patient), LABELS)
+    assert all(
+        found[one] == found[two] for one, two in zip(np.argsort(image)[::2], np.argsort(image)[1::2], strict=True)
+    )
+
+
 @pytest.mark.parametrize("attributes", [1, 2])
 def test_copies_stay_together_whatever_else_is_asked(attributes: int) -> None:
     """A second attribute that differs between copies does not part them: they would be remembered for the first."""

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64, UInt64
 
-from leakaudit.dataset import Dataset, Images, Selected
+from leakaudit.dataset import Dataset, Images, Selected, contents
 from leakaudit.images.files import Files
 
 EXAMPLES = 3
 """Copies that are named."""
-BLOCK = 4096
-"""Images that are hashed at a time."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +28,6 @@ class Duplicates:
     def count(self) -> int:
         """Rows of the second that are copies."""
         return len(self.rows)
-
-
-def contents(images: Images) -> UInt64[np.ndarray, " n"]:
-    """A 64-bit hash of what each image is made of, a block at a time."""
-    parts = [
-        images.contents(np.arange(first, min(first + BLOCK, len(images)), dtype=np.int64))
-        for first in range(0, len(images), BLOCK)
-    ]
-    return np.concatenate(parts) if parts else np.empty(0, np.uint64)
 
 
 def duplicates(a: Dataset, b: Dataset) -> Duplicates:

@@ -1,4 +1,4 @@
-"""Images that a table names are found by one rule and decoded when they are asked for; a bad one is named with its row."""
+"""Images that a table names are found by one rule and decoded when asked for; a bad one is named with its row."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leakaudit.dataset import Dataset, Images, Labels, Pixels, identify
+from leakaudit.dataset import BLOCK, Dataset, Images, Labels, Pixels, contents, identify
 from leakaudit.errors import InputError
-from leakaudit.images.contents import BLOCK, contents, duplicates
+from leakaudit.images.contents import duplicates
 from leakaudit.images.files import Files
 
 
