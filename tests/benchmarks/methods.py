@@ -6,9 +6,9 @@ Every method on one data set: what it costs the target, what the papers' protoco
 
 `digits`, `utkface` (faces, gender private) and `chest-xray` (sex private) train the recipes of that name as they are;
 `mnist` the recipes `biased-mnist/METHOD` on 10,000 training images at 14x14 with a strided network and one optimiser
-for all, at the recipe's rho of .99, and audits 4,000 test images. A line is a cell, printed when it is done: method, seed, target accuracy, private-class accuracy by the papers' protocol, E of
-the nested winner with its interval, and the verdict. With `--to` lines are appended to a file, and cells that stand
-there already are not done again.
+for all, at the recipe's rho of .99, and audits 4,000 test images. A line is a cell, printed when it is done: method,
+seed, target accuracy, private-class accuracy by the papers' protocol, E of the nested winner with its interval, and the
+verdict. With `--to` lines are appended to a file, and cells that stand there already are not done again.
 """
 
 import argparse
