@@ -103,6 +103,8 @@ def _light(file: "FileDataset", values: Float64[np.ndarray, " n"]) -> Float64[np
         return _looked_up(file, values, tables[0].LUTDescriptor, tables[0].LUTData)
     centre, width = (_first(file.get(f"Window{name}")) for name in ("Center", "Width"))
     shape = str(file.get("VOILUTFunction") or "LINEAR").upper()
+    if shape not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
+        raise ValueError("no function of a window")
     if centre is None or width is None or width < (1 if shape == "LINEAR" else 1e-12):
         low, high = values.min(initial=np.inf), values.max(initial=-np.inf)
         return (values - low) / (high - low) if high > low else np.zeros(len(values))
