@@ -1,7 +1,9 @@
 """Images that a table names are found by one rule and decoded when asked for; a bad one is named with its row."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 
 from leakaudit.datasets import splits, table
 from leakaudit.errors import InputError
+from leakaudit.images.contents import duplicates
 
 Make = Callable[..., Path]
 
@@ -158,14 +161,35 @@ def test_deep_images_are_refused_rather_than_clipped(make: Make, tmp_path: Path)
 def test_real_chest_images_are_read_with_patients_as_groups(data_root: Path) -> None:
     """The 1,000 chest X-rays come with their own split column, labels and patients; `valid` is `validation`."""
     file = str(data_root / "nih64" / "labels.csv")
-    found = {
-        name: table.load(name, data_root, file=file, group="patient_id") for name in ("train", "validation", "test")
-    }
+    knobs: dict[str, Any] = {"group": "patient_id", "shared_groups": "allow"}
+    found = {name: table.load(name, data_root, file=file, **knobs) for name in ("train", "validation", "test")}
     assert sum(map(len, found.values())) == 1000
     data = found["test"]
+    patients = [set(np.asarray(part.group)) for part in found.values()]
+    torn = len((patients[0] & patients[1]) | (patients[0] & patients[2]) | (patients[1] & patients[2]))
+    assert data.notes == (f"{torn} groups (patient_id) have rows in more than one of train, validation and test",)
+    with pytest.raises(InputError, match=rf"rows of one 'patient_id' .* and {torn - 3} more; shared_groups=allow"):
+        table.load("test", data_root, file=file, group="patient_id")
     assert data.column("sex").classes == ("F", "M")
     assert data.images.shape == (3, 64, 64)
     assert data.images.batch(np.arange(4)).std() > 0
+
+
+def test_real_faces_are_read_by_the_table_beside_them(data_root: Path) -> None:
+    """UTKFace's own table, its images in a folder: what it says of each, none on both sides of a share held out."""
+    file = str(data_root / "utkface" / "labels.csv")
+    knobs: dict[str, Any] = {"folder": "images", "numbers": "age", "held_out": 0.3, "size": 32}
+    train, test = (table.load(split, data_root, file=file, **knobs) for split in ("train", "test"))
+    with Path(file).open() as sheet:
+        said = {row["file"]: row for row in csv.DictReader(sheet)}
+    assert len(train) + len(test) == len(said)
+    rows = [said[Path(path).name] for path in test.images.paths]
+    assert test.column("age").values.tolist() == [float(row["age"]) for row in rows]
+    assert [test.column("race").classes[code] for code in test.column("race").values] == [row["race"] for row in rows]
+    assert 0.25 < len(test) / len(said) < 0.35
+    assert not set(train.ids) & set(test.ids)
+    assert duplicates(train.take(np.arange(500)), test.take(np.arange(500))).count == 0
+    assert test.images.batch(np.arange(4)).std() > 0
 
 
 def test_table_and_images_may_lie_below_root(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
