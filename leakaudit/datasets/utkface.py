@@ -13,13 +13,16 @@ from typing import Literal
 
 import numpy as np
 
-from leakaudit.dataset import identify
+from leakaudit.dataset import Labels, identify
 from leakaudit.datasets._reader import home, loads, splits_of
 from leakaudit.listing import Listing, classes, numbers, rows
 
 SPLITS = ("train", "eb1", "eb2", "validation", "test")
 
 GENDERS = ("male", "female")
+EDGES = (19, 24, 29, 34, 39, 44, 49, 54, 59, 64, 69, 100)
+"""Last year of each age bin, as the papers cut IMDB; who is older than the last has none."""
+BINS = tuple(f"{first}-{last}" for first, last in zip((0, *(edge + 1 for edge in EDGES[:-1])), EDGES, strict=True))
 RACES = ("white", "black", "asian", "indian", "other")
 YOUNG, OLD = 29, 40
 TEST, VALIDATION = 0.2, 0.25
@@ -32,7 +35,7 @@ ADVICE = (
 
 def layout(root: Path, *, train: Literal["all", "eb1", "eb2"] = "all") -> Listing:
     """
-    `age` in years, `gender` (0 in file names is male) and `race`, of those files whose names say all of it.
+    `age` in years, `age_bin` of twelve, `gender` (0 in file names is male) and `race`, of files whose names say all.
 
     `train` is what models are trained on: all images that are neither tested nor validated on, or one of the biased
     halves of them.
@@ -57,6 +60,7 @@ def layout(root: Path, *, train: Literal["all", "eb1", "eb2"] = "all") -> Listin
         names=names,
         columns={
             "age": numbers([found["age"] if found else None for found in said]),
+            "age_bin": Labels(np.where((age < 0) | (age > EDGES[-1]), -1, np.searchsorted(EDGES, age)), BINS),
             "gender": classes(gender, GENDERS),
             "race": classes(race, RACES),
         },
