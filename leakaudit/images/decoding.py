@@ -7,6 +7,7 @@ window is not known. A file with several frames is refused, as no row says which
 first is the photograph. EXIF orientation is not followed: the papers' pipelines, and torchvision's, do not either.
 """
 
+import io
 import re
 import warnings
 from pathlib import Path
@@ -27,7 +28,7 @@ _MUTE = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 """Pillow's warnings say nothing that an error, or a good image, does not."""
 
 
-def decode(path: str | Path, size: int | None) -> UInt8[np.ndarray, "h w 3"]:
+def decode(path: str | Path | io.BytesIO, size: int | None) -> UInt8[np.ndarray, "h w 3"]:
     """
     One file as RGB: of its own size, or where a side of `size` is all that is needed, of a smaller one not below it.
 
@@ -37,7 +38,7 @@ def decode(path: str | Path, size: int | None) -> UInt8[np.ndarray, "h w 3"]:
         OSError: it is missing, truncated or no image.
         ValueError: it cannot be shown in 8 bits, or is larger than is ever decoded.
     """
-    if dicom.known(path):
+    if not isinstance(path, io.BytesIO) and dicom.known(path):
         return dicom.decode(path, size)
     with _opened(path) as image:
         if image.mode in DEEP:
@@ -57,7 +58,7 @@ def measure(path: str | Path, size: int | None) -> tuple[int, int]:
         return image.height, image.width
 
 
-def _opened(path: str | Path) -> Image.Image:
+def _opened(path: str | Path | io.BytesIO) -> Image.Image:
     """The file's header; the pixels are read when they are asked for."""
     if _MUTE not in warnings.filters:
         warnings.filterwarnings("ignore", module=_MUTE[3].pattern)

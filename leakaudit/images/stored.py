@@ -49,6 +49,11 @@ class Opened:
         weakref.finalize(self, os.close, number)
 
 
+def opened(path: Path) -> Opened:
+    """A file, open to be read."""
+    return Opened(os.open(path, os.O_RDONLY))
+
+
 @dataclass(frozen=True)
 class Lines:
     """Rows of an array that lies in a file."""
@@ -168,7 +173,7 @@ def plain(path: Path, where: str, *, start: int = 0) -> Stored:
     if path.stat().st_size < begin + size:
         raise InputError(f"{where}: truncated: {path.stat().st_size - begin} of {size} bytes")
     stride = size // shape[0] if shape and shape[0] else 0
-    return Lines(Opened(os.open(path, os.O_RDONLY)), where, begin, stride, shape, kind)
+    return Lines(opened(path), where, begin, stride, shape, kind)
 
 
 @lru_cache(maxsize=4)
@@ -190,11 +195,11 @@ def _kept(file: Readable, shape: tuple[int, ...], turned: bool, kind: np.dtype[A
             f"{free / 2**30:.1f} (TMPDIR says where); numpy.savez saves it so that it is read as it lies"
         )
     number, path = tempfile.mkstemp(prefix="leakaudit-")
-    opened = Opened(number)
+    room = Opened(number)
     Path(path).unlink()
-    with os.fdopen(os.dup(number), "wb") as room:
-        shutil.copyfileobj(file, room, 1 << 20)
-    return Lines(opened, where, 0, size // shape[0], shape, kind)
+    with os.fdopen(os.dup(number), "wb") as unpacked:
+        shutil.copyfileobj(file, unpacked, 1 << 20)
+    return Lines(room, where, 0, size // shape[0], shape, kind)
 
 
 def _head(file: Readable) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
