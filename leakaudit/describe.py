@@ -24,6 +24,8 @@ from leakaudit.labels import Labelled, labelled
 
 COMPARED = 50_000
 """Images of all splits up to which contents are compared unasked: some seconds."""
+BLOCK = 4096
+"""Images that are hashed at a time."""
 PROBES = 64
 """Files whose header is read for their size."""
 WHOLE = "all"
@@ -170,8 +172,8 @@ def _hashed(parts: Mapping[str, Part]) -> Generator[Step, None, dict[str, Part]]
     total, done = sum(len(part.data) for part in parts.values()), 0
     for name, part in parts.items():
         ids = part.data.ids.tolist()
-        for first in range(0, len(ids), contents.BLOCK):
-            block = ids[first : first + contents.BLOCK]
+        for first in range(0, len(ids), BLOCK):
+            block = ids[first : first + BLOCK]
             new = np.array([first + i for i, one in enumerate(block) if one not in known], np.int64)
             known |= zip(part.data.ids[new].tolist(), part.data.images.contents(new).tolist(), strict=True)
             done += len(block)

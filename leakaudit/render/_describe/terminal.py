@@ -55,8 +55,8 @@ def _parts(made: Description, width: int) -> Iterator[Text | Padding]:
     yield _prose(
         "V: Cramér's, plain, from 0 to 1; beyond chance: without what few rows add, 95 %. Rows named right, %: by the "
         f"commonest class, by who knows the {made.target.name} alone, and the mean over private classes of who knows "
-        "it and guesses for that mean. However much that is, E of it is 0 by definition. MDE: the smallest E that 80 % of "
-        f"audits detect; an audit holds E against τ {tau}."
+        "it and guesses for that mean. However much that is, E of it is 0 by definition. MDE: the smallest E that 80 % "
+        f"of audits detect; an audit holds E against τ {tau}."
     )
 
 
