@@ -136,6 +136,14 @@ def not_tested(audit: Audit) -> str:
     return _figures.plain(audit.threat.get("not_tested", "")) or "membership, extraction, singling out"
 
 
+def noted(report: Report) -> list[str]:
+    """What the audits note of their rows and labels, such as images that were left out; whose it is, unless all's."""
+    notes = {audit.name: list(map(str, audit.provenance.get("notes") or ())) for audit in report.audits}
+    every = dict.fromkeys(note for said in notes.values() for note in said)
+    owners = {note: [name for name, said in notes.items() if note in said] for note in every}
+    return [note if len(who) == len(notes) else f"{', '.join(who)}: {note}" for note, who in owners.items()]
+
+
 def verdicts(report: Report) -> str:
     """Every verdict, and for a pair which leaks less: the sentence that would survive being quoted alone."""
     found = _entries.entries(report)

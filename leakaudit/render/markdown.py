@@ -79,6 +79,8 @@ def _folded(report: Report, found: Sequence[Entry]) -> Iterator[str]:
         yield _fold(f"Controls: {_words.controls_said(found)}", _controls(found))
     if said := _words.papers_said(found):
         yield _fold("What the papers' protocol would have said", f"{_text(said)} Kept for comparison, never decides.")
+    if notes := _words.noted(report):
+        yield _fold("Notes on rows and labels", "\n".join(f"- {_text(note)}" for note in notes))
     yield _fold("Provenance, and how to repeat this", _provenance(report))
 
 

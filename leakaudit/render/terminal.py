@@ -210,6 +210,7 @@ def _ending(report: Report, found: Sequence[Entry]) -> Iterator[Padding]:
     lines.append(("Controls", _words.controls_said(found)))
     if said := _words.papers_said(found):
         lines.append(("Papers", f"{said} Kept for comparison, never decides."))
+    lines += [("Note", note) for note in _words.noted(report)]
     lines.append(("Not tested", _words.not_tested(report.audits[0])))
     lines += [("Gate", f"{gate.gate}: {gate.outcome}, {gate.reason}") for gate in report.gates]
     yield Padding(_lined(lines), (0, 0, 0, 2))
