@@ -20,6 +20,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from leakaudit.errors import InputError
+from leakaudit.images.codestreams import extent
 from leakaudit.images.shades import COLOUR, GREY, PALETTE, coloured, grey, painted
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ SUFFIXES = (".dcm", ".dicom", ".ima")
 LARGEST = 100_000_000
 """Values (rows times columns times samples a pixel) of an image that is still decoded."""
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
+_RUN_LENGTHS = "1.2.840.10008.1.2.5"
 _INSTALL = "needs pip install 'leakaudit[dicom]'"
 _AGE = re.compile(r"(\d{1,3})([DWMY]?)")
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0, "": 1.0}
@@ -161,6 +163,7 @@ def _sides(file: "FileDataset") -> tuple[int, int]:
 
 def _pixels(file: "FileDataset") -> np.ndarray:
     """The values as they are stored, YBR as RGB."""
+    from pydicom.encaps import get_frame
     from pydicom.pixels.decoders.base import get_decoder
     from pydicom.pixels.utils import pixel_array
 
@@ -171,7 +174,12 @@ def _pixels(file: "FileDataset") -> np.ndarray:
     decoder = _guarded(lambda: get_decoder(syntax), f"its pixels are stored as nothing here decodes: {stored}")
     if not decoder.is_available:
         raise InputError(f"a DICOM file whose pixels are stored as {stored} {_INSTALL}")
-    return _guarded(lambda: pixel_array(file), f"its pixels are damaged or cut off ({stored})")
+    damaged = f"its pixels are damaged or cut off ({stored})"
+    if syntax.is_compressed and syntax != _RUN_LENGTHS:
+        found = extent(_guarded(lambda: get_frame(file.PixelData, 0, number_of_frames=1), damaged))
+        if found != (*_sides(file), file.get("SamplesPerPixel")):
+            raise DamagedError(damaged if found is None else f"its pixels are not those of its header ({stored})")
+    return _guarded(lambda: pixel_array(file), damaged)
 
 
 def _factor(height: int, width: int, size: int | None) -> int:

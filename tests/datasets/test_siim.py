@@ -6,13 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dicoms import write
 
 from leakaudit.datasets import siim
 from leakaudit.errors import InputError
-
-pydicom = pytest.importorskip("pydicom", reason="pip install 'leakaudit[dicom]'")
-
-from pydicom.uid import ExplicitVRLittleEndian  # noqa: E402 - after it is known to be there
 
 STUDIES = 60
 HEAD = "id,Negative for Pneumonia,Typical Appearance,Indeterminate Appearance,Atypical Appearance"
@@ -26,22 +23,10 @@ def finding(number: int) -> str:
     ]
 
 
-def write(path: Path, seed: int, **header: Any) -> Path:
+def expose(path: Path, seed: int, **header: Any) -> Path:
     """A small X-ray of 12 bits in 16."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = pydicom.Dataset()
-    file.file_meta = pydicom.dataset.FileMetaDataset()
-    file.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    file.file_meta.MediaStorageSOPClassUID = file.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
-    file.file_meta.MediaStorageSOPInstanceUID = file.SOPInstanceUID = f"1.2.3.{seed}"
-    pixels = np.random.default_rng(seed).integers(0, 4096, (20, 24), dtype=np.uint16)
-    file.Rows, file.Columns, file.SamplesPerPixel, file.PixelRepresentation = 20, 24, 1, 0
-    file.BitsAllocated, file.BitsStored, file.HighBit, file.PhotometricInterpretation = 16, 12, 11, "MONOCHROME1"
-    for name, value in header.items():
-        setattr(file, name, value)
-    file.PixelData = pixels.tobytes()
-    pydicom.dcmwrite(path, file, enforce_file_format=True)
-    return path
+    pixels = np.random.default_rng(seed).integers(0, 4096, (20, 24)).astype(np.uint16)
+    return write(path, pixels, BitsStored=12, PhotometricInterpretation="MONOCHROME1", **header)
 
 
 def patient(number: int) -> int:
@@ -55,7 +40,7 @@ def make(root: Path) -> Path:
     for number in range(STUDIES):
         said = {"PatientID": f"p{patient(number)}", "PatientSex": "MF"[patient(number) % 2], "PatientAge": "056Y"}
         for image in range(1 + (number % 10 == 0)):
-            write(home / "train" / f"s{number}" / f"e{image}" / f"i{image}.dcm", 10 * number + image, **said)
+            expose(home / "train" / f"s{number}" / f"e{image}" / f"i{image}.dcm", 10 * number + image, **said)
     lines = [f"s{number}_study,{MARKS[finding(number)]}" for number in range(STUDIES)]
     (home / siim.TABLE).write_text("\n".join([HEAD, *lines, ""]))
     return home
@@ -100,7 +85,7 @@ def test_a_patient_is_in_one_split(tmp_path: Path) -> None:
 def test_what_headers_do_not_say_is_missing_and_counted(tmp_path: Path) -> None:
     """Without sex the label is missing; without a patient, or with a damaged header, the study stands for one."""
     home = make(tmp_path)
-    write(home / "train" / "s1" / "e0" / "i0.dcm", 1, PatientID="", PatientSex="O", PatientAge="")
+    expose(home / "train" / "s1" / "e0" / "i0.dcm", 1, PatientID="", PatientSex="O", PatientAge="")
     (home / "train" / "s2" / "e0" / "i0.dcm").write_bytes(b"no image")
     parts = [siim.load(split, tmp_path) for split in siim.SPLITS]
     assert {
@@ -125,7 +110,7 @@ def test_what_headers_do_not_say_is_missing_and_counted(tmp_path: Path) -> None:
 def test_studies_on_one_side_only_are_counted(tmp_path: Path) -> None:
     """Images of a study that the table does not name are left out, and so are studies without an image."""
     home = make(tmp_path)
-    write(home / "train" / "elsewhere" / "e0" / "i0.dcm", 1)
+    expose(home / "train" / "elsewhere" / "e0" / "i0.dcm", 1)
     (home / "train" / "s3" / "e0" / "i0.dcm").unlink()
     notes = siim.load("train", tmp_path).notes
     assert f"1 images of studies that {siim.TABLE} does not name were left out" in notes

@@ -169,6 +169,17 @@ def test_flipped_bytes_are_an_image_or_one_line(tmp_path: Path) -> None:
     assert 0 < refused < 150
 
 
+@pytest.mark.parametrize("side", [64, 60000])
+def test_pixels_of_another_size_than_the_header_says_are_refused_unopened(tmp_path: Path, side: int) -> None:
+    """A code stream that claims more than its header is never given to a decoder that would believe it."""
+    path = write(tmp_path / "x.dcm", GREY, squeeze=LOSSLESS["JPEG 2000"])
+    content = path.read_bytes()
+    stated, claimed = (np.array(sides, dtype=">u4").tobytes() for sides in ((48, 40), (side, side)))
+    assert stated in content
+    path.write_bytes(content.replace(stated, claimed))
+    assert refusal(path) == "its pixels are not those of its header (JPEG 2000 Image Compression (Lossless Only))"
+
+
 def test_what_inflates_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A deflated file is inflated up to a limit before pydicom inflates it whole."""
     path = write(tmp_path / "x.dcm", GREY, SYNTAXES["deflated"])
