@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Int64, Shaped
 
 from leakaudit import protocol, stats
 from leakaudit.description import Cross, Reach
@@ -101,22 +101,21 @@ def _groups(answers: Answers) -> Table:
     return stats.tabulate(pairs[1], pairs[2], answers.strata, answers.classes)
 
 
-def bars(values: Shaped[np.ndarray, " n"]) -> Float64[np.ndarray, " edges"]:
-    """Round edges of a histogram that holds all values, of at most `BARS` bars."""
-    low, high = float(values.min()), float(values.max())
-    width = max(high - low, 1e-9) / BARS
-    power = 10.0 ** np.floor(np.log10(width))
+def bars(values: Shaped[np.ndarray, " n"]) -> tuple[float, ...]:
+    """Round edges of a histogram that holds all values but those that are missing, of at most `BARS` bars."""
+    known = values[np.isfinite(values)]
+    low, high = float(known.min()), float(known.max())
+    power = 10.0 ** np.floor(np.log10(max(high - low, 1e-9) / BARS))
     step = next(times * power for times in (1, 2, 5, 10, 20) if times * power * (BARS - 1) >= high - low)
-    first, last = np.floor(low / step), np.floor(high / step) + 1
-    edges: Float64[np.ndarray, " edges"] = np.arange(first, last + 1) * step
-    return edges
+    first, last = int(np.floor(low / step)), int(np.floor(high / step)) + 1
+    return tuple(float(number * step) for number in range(first, last + 1))
 
 
 def histogram(
-    values: Shaped[np.ndarray, " n"], v: Codes, classes: int, edges: Float64[np.ndarray, " edges"]
+    values: Shaped[np.ndarray, " n"], codes: Codes, classes: int, edges: tuple[float, ...]
 ) -> tuple[tuple[int, ...], ...]:
-    """Rows by private class in each bar, of rows with both labels."""
-    known = (v >= 0) & np.isfinite(values)
+    """Rows with both labels in each bar, by the class of the other label."""
+    known = (codes >= 0) & np.isfinite(values)
     bar = np.searchsorted(edges, values[known], side="right") - 1
-    found = stats.tabulate(v[known], bar.astype(np.int64), classes, len(edges) - 1)
+    found = stats.tabulate(codes[known], bar.astype(np.int64), classes, len(edges) - 1)
     return tuple(map(tuple, found.tolist()))

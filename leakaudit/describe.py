@@ -267,13 +267,12 @@ def _attribute(
     parts: Mapping[str, Part], chosen: Mapping[str, Mapping[str, Labelled | str]], name: str,
     scales: tuple[Scale, Scale], tolerance: float, seed: int,
 ) -> Attribute:  # fmt: skip
-    target = scales[0]
-    ends = np.empty(0)
-    if target.ends is not None:
-        values = np.concatenate([part.column(target.label.name).values for part in parts.values()])
-        ends = crossing.bars(values[np.isfinite(values)])
+    numbers = next((place for place, scale in enumerate(scales) if scale.ends is not None), None)
+    along = "" if numbers is None else scales[numbers].label.name
+    values = {split: part.column(along).values for split, part in parts.items() if along}
+    ends = crossing.bars(np.concatenate([*values.values()])) if values else ()
     crosses = []
-    pair = Pair(target.label.classes, scales[1].label.classes)
+    pair = Pair(*(scale.label.classes for scale in scales))
     for split, part in parts.items():
         y, v = (scale.codes(part.column(scale.label.name)) for scale in scales)
         found, rows = crossing.cross(split, y, v, pair, part.rows.group, seed), chosen[split]
@@ -284,8 +283,8 @@ def _attribute(
             together = together if len({id(one.target) for one in together.values()}) == 1 else {name: said}
             can = crossing.reach(part.rows, together, name, tolerance, seed)
             found = replace(found, refused=can) if isinstance(can, str) else replace(found, reach=can)
-        if target.ends is not None:
-            values = part.column(target.label.name).values
-            found = replace(found, histogram=crossing.histogram(values, v, len(pair.private), ends))
+        if numbers is not None:
+            bars = crossing.histogram(values[split], (v, y)[numbers], len(pair[1 - numbers]), ends)
+            found = replace(found, histogram=bars)
         crosses.append(found)
-    return Attribute(scales[1].label, tuple(crosses), (), tuple(ends.tolist()))
+    return Attribute(scales[1].label, tuple(crosses), (), along, ends)

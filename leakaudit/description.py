@@ -131,7 +131,7 @@ class Cross:
     refused: str = ""
     """Why an audit of this split would be refused; `reach` is None then."""
     histogram: tuple[tuple[int, ...], ...] = ()
-    """Rows by private class (lines) in each bin of `Attribute.edges`; empty where the target has classes."""
+    """Rows in each bar of `Attribute.edges`, a line for each class of the other label; empty without numbers."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,10 @@ class Attribute:
     crosses: tuple[Cross, ...]
     """In the order of `Description.splits`."""
     warnings: tuple[str, ...]
+    along: str = ""
+    """Of which label the histograms are: of the target where it is a number, or else of a private one that is."""
     edges: tuple[float, ...] = ()
-    """Of the target's histograms; empty where the target has classes."""
+    """Where their bars meet; empty where neither is a number."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from leakaudit.description import Attribute, Cross, Reach
+from leakaudit.description import Attribute, Cross, Description, Label, Reach
 from leakaudit.render._describe.tables import Sheet
 from leakaudit.render._html import strips
 
@@ -22,28 +22,35 @@ FEW = 4
 LANES = 5
 """Private classes that have a lane; of more, the commonest and the others together."""
 TWO = 2
-LETTER = 6.4
+BLIND = 108
+"""Pixels of an E of .5."""
+LETTER = 6.9
 """Pixels of a letter."""
 
 
-def panel(part: Attribute, place: int, sheet: Sheet, name: str) -> Markup:
+def panel(made: Description, part: Attribute, place: int, sheet: Sheet, name: str) -> Markup:
     """One split of one attribute."""
     cross = part.crosses[place]
     if not cross.histogram:
         body, high = _bars(sheet) if len(sheet.columns) <= FEW else _shades(sheet)
         said = f"Rows of each {part.private.name} in each class"
     else:
-        lanes, names = _lanes(cross, part.private.classes)
+        lanes, names = _lanes(cross, other(made, part).classes)
         body, high = (_mirrored if len(names) == TWO else _stacked)(lanes, names, part.edges)
-        said = f"Histogram of {cross.rows:,} rows by {part.private.name}"
+        said = f"Histogram of the {part.along} of {cross.rows:,} rows by {other(made, part).name}"
     title = f"{part.private.name} in split {cross.split}"
     return strips.svg(WIDE, high, body, kind="pic", title=title, desc=f"{said}.", name=name)
 
 
-def names(part: Attribute, sheet: Sheet) -> tuple[str, ...]:
+def other(made: Description, part: Attribute) -> Label:
+    """The label by which histograms are coloured."""
+    return part.private if part.along == made.target.name else made.target
+
+
+def names(made: Description, part: Attribute, sheet: Sheet) -> tuple[str, ...]:
     """What the colours mean, in their order; empty where there are none."""
     if part.edges:
-        return _lanes(part.crosses[0], part.private.classes)[1]
+        return _lanes(part.crosses[0], other(made, part).classes)[1]
     return sheet.columns if len(sheet.columns) <= FEW else ()
 
 
@@ -68,14 +75,16 @@ def _mirrored(lanes: np.ndarray, names: Sequence[str], edges: Sequence[float]) -
         for side in (-1, 1):
             y = middle + side * share * (middle - top)
             body += strips.line(left, y, right, y, ink=0.13)
-            body += strips.text(left - 8, y + 4, f"{most * share:,.0f}", anchor="end") if most * share % 1 == 0 else ""
+            body += (
+                strips.text(left - 8, y + 4, _count(int(most * share)), anchor="end") if most * share % 1 == 0 else ""
+            )
     body += strips.text(left - 8, middle + 4, "0", anchor="end")
     body += _steps(0, lanes[0], edges, (left, right), middle, -step)
     body += _steps(1, lanes[1], edges, (left, right), middle, step)
     body += strips.line(left, middle, right, middle, ink=0.7)
     for place, y in ((0, top - 8), (1, bottom + 16)):
         body += _square(place, left, y - 9)
-        body += strips.text(left + 15, y, f"{names[place][:40]}, {int(lanes[place].sum()):,}", strong=True)
+        body += strips.text(left + 15, y, f"{names[place][:40]}, {_count(int(lanes[place].sum()))}", strong=True)
     return body + _axis(edges, (left, right), bottom + 22), bottom + 50
 
 
@@ -86,7 +95,7 @@ def _stacked(lanes: np.ndarray, names: Sequence[str], edges: Sequence[float]) ->
     for place, (counts, name) in enumerate(zip(lanes, names, strict=True)):
         base = 20 + (tall + 20) * place + tall
         body += _square(place, left, base - tall - 13)
-        body += strips.text(left + 15, base - tall - 4, f"{name[:40]}, {int(counts.sum()):,}", strong=True)
+        body += strips.text(left + 15, base - tall - 4, f"{name[:40]}, {_count(int(counts.sum()))}", strong=True)
         body += strips.line(left, base, right, base, ink=0.4)
         body += _steps(place, counts, edges, (left, right), base, -tall / most)
     bottom = 20 + (tall + 20) * len(names) - 20
@@ -153,7 +162,7 @@ def _bars(sheet: Sheet) -> tuple[str, float]:
                 f'<rect x="{label:.1f}" y="{y:.1f}" width="{long:.1f}" height="{thick - 2}" fill-opacity=".75" '
                 f"{strips.paint(place)}/>"
             )
-            body += strips.text(label + long + 5, y + thick - 3, f"{count:,}")
+            body += strips.text(label + long + 5, y + thick - 3, _count(count))
             y += thick
         y += 9
     return strips.line(label, 2, label, y - 7, ink=0.5) + body, y
@@ -162,11 +171,15 @@ def _bars(sheet: Sheet) -> tuple[str, float]:
 def _shades(sheet: Sheet) -> tuple[str, float]:
     """A table of shares of the line, the darker the more; counts stand in it where they fit."""
     label = min(120.0, 10 + LETTER * max(len(_short(name)) for name in sheet.lines))
-    head = 12 + 0.72 * LETTER * max(len(_short(name)) for name in sheet.columns)
     wide, tall = (WIDE - label - 2) / len(sheet.columns), 21.0
+    longest = LETTER * max(len(_short(name)) for name in sheet.columns)
+    head = 12 + (0.72 * longest if longest > wide - 4 else 8)
     body = ""
     for i, name in enumerate(sheet.columns):
         x = label + wide * (i + 0.5)
+        if longest <= wide - 4:
+            body += strips.text(x, head - 6, name, anchor="middle")
+            continue
         body += (
             f'<text x="{x:.1f}" y="{head - 5:.1f}" transform="rotate(-45 {x:.1f} {head - 5:.1f})" fill="currentColor" '
             f'class="m">{_escaped(_short(name))}</text>'
@@ -179,23 +192,23 @@ def _shades(sheet: Sheet) -> tuple[str, float]:
             how = f'fill-opacity="{0.04 + 0.6 * share:.3f}" {strips.paint(1)}'
             body += f'<rect x="{x + 0.5:.1f}" y="{y + 0.5:.1f}" width="{wide - 1:.1f}" height="{tall - 1:.1f}" {how}/>'
             if count and LETTER * len(f"{count:,}") < wide - 2:
-                body += strips.text(x + wide / 2, y + 15, f"{count:,}", anchor="middle")
+                body += strips.text(x + wide / 2, y + 15, _count(count), anchor="middle")
     return body, head + tall * len(sheet.lines) + 4
 
 
 def blind(reach: Reach, tolerance: float) -> Markup:
     """From 0 on the E that cannot be told from 0, with the tolerance across; beyond it that of groups, hollow."""
-    end, worst = (148 * min(1.0, part / 0.5) for part in (reach.mde, reach.mde_grouped or reach.mde))
-    at = 1 + 148 * min(1.0, tolerance / 0.5)
-    body = strips.line(1, 14, 149, 14, ink=0.2) + strips.line(
-        1 + 148 * 0.4, 5, 1 + 148 * 0.4, 23, ink=0.75, dash="1 2.5"
+    end, worst = (BLIND * min(1.0, part / 0.5) for part in (reach.mde, reach.mde_grouped or reach.mde))
+    at = 1 + BLIND * min(1.0, tolerance / 0.5)
+    body = strips.line(1, 14, 1 + BLIND, 14, ink=0.2) + strips.line(
+        1 + BLIND * 0.4, 5, 1 + BLIND * 0.4, 23, ink=0.75, dash="1 2.5"
     )
     body += f'<rect x="1" y="9" width="{end:.1f}" height="10" fill-opacity=".55" {strips.paint(0)}/>'
     if worst > end:
         how = f'fill="none" {strips.paint(0, stroke=True)} stroke-width="1.2"'
         body += f'<rect x="{1 + end:.1f}" y="9.6" width="{worst - end:.1f}" height="8.8" {how}/>'
     body += strips.line(at, 1, at, 27, ink=0.9, dash=strips.DASH, wide=1.3)
-    return strips.svg(150, 28, body, kind="strip")
+    return strips.svg(BLIND + 2, 28, body, kind="strip")
 
 
 def strength(cross: Cross) -> Markup:
@@ -223,6 +236,11 @@ def _square(place: int, x: float, y: float) -> str:
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="10" height="10" fill-opacity=".75" {strips.paint(place)}/>'
 
 
+def _count(rows: int) -> str:
+    """A count as it is set on the page."""
+    return f"{rows:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
 def _short(name: str) -> str:
     return name if len(name) <= 20 else f"{name[:19]}…"  # noqa: PLR2004 (what fits)
 
@@ -234,4 +252,4 @@ def _escaped(words: str) -> Markup:
 def _round_up(most: int) -> int:
     """The next 1, 2, 4 or 6 times a power of ten."""
     power: int = 10 ** max(len(str(most)) - 1, 0)
-    return next(times * power for times in (1, 2, 4, 6, 8, 10) if times * power >= most)
+    return next(times * power for times in (1, 2, 3, 4, 5, 6, 8, 10) if times * power >= most)

@@ -38,7 +38,7 @@ def render(made: Description, *, width: int) -> str:
         overlaps=[_overlap(each) for each in tamed.overlaps if each.rows or each.groups or each.copies],
         binned=[label for label in (tamed.target, *(part.private for part in tamed.attributes)) if label.note],
         tau=_figures.tau(tamed.tolerance),
-        scale=strips.scale([(0, "0"), (min(1.0, tamed.tolerance / 0.5), "τ"), (1, ".5")], 150),
+        scale=strips.scale([(0, "0"), (min(1.0, tamed.tolerance / 0.5), "τ"), (1, ".5")], figure.BLIND + 2),
         unit=strips.scale([(0, "0"), (1, "1")], 150, inset=7),
         style=style,
         style_hash=setting.named(style),
@@ -64,10 +64,10 @@ def _part(made: Description, part: Attribute, number: int) -> dict[str, Any]:
     return {
         "attribute": part,
         "panels": [
-            (cross, figure.panel(part, place, drawn[place], f"p{number}-{place}"))
+            (cross, figure.panel(made, part, place, drawn[place], f"p{number}-{place}"))
             for place, cross in enumerate(part.crosses)
         ],
-        "keys": [(figure.key(place), name) for place, name in enumerate(figure.names(part, drawn[0]))],
+        "keys": [(figure.key(place), name) for place, name in enumerate(figure.names(made, part, drawn[0]))],
         "kind": "histogram" if part.edges else "bars" if len(drawn[0].columns) <= figure.FEW else "shades",
         "cut": tables.cut_said(made, part, LINES, COLUMNS) if not part.edges else "",
         "told": [_told(cross) for cross in part.crosses],
