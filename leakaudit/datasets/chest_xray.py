@@ -7,6 +7,7 @@ eighth of those to train on is `validation`, by the hash of their number. Or fro
 split, label (0_normal, 1_abnormal), patient_id, sex, age, view and finding, whose own splits are taken as they are.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,7 +134,8 @@ def _age(text: str) -> float | None:
 
 def _paths(folder: Path, names: list[str]) -> list[str]:
     """Where the images lie: in one folder, or in those of the twelve archives."""
-    found = {path.name: str(path) for path in folder.glob("images*/**/*.png")}
+    walks = (os.walk(top) for top in folder.glob("images*"))
+    found = {file: os.path.join(where, file) for walk in walks for where, _, files in walk for file in files}  # noqa: PTH118 - of 112,120 paths
     return [found.get(name, str(folder / "images" / name)) for name in names]
 
 
