@@ -32,6 +32,8 @@ INFERENCE = (
     "Rebuilt images were read by an attacker trained on true images of other rows; E, accuracies and p as in an "
     "attack, with the variance doubled where decoder and attacker are cross-fitted. PSNR and SSIM: bootstrap."
 )
+ROUNDING = 1e-4
+"""By which averages of pixels in 0..1 may leave it."""
 
 
 def reconstruct(
@@ -50,7 +52,7 @@ def reconstruct(
     Rebuild every row's image by a decoder that never saw it, and read the private attributes from it.
 
     Raises:
-        InputError: the images are not those of the rows or too small, or a label cannot be asked for.
+        InputError: the images are not those of the rows, too small or not in 0..1, or a label cannot be asked for.
     """
     if len(images) != len(subject):
         raise InputError(f"{subject.origin.name}: {len(subject)} rows, but {len(images)} images")
@@ -60,10 +62,17 @@ def reconstruct(
     chosen = {name: labelled(subject, np.ones(len(subject), dtype=bool), (name,), target)[name] for name in private}
     module = catalog.thing("decoders", decoder.name, "--decoder")
     decode = partial(module.decode, **catalog.check_counts(module.decode, decoder.knobs, f"--decoder {decoder.name}"))
+    true = pixels.gather(images, gallery.LARGEST)
+    least, most = float(true.min()), float(true.max())
+    if least < -ROUNDING or most > 1 + ROUNDING:
+        raise InputError(
+            f"{subject.origin.data or subject.origin.name}: images hold numbers from {least:.3g} to {most:.3g}; "
+            f"a reconstruction, and what is said of it, is of images in 0..1"
+        )
     total = gallery.count(len(subject)) + len(private)
     shown = yield from gallery.rebuild(
         subject,
-        pixels.gather(images, gallery.LARGEST),
+        true,
         _strata(subject, target),
         _cells(len(subject), chosen[private[0]]),
         decode,

@@ -102,7 +102,7 @@ def load(
     )
     name = spell(
         "arrays", load, file=file, image=image, channels=channels, group=group, numbers=numbers, held_out=held_out,
-        size=size, rows=rows,
+        size=source.size, rows=rows,
     )  # fmt: skip
     return read(listing, name, split, Reading(source="arrays", where=file, rows=rows, channels=means))
 
