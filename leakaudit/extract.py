@@ -37,8 +37,8 @@ PROBES = 16
 """Images whose pixels are part of the key, so that a folder that was filled anew is not taken for the old one."""
 AHEAD = 2
 """Batches that are read while one is worked on."""
-PIECE = 1 << 20
-"""Numbers that enter a network at a time on a CPU, whose inner maps then stay close to it: 6 images of 3x224x224."""
+PIECE = 5 << 18
+"""Numbers that enter a network at a time on a CPU, whose inner maps then stay close to it: 8 images of 3x224x224."""
 
 
 Passed = tuple[range, Float32[np.ndarray, "b d"], Float32[np.ndarray, "b k"]]
@@ -237,7 +237,11 @@ def _passes(
     with ThreadPoolExecutor(AHEAD, "read") as readers:
         ahead = deque(readers.submit(read, start) for start in islice(rest, AHEAD))
         while ahead:
-            rows, batch = ahead.popleft().result()
+            try:
+                rows, batch = ahead.popleft().result()
+            except InputError:  # what was read before a bad image is not lost with it
+                yield from (end(*each) for each in under_way)
+                raise
             ahead.extend(readers.submit(read, start) for start in islice(rest, 1))
             under_way.append(begin(rows, batch))
             if len(under_way) > 1:
