@@ -145,9 +145,16 @@ def test_a_table_without_images_says_where_they_go(tmp_path: Path) -> None:
         siim.load("test", tmp_path)
 
 
-def test_without_pydicom_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A DICOM file that nothing can read is not the file's fault."""
+def test_without_pydicom_the_command_says_what_to_install(
+    tmp_path: Path, leakaudit_here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A DICOM file that nothing can read is not the file's fault: exit 2 and one line; with pydicom it is read."""
     make(tmp_path)
-    monkeypatch.setitem(sys.modules, "pydicom", None)
-    with pytest.raises(InputError, match=r"a DICOM file needs pip install 'leakaudit\[dicom\]'$"):
-        siim.load("test", tmp_path)
+    line = ("datasets", "describe", "siim", "--root", str(tmp_path), "--target", "finding", "--private", "sex")
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "pydicom", None)
+        end = leakaudit_here(*line)
+    assert end.returncode == 2
+    assert end.stderr.strip().endswith("a DICOM file needs pip install 'leakaudit[dicom]'")
+    assert len(end.stderr.strip().splitlines()) == 1
+    assert len(siim.load("train", tmp_path))

@@ -221,6 +221,23 @@ def test_warnings_and_errors_of_pydicom_do_not_name_patients(tmp_path: Path) -> 
     assert [str(each.message) for each in caught] == []
 
 
+def test_threads_read_in_silence_and_name_the_row(tmp_path: Path) -> None:
+    """A pool decodes files that pydicom would warn of, of any size; a broken one among them is named with its row."""
+    paths = [str(write(tmp_path / f"{n}.dcm", GREY[: 20 + n], Modality="CR")) for n in range(24)]
+    for path in map(Path, paths):
+        path.write_bytes(path.read_bytes().replace(b"1.2.3.4\0", b"1.a.Doe\0"))
+    source = files.Files.open(paths, range(2, 26), "labels.csv", 16)
+    whole = source.batch(np.arange(24))
+    assert whole.shape == (24, 3, 16, 16)
+    assert (whole.std(axis=(1, 2, 3)) > 0).all()
+    Path(paths[5]).write_bytes(Path(paths[5]).read_bytes()[:-100])
+    with pytest.raises(InputError) as error:
+        source.batch(np.arange(24))
+    damage = "its pixels are damaged or cut off (Explicit VR Little Endian)"
+    assert str(error.value) == f"labels.csv: row 7: {paths[5]} does not decode: {damage}"
+    assert files.unreadable(paths).tolist() == [number == 5 for number in range(24)]
+
+
 @pytest.mark.parametrize(
     ("said", "years"),
     [("056Y", 56), ("018M", 1.5), ("026W", 0.498), ("073D", 0.2), ("62", 62), ("", None), ("XX", None)],

@@ -88,11 +88,13 @@ def test_a_window_without_width_is_none(tmp_path: Path) -> None:
         assert np.array_equal(shown(tmp_path, TWELVE, **header), spread(TWELVE))
 
 
-def test_a_voi_table_comes_before_a_window(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["OW", "US"])
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"])
+def test_a_voi_table_comes_before_a_window(tmp_path: Path, kind: str, syntax: str) -> None:
     """The first VOI LUT is what is shown, its ends hold beyond it, and a window beside it has no say."""
     curve = (np.linspace(0, 1, 2000) ** 2 * 4095).astype(np.uint16)
-    header = {"VOILUTSequence": table(curve, 1000, 12), "WindowCenter": 1, "WindowWidth": 2}
-    found = shown(tmp_path, TWELVE, **header)
+    header = {"VOILUTSequence": table(curve, 1000, 12, kind), "WindowCenter": 1, "WindowWidth": 2}
+    found = shown(tmp_path, TWELVE, syntax=syntax, **header)
     expected = curve[np.clip(TWELVE.astype(int) - 1000, 0, 1999)] / 4095
     assert np.array_equal(found, np.rint(255 * expected).astype(np.uint8))
 
