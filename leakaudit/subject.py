@@ -19,6 +19,7 @@ from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.gate import Ask
+from leakaudit.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ def _of_checkpoint(card: Checkpoint, terms: Terms) -> Subject:
         raise InputError(f"{card.folder}: a checkpoint has its own backbone; --backbone is for weights files")
     source = encoder.of(card)
     call = named(terms.data, terms.root, "--data") if terms.data else card.recipe.dataset
-    return Subject(encoder=source, dataset=_dataset(call, terms, source), checkpoint=card)
+    return Subject(encoder=source, dataset=_dataset(call, terms, source, card.recipe), checkpoint=card)
 
 
 def _of_file(path: Path, terms: Terms) -> Subject:
@@ -127,9 +128,14 @@ def _of_file(path: Path, terms: Terms) -> Subject:
     return Subject(encoder=source, dataset=dataset)
 
 
-def _dataset(call: Call, terms: Terms, source: Encoder | None) -> Dataset:
+def _dataset(call: Call, terms: Terms, source: Encoder | None, made: Recipe | None = None) -> Dataset:
+    """The images; a split that is drawn for a target and a private label is drawn for those that are asked about."""
     module = catalog.thing("datasets", call.name, "--data")
     knobs = catalog.check(module.load, call.knobs, f"--data {call.name}")
+    asked = {"target": terms.target, "private": next(iter(terms.private), None)}
+    for knob, name in asked.items():
+        if knob in catalog.knobs(module.load) and (name or made):
+            knobs.setdefault(knob, name or getattr(made, knob))
     if source is not None and "size" in catalog.knobs(module.load):
         knobs.setdefault("size", source.shape[1])
     if terms.group and "group" in catalog.knobs(module.load):

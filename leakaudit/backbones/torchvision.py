@@ -33,21 +33,29 @@ def build(classes: int, shape: tuple[int, int, int], *, model: str = "", pretrai
     """
     where = f"torchvision:{model}"
     network = _made(model, shape, classes, pretrained=pretrained)
-    classifier = bottleneck(network)
     if pretrained:
         import torchvision
 
-        url = torchvision.models.get_model_weights(model).DEFAULT.url
-        first = _first(network)
-        state = _published.tensors(_published.file(url, where), where)
-        state = {name: tensor for name, tensor in state.items() if not name.startswith(AUXILIARY)}
-        state = _published.greyed(state, f"{first}.weight", shape[0], where)
-        _published.fill(network, state, classifier, where)
-    return proven(network, classifier, shape, where, _size(model))
+        _start(network, torchvision.models.get_model_weights(model).DEFAULT.url, shape[0], where)
+    return proven(network, bottleneck(network), shape, where, _size(model))
 
 
 AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
 """Second classifiers of the Inception networks, which are built without them."""
+
+
+def _start(network: nn.Module, url: str, channels: int, where: str) -> None:
+    """
+    Fill all but the classifier with the weights at a URL.
+
+    Raises:
+        InputError: they are not to be had, or not for so many channels.
+        RefusedError: they are damaged or another network's.
+    """
+    state = _published.tensors(_published.file(url, where), where)
+    state = {name: tensor for name, tensor in state.items() if not name.startswith(AUXILIARY)}
+    state = _published.greyed(state, f"{_first(network)}.weight", channels, where)
+    _published.fill(network, state, bottleneck(network), where)
 
 
 def bottleneck(network: nn.Module) -> str:
