@@ -200,6 +200,17 @@ def test_where_a_cell_is_empty_the_refusal_says_which(tmp_path: Path) -> None:
     assert celeba.splits(tmp_path) == ("train", "validation", "test")
 
 
+def test_where_training_goes_neither_way_nothing_conflicts(tmp_path: Path) -> None:
+    """Without an association in the training partition there is nothing to go against."""
+    make(tmp_path)
+    even = np.where(np.isin(np.arange(N), [np.flatnonzero(cell == CELL)[0] for cell in range(4)]), 0, 2)
+    path = tmp_path / "celeba" / "list_eval_partition.txt"
+    path.write_text(lines(np.where(PARTITION == 1, 1, even)))
+    assert len(celeba.load("balanced", tmp_path)) == 8
+    with pytest.raises(InputError, match=r"no rows in split 'conflicting'.*none, as the two are not associated there"):
+        celeba.load("conflicting", tmp_path)
+
+
 def test_the_knobs_change_only_the_two_splits(tmp_path: Path) -> None:
     """Another target balances over other cells; the official partitions are what they were."""
     make(tmp_path)
