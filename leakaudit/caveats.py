@@ -34,11 +34,11 @@ def _of_data(made: Description) -> Iterator[str]:
             of = next(each.groups.name for each in made.splits if each.groups)
             yield f"{part.groups:,} groups ({of}) have rows in {both}: what is read of them may be remembered"
         if part.copies:
-            one = f", as {part.examples[0][1]} is of {part.examples[0][0]}" if part.examples else ""
-            yield f"{part.copies:,} images of {part.second} are copies of images of {part.first}{one}"
+            one = f", as {part.examples[0][1]} of {part.examples[0][0]}" if part.examples else ""
+            yield f"{_copies(part.copies, part.second)} of images of {part.first}{one}"
     for split in made.splits:
         if split.copies:
-            yield f"{split.copies:,} of {split.rows:,} images of {split.split} are copies of another of that split"
+            yield f"{_copies(split.copies, split.split)} of others of that split"
         if split.target_missing:
             yield _missing(made.target.name, split.target_missing, split)
     for note in dict.fromkeys(note for split in made.splits for note in split.notes):
@@ -61,15 +61,17 @@ def _of_attribute(made: Description, part: Attribute) -> Iterator[str]:
             yield _missing(name, cross.missing, split)
 
 
+def _copies(count: int, split: str) -> str:
+    return f"{count:,} images of {split} are copies" if count > 1 else f"1 image of {split} is a copy"
+
+
 def _missing(name: str, rows: int, split: Split) -> str:
-    return f"{name} is missing in {rows:,} of {split.rows:,} rows of split {split.split}: they are left out"
+    return f"{name} is missing in {rows:,} of {split.rows:,} rows of split {split.split}: left out"
 
 
 def _cells(cross: Cross, handful: int) -> str:
-    few = f"{cross.few} of its cells hold {handful} rows or fewer" if cross.few else ""
-    empty = (
-        f"{cross.empty} {'are' if cross.empty > 1 else 'is'} empty" if few else f"{cross.empty} of its cells are empty"
-    )
+    few = f"{cross.few} of its cells hold{'s' * (cross.few == 1)} {handful} rows or fewer" if cross.few else ""
+    empty = f"{cross.empty}{'' if few else ' of its cells'} {'is' if cross.empty == 1 else 'are'} empty"
     said = " and ".join(filter(None, (few, empty if cross.empty else "")))
     return f"split {cross.split}: {said}" if said else ""
 
