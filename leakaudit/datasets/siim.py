@@ -3,9 +3,9 @@ SIIM-FISABIO-RSNA COVID-19 detection: 6,334 chest X-rays as DICOM, graded by stu
 
 Lakhani et al., "The 2021 SIIM-FISABIO-RSNA Machine Learning COVID-19 Challenge: Annotation and Standard Exam
 Classification of COVID-19 Chest Radiographs", Journal of Digital Imaging 36, 2023. The table is the competition's own
-`train_study_level.csv`; sex and age are those of the files' headers. Tartaglione, "Information Removal at the
-Bottleneck in Deep Neural Networks", BMVC 2022, section 4, keeps two of the four findings, with sex private, 448x448
-pixels and 85/5/10 % of the data: here of the patients, by the hash of their number.
+`train_study_level.csv`; sex and age are those of the files' headers. Barbano, Tartaglione and Grangetto, "Bridging the
+gap between debiasing and privacy for deep learning", ICCVW 2021, keep two of the four findings, with sex private,
+448x448 pixels and 85/5/10 % of the data: here of the patients, by the hash of their number.
 """
 
 from pathlib import Path
