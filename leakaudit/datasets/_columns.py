@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 MISSING = ("", "nan", "NaN", "NA", "N/A", "null")
 """Cells that hold nothing."""
-SEPARATORS = ",;\t"
+SEPARATORS = ",;\t|"
 LOOKED = 1 << 14
 """Characters that are looked at to learn what separates cells."""
+EXACT = 2.0**53
+"""From here on a float does not tell whole numbers apart: a long one is a word."""
 COMMA = r"[+-]?\d+(,\d+)?"
 """A number as it stands between semicolons."""
 
@@ -103,11 +105,14 @@ def as_numbers(cells: "pd.Series") -> "np.ndarray | None":
     if types.is_bool_dtype(known.dtype) or not len(known):
         return None
     if types.is_numeric_dtype(known.dtype):
-        return known.to_numpy(dtype=np.int64 if types.is_integer_dtype(known.dtype) else np.float64)
+        return known.to_numpy() if types.is_integer_dtype(known.dtype) else known.to_numpy(dtype=np.float64)
     if not types.is_string_dtype(known.dtype):
         return None
     found = pd.to_numeric(known.astype(object), errors="coerce").to_numpy()
-    return None if found.dtype == object or np.isnan(found.astype(np.float64)).any() else found
+    if found.dtype == object or np.isnan(found.astype(np.float64)).any():
+        return None
+    rounded = found.dtype.kind == "f" and known[np.abs(found) >= EXACT].str.isdigit().any()
+    return None if rounded else found
 
 
 def groups(cells: "pd.Series") -> Int64[np.ndarray, " n"]:

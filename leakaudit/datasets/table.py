@@ -133,7 +133,7 @@ def _path_column(frame: "pd.DataFrame", image: str | None, file: str) -> str:
     """The column of paths."""
     found = [name for name in ((image,) if image else _PATHS) if name in frame]
     if not found:
-        wanted = repr(image) if image else f"of paths ({', '.join(_PATHS)})"
+        wanted = repr(image) if image else f"of paths ({', '.join(_PATHS)}, or image=COLUMN)"
         raise InputError(f"{file}: no image column {wanted}. {catalog.suggest(image or _PATHS[0], frame.columns)}")
     return found[0]
 
@@ -224,9 +224,10 @@ def _home(names: Sequence[str], places: tuple[Path, Path], table: Path) -> tuple
         return "", ""
     root, beside = places
     probes = np.unique(np.linspace(0, len(relative) - 1, PROBES).astype(np.int64)).tolist()
-    if any((root / relative[place]).is_file() for place in probes):
+    if any(os.path.isfile(root / relative[place]) for place in probes):  # noqa: PTH113 (false for a name of any length)
         return str(root), f"{root}, the root, which holds others of the table's images"
-    return str(beside), f"{beside}, beside {table.name}; {root}, the root, holds none of the table's images"
+    other = f"; {root}, the root, holds none of the table's images" if root.absolute() != beside.absolute() else ""
+    return str(beside), f"{beside}, beside {table.name}{other}"
 
 
 def _copies(listing: Listing, file: str, *, shared: str) -> tuple[str, ...]:

@@ -19,10 +19,10 @@ def refused(tmp_path: Path, text: str, split: str = "test", **knobs: object) -> 
     return str(error.value).removeprefix(str(tmp_path) + "/")
 
 
-@pytest.mark.parametrize("cut", [",", ";", "\t"])
+@pytest.mark.parametrize("cut", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("name", ["faces.csv", "faces.tsv", "FACES.CSV"])
 def test_what_separates_cells_is_read_from_the_table(tmp_path: Path, cut: str, name: str) -> None:
-    """Commas, semicolons and tabs, whatever the file is called, with a byte-order mark or without: the same table."""
+    """Commas, semicolons, tabs and bars, whatever the file is called, with a byte-order mark or without."""
     plain = table.load("all", tmp_path, file=write(tmp_path / "plain"))
     text = (HEADER + ROWS).replace(",", cut)
     for number, encoding in enumerate(("utf-8", "utf-8-sig")):
@@ -75,6 +75,13 @@ def test_words_stay_the_words_they_are(tmp_path: Path) -> None:
     assert data.group[0] == data.group[2] != data.group[1]
 
 
+def test_numbers_too_long_for_a_float_are_words(tmp_path: Path) -> None:
+    """Two identifiers of thirty digits are two, and not one rounded."""
+    long = "9" * 30
+    data = table.load("test", tmp_path, file=write(tmp_path, f"path,who\na.png,{long}\nb.png,{long[:-1]}8\n"))
+    assert data.column("who").classes == (f"{long[:-1]}8", long)
+
+
 def test_labels_of_parquet_keep_their_kinds(tmp_path: Path) -> None:
     """Booleans, categories, gaps among whole numbers, numbers, words with spaces: any number of columns."""
     write(tmp_path)
@@ -86,6 +93,7 @@ def test_labels_of_parquet_keep_their_kinds(tmp_path: Path) -> None:
             "year": pd.array([10, 9, None], dtype="Int64"),
             "score": [0.5, np.nan, 1.0],
             "word": [" x", "x ", None],
+            "stamp": np.array([2**64 - 1, 2**64 - 2, 1], np.uint64),
         }
     )
     frame.to_parquet(tmp_path / "faces.parquet")
@@ -96,6 +104,7 @@ def test_labels_of_parquet_keep_their_kinds(tmp_path: Path) -> None:
     assert found["year"] == (("9", "10"), [1, 0, -1])
     np.testing.assert_array_equal(data.column("score").values, np.float32([0.5, np.nan, 1]))
     assert found["word"] == (("x",), [0, 0, -1])
+    assert found["stamp"] == (("1", str(2**64 - 2), str(2**64 - 1)), [2, 1, 0])
 
 
 @pytest.mark.parametrize(
@@ -107,6 +116,7 @@ def test_labels_of_parquet_keep_their_kinds(tmp_path: Path) -> None:
         ("path,age\na.png,1\nb.png,inf\n", "column 'age' holds a number that is not finite"),
         ("path,d\nhttps://a.org/a.png,1\n", "row 1: https://a.org/a.png is an address: a file of this machine"),
         ("path,d\na.png,1\nC:\\pics\\a.png,1\n", r"row 2: C:\\pics\\a.png is a path of another machine"),
+        (f"path,d\n{'a' * 5000}.png,1\n", "row 1: no such image"),
         ("path,d\n..\\a.png,1\n", r"row 1: ../a.png leaves the folder"),
         ("path,d\na.png,1\nx/../../b.png,1\n", r"row 2: x/\.\./\.\./b\.png leaves the folder"),
     ],
