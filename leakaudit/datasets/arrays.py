@@ -2,9 +2,10 @@
 The user's own images or vectors as arrays in one `.npz`: `images` or `x`, and an array for each label.
 
 Images are (n, h, w), (n, h, w, c) or (n, c, h, w), 8-bit or float; vectors are (n, d). Every other array of n rows is a
-label column: text, truth values and whole numbers are classes, with -1 and the empty text missing; numbers with a
-fraction stay numbers, with NaN missing. A column `split` says where a row belongs. Arrays may also come by split, as in
-MedMNIST (https://medmnist.com: `train_images`, `train_labels`, `val_images`, ...) or Keras (`x_train`, `y_train`, ...).
+label column: text, truth values and whole numbers of at most 1,000 kinds are classes, with -1 and the empty text
+missing; other numbers stay numbers, with NaN missing. A column `split` says where a row belongs. Or arrays come by
+split, as in MedMNIST (https://medmnist.com: `train_images`, `train_labels`, `val_images`, ...) or Keras (`x_train`,
+`y_train`, ...).
 
 8-bit images enter a network in -1..1. Float images and vectors, whatever range they are in, enter less the mean of each
 channel over the training rows and over its standard deviation there. Rows of an uncompressed file (`numpy.savez`) are
@@ -210,10 +211,11 @@ def _columns(
             shape = found.shapes[actual]
             if plain == name or (only and plain != only):
                 continue
-            if shape[:1] != (rows,) or len(shape) > len("nd") or (len(shape) > 1 and shape[1] > WIDEST):
+            fits = shape[:1] == (rows,) and (len(shape) == 1 or (len(shape) == len("nd") and shape[1] <= WIDEST))
+            values = stored.column(found.path, info[actual], f"{found.file}: {actual}") if fits else None
+            if values is None or values.dtype.kind not in "iufbUS" or plain in IMAGES:
                 strange.append(f"{actual} {list(shape)}")
                 continue
-            values = stored.column(found.path, info[actual], f"{found.file}: {actual}")
             for place, column in enumerate(values.reshape(rows, -1).T):
                 label = plain if values.reshape(rows, -1).shape[1] == 1 else f"{plain}{place}"
                 pieces.setdefault(label, []).append((first, column))
@@ -227,12 +229,17 @@ def _columns(
         values = np.concatenate([column for _, column in each])
         if label in wanted and values.dtype.kind not in "iuf":
             raise InputError(f"{where} holds no numbers, so it is none of numbers = {numbers!r}")
-        known = Labels(values.astype(np.float32)) if label in wanted else labels(values, where)
+        known = _numbers(values) if label in wanted else labels(values, where)
         filled = np.full(count, -1 if known.classes else np.nan, dtype=known.values.dtype)
         filled[np.concatenate([start + np.arange(len(column)) for start, column in each])] = known.values
         made[label] = Labels(filled, known.classes)
     notes = [f"arrays that are no labels of {count} rows were left out: {', '.join(strange)}"] if strange else []
     return made, notes
+
+
+def _numbers(values: np.ndarray) -> Labels:
+    """Numbers as they are; of whole ones -1 is missing."""
+    return Labels(np.where((values == -1) & (values.dtype.kind == "i"), np.nan, values).astype(np.float32))
 
 
 def _splits(

@@ -173,15 +173,14 @@ def _rows(
     parts: Mapping[str, Part], column: str, numbers: tuple[str, ...], folder: str, size: int | None
 ) -> tuple[Embedded, dict[str, Labels], dict[str, int]]:
     """The images and labels of all splits, and how many rows each has."""
-    import pyarrow as pa
-
     features = next(iter(parts.values())).features
     names = [name for name, feature in features.items() if _kind(feature) in ("ClassLabel", "Value")]
     missing = next((name for name in numbers if name not in names), None)
     if missing:
         raise InputError(f"{folder}: no column {missing!r} of numbers. {catalog.suggest(missing, names)}")
     files: list[Opened] = []
-    places, which, tables, called, counts = [], [], [], [], {}
+    values: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    places, which, called, counts = [], [], [], {}
     for split, part in parts.items():
         counts[split] = 0
         for file in part.files:
@@ -193,11 +192,14 @@ def _rows(
             places.append(locate(table[column], address, where))
             which.append(np.full(len(table), len(files), dtype=np.int64))
             files.append(opened(part.folder / file))
-            tables.append(table.select(names))
+            for name in names:  # at once: what holds on to a table holds on to the file that it is seen in
+                values[name].append(_values(table[name], f"{where}: {name}"))
             called += [f"{_called(part, split)}/{row}" for row in range(counts[split], counts[split] + len(table))]
             counts[split] += len(table)
-    whole = pa.concat_tables(tables)
-    columns = {name: _labels(whole[name], features[name], name, name in numbers, folder) for name in names}
+    columns = {
+        name: _labels(np.concatenate(values[name]), features[name], f"{folder}: {name}", name in numbers)
+        for name in names
+    }
     source = Embedded.open(tuple(files), np.concatenate(which), np.concatenate(places), called, size)
     return source, columns, counts
 
@@ -208,12 +210,15 @@ def _called(part: Part, split: str) -> str:
     return f"{home.parent.name}/{split}" if split else home.name
 
 
-def _labels(cells: Any, feature: Mapping[str, Any], name: str, number: bool, folder: str) -> Labels:  # noqa: FBT001 (whether it is named in `numbers`)
-    """A column as classes or numbers."""
+def _values(cells: Any, where: str) -> np.ndarray:
+    """Whole numbers with -1, other numbers with NaN, and text with the empty text where there is none."""
     import pyarrow as pa
 
-    where = f"{folder}: {name}"
-    values = sheets.columns(pa.table({"cells": cells}), Path(where))["cells"]
+    return sheets.columns(pa.table({"cells": cells}), Path(where))["cells"]
+
+
+def _labels(values: np.ndarray, feature: Mapping[str, Any], where: str, number: bool) -> Labels:  # noqa: FBT001 (whether `numbers` names it)
+    """A column as classes or numbers."""
     if _kind(feature) == "ClassLabel":
         known = tuple(map(str, feature.get("names") or ()))
         if len(values) and not -1 <= values.min() <= values.max() < len(known):
@@ -222,7 +227,7 @@ def _labels(cells: Any, feature: Mapping[str, Any], name: str, number: bool, fol
     if number:
         if values.dtype.kind not in "iuf":
             raise InputError(f"{where} holds no numbers, so it is none of numbers")
-        return Labels(np.asarray(cells.to_numpy(), dtype=np.float32))
+        return Labels(np.where((values == -1) & (values.dtype.kind == "i"), np.nan, values).astype(np.float32))
     return labels(values, where)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from leakaudit import store
-from leakaudit.dataset import Dataset, identify, spell
+from leakaudit.dataset import Dataset, Labels, identify, spell
 from leakaudit.datasets._reader import Reading, home, read, sheet, splits_of
 from leakaudit.errors import InputError
 from leakaudit.images import stored
@@ -78,7 +78,7 @@ def layout(root: Path, *, features: Features = "vbm_roi") -> Listing:
     part = table["split"].to_numpy()
     held = (part == "train") & (identify("openbhb split", people) / 2.0**64 < VALIDATION)
     named = people if len(set(people)) == len(people) else [f"{person}/{row}" for row, person in enumerate(people)]
-    columns = {name: classes(_words(table[name])) for name in ("site", "study") if name in table}
+    columns = {name: _counted(_words(table[name])) for name in ("site", "study") if name in table}
     sizes = [str((folder / f"{name}.npy").stat().st_size) for name in there]
     return Listing(
         names=[str(name) for name in named],
@@ -119,6 +119,11 @@ def _words(cells: "pd.Series") -> list[str | None]:
     """Text as it is, without stray spaces; whole numbers without their fraction; None where there is none."""
     words = [None if cell != cell else str(cell).strip() for cell in cells]  # noqa: PLR0124 (NaN)
     return [word.removesuffix(".0") if word else None for word in words]
+
+
+def _counted(words: list[str | None]) -> Labels:
+    """Classes that are numbers or words, 9 before 10."""
+    return classes(words, sorted({word for word in words if word}, key=lambda word: (len(word), word)))
 
 
 def _sexes(cells: "pd.Series") -> list[str | None]:

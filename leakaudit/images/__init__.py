@@ -7,4 +7,7 @@ Image sources: where pixels come from, by the contract of `dataset.Images`.
     cifar.py      CIFAR's own files
     paired.py     files whose names say target and bias
     synsets.py    ImageNet's class folders
+    tensors.py    arrays of bytes or numbers, and vectors
+    stored.py     arrays on disk, whose rows are read where they lie
+    embedded.py   image files inside larger files, as Hugging Face saves them
 """

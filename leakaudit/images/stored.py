@@ -7,6 +7,7 @@ compressed member there are no rows to find: a small one is unpacked into memory
 name in the folder of temporary files (`TMPDIR`), which is gone with the process. Python objects are never loaded.
 """
 
+import math
 import os
 import shutil
 import struct
@@ -84,7 +85,7 @@ class Lines:
         Raises:
             InputError: the file ends before a row does.
         """
-        size = int(np.prod(self.shape[1:])) * self.type.itemsize
+        size = math.prod(self.shape[1:]) * self.type.itemsize
         stored = np.empty((len(rows), *self.shape[1:]), self.type)
         if not stored.nbytes:
             return stored
@@ -127,12 +128,12 @@ def members(path: Path, where: str) -> dict[str, zipfile.ZipInfo]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            found = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            named = {info.filename: info for info in archive.infolist() if info.filename.endswith(".npy")}
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise InputError(f"{where}: truncated, or not an .npz file ({error})") from error
-    if any(info.flag_bits & ENCRYPTED for info in found.values()):
+    if any(info.flag_bits & ENCRYPTED for info in named.values()):
         raise InputError(f"{where}: locked by a password; save it without one")
-    return found
+    return {name.removesuffix(".npy"): info for name, info in named.items()}
 
 
 def shapes(path: Path, found: Mapping[str, zipfile.ZipInfo], where: str) -> dict[str, tuple[int, ...]]:
@@ -169,7 +170,7 @@ def plain(path: Path, where: str, *, start: int = 0) -> Stored:
         shape, turned, kind = _told(lambda: _head(file), where)
         if turned:
             return _told(lambda: _whole(file, shape, turned, kind), where)
-        begin, size = file.tell(), int(np.prod(shape)) * kind.itemsize
+        begin, size = file.tell(), math.prod(shape) * kind.itemsize
     if path.stat().st_size < begin + size:
         raise InputError(f"{where}: truncated: {path.stat().st_size - begin} of {size} bytes")
     stride = size // shape[0] if shape and shape[0] else 0
@@ -185,7 +186,7 @@ def _unpacked(path: Path, changed: int, name: str, where: str) -> Stored:
 
 
 def _kept(file: Readable, shape: tuple[int, ...], turned: bool, kind: np.dtype[Any], where: str) -> Stored:  # noqa: FBT001 (as numpy's header says it)
-    size = int(np.prod(shape)) * kind.itemsize
+    size = math.prod(shape) * kind.itemsize
     if size <= HELD or turned:
         return _whole(file, shape, turned, kind)
     free = shutil.disk_usage(tempfile.gettempdir()).free
@@ -211,13 +212,15 @@ def _head(file: Readable) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         head = np.lib.format.read_array_header_2_0(file)
     else:
         raise ValueError(f"version {version[0]}.{version[1]} of the format")
+    if min(head[0], default=0) < 0:
+        raise ValueError(f"shape {head[0]}")
     if head[2].hasobject:
         raise InputError("Python objects, which are never loaded; save text or numbers: np.array(values, dtype=str)")
     return head
 
 
 def _whole(file: Readable, shape: tuple[int, ...], turned: bool, kind: np.dtype[Any]) -> np.ndarray:  # noqa: FBT001 (as numpy's header says it)
-    size = int(np.prod(shape)) * kind.itemsize
+    size = math.prod(shape) * kind.itemsize
     if turned and size > HELD:
         raise InputError("its first axis is the fastest: save np.ascontiguousarray of it, which is read as it lies")
     data = file.read(size)

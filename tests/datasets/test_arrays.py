@@ -132,14 +132,24 @@ def test_vectors_are_standardised_by_the_training_rows(tmp_path: Path) -> None:
 
 def test_whole_numbers_are_numbers_where_it_is_said(tmp_path: Path) -> None:
     """Ages are classes unless the knob says otherwise; words cannot be numbers."""
-    np.savez(tmp_path / "a.npz", x=BYTES, age=np.arange(12), sex=LABELS["sex"])
-    assert arrays.load("test", tmp_path, file="a.npz").column("age").classes == tuple(
-        sorted(map(str, range(12)), key=int)
-    )
-    assert arrays.load("test", tmp_path, file="a.npz", numbers="age").column("age").values.tolist() == list(range(12))
+    np.savez(tmp_path / "a.npz", x=BYTES, age=np.arange(-1, 11), sex=LABELS["sex"])
+    assert arrays.load("test", tmp_path, file="a.npz").column("age").classes == tuple(map(str, range(11)))
+    ages = arrays.load("test", tmp_path, file="a.npz", numbers="age").column("age").values
+    np.testing.assert_array_equal(ages, [np.nan, *range(11)])
     for wrong, words in (("sex", "sex holds no numbers"), ("aeg", "no column 'aeg' of numbers. Did you mean 'age'")):
         with pytest.raises(InputError, match=words):
             arrays.load("test", tmp_path, file="a.npz", numbers=wrong)
+
+
+def test_what_is_no_label_is_left_out_and_said(tmp_path: Path) -> None:
+    """Vectors beside images, dates, wide matrices; a file in the archive that is no array says nothing."""
+    dates = np.arange(12).astype("datetime64[D]")
+    np.savez(tmp_path / "a.npz", images=BYTES, x=BYTES[:, 0, 0], when=dates, wide=np.zeros((12, 65)), sex=LABELS["sex"])
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("README.txt", "made by hand")
+    data = arrays.load("test", tmp_path, file="a.npz")
+    assert list(data.columns) == ["sex"]
+    assert data.notes == ("arrays that are no labels of 12 rows were left out: x [12, 3], when [12], wide [12, 65]",)
 
 
 def test_a_file_is_data_as_it_is_typed(tmp_path: Path) -> None:
