@@ -111,6 +111,21 @@ def test_the_largest_image_is_pillows_own(tmp_path: Path, side: int, *, within: 
                 work(path, None)
 
 
+@pytest.mark.parametrize("size", [None, 8])
+def test_a_jpeg_that_says_it_is_larger_is_refused_from_its_header(tmp_path: Path, size: int | None) -> None:
+    """Even where a small part of it is asked for; cut in the middle, it is damaged whatever is asked for."""
+    whole = stored(tmp_path, PICTURE.resize((64, 64)), "a.jpg").read_bytes()
+    at = whole.index(b"\xff\xc0") + 5
+    (tmp_path / "huge.jpg").write_bytes(whole[:at] + (30_000).to_bytes(2, "big") * 2 + whole[at + 4 :])
+    with pytest.raises(ValueError, match="larger than"):
+        decoding.decode(tmp_path / "huge.jpg", size)
+    middle = (whole.index(b"\xff\xda") + len(whole)) // 2
+    (tmp_path / "cut.jpg").write_bytes(whole[:middle])
+    with pytest.raises(decoding.BROKEN):
+        decoding.decode(tmp_path / "cut.jpg", size)
+    assert decoding.decode(tmp_path / "a.jpg", size).shape in ((64, 64, 3), (8, 8, 3))
+
+
 def test_what_is_damaged_is_told_from_what_is_none(tmp_path: Path) -> None:
     """In a few words without the path, which the message names anyway."""
     good = stored(tmp_path, PICTURE, "good.png")
