@@ -4,13 +4,13 @@ ChestX-ray14: 112,120 frontal chest X-rays of 30,805 patients as PNG, with up to
 Wang et al., "ChestX-ray8: Hospital-scale Chest X-ray Database and Benchmarks on Weakly-Supervised Classification and
 Localization of Common Thorax Diseases", CVPR 2017. Read from the official files, whose two lists part the patients; an
 eighth of those to train on is `validation`, by the hash of their number. Or from a re-pack: a `labels.csv` of file,
-split, label (0_normal, 1_abnormal), patient_id, sex, age, view and finding, whose own splits are taken as they are.
+split, label (0_normal, 1_abnormal), patient_id, sex, age, view and finding, whose splits hold if they part patients.
 """
 
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -41,6 +41,7 @@ OFFICIAL |= {"Patient Gender": "sex", "Patient Sex": "sex", "View Position": "vi
 COLUMNS = ("file", "patient_id", "sex", "age", "view", "finding")
 LISTS = ("train_val_list.txt", "test_list.txt")
 SPELLINGS = {"train": "train", "valid": "validation", "validation": "validation", "val": "validation", "test": "test"}
+Notes = tuple[str, ...]
 Splits = dict[str, Int64[np.ndarray, " _"]]
 KINDS = {"0_normal": "normal", "1_abnormal": "abnormal"}
 ADVICE = (
@@ -49,11 +50,12 @@ ADVICE = (
 )
 
 
-def layout(root: Path, *, apart: bool = False) -> Listing:
+def layout(root: Path, *, shared_groups: Literal["deal", "allow"] = "deal") -> Listing:
     """
     `finding` (normal or abnormal), each of the 14 findings as no or yes, `sex`, `age` in years and `view`; by patient.
 
-    `apart` deals the patients anew, by the hash of their number: 70 % to train on, 10 % to validate and 20 % to test.
+    Where a patient stands in two of the splits that are given, all patients are dealt anew by the hash of their number:
+    70 % to train on, 10 % to validate and 20 % to test; `shared_groups` may allow the given splits nevertheless.
 
     Raises:
         InputError: the tables are not there, lack a column, or name a finding or a split that there is not.
@@ -75,16 +77,14 @@ def layout(root: Path, *, apart: bool = False) -> Listing:
     patients = np.unique(frame["patient_id"], return_inverse=True)[1].astype(np.int64)
     ages = [_age(text) for text in frame["age"]]
     spot = identify("chest-xray split", frame["patient_id"].tolist()) / 2.0**64
-    if apart:
-        parts = _dealt(spot)
-    else:
-        parts = _listed(folder, names, spot) if entries else _said(table, frame["split"].tolist())
+    stated = _listed(folder, names, spot) if entries else _said(table, frame["split"].tolist())
+    parts, torn = _apart(stated, patients, spot) if shared_groups == "deal" else (stated, ())
     counts = {
-        "have a label that their findings contradict; the label stands": sum(map(str.__ne__, given, kinds)),
-        f"have an age that is no number up to {OLDEST}; it is missing": ages.count(None),
-        f"are in neither {' nor '.join(LISTS)} and were left out": len(names) - sum(map(len, parts.values())),
+        "with a label that the findings contradict; the label stands": sum(map(str.__ne__, given, kinds)),
+        f"with an age that is no number up to {OLDEST}; it is missing": ages.count(None),
+        f"in neither {' nor '.join(LISTS)}; left out": len(names) - sum(map(len, parts.values())),
     }
-    told = (f"{count} of {len(names)} images {what}" for what, count in counts.items() if count)
+    told = (f"of {len(names)} images, {count} {what}" for what, count in counts.items() if count)
     return Listing(
         names=names,
         columns={
@@ -99,7 +99,7 @@ def layout(root: Path, *, apart: bool = False) -> Listing:
         group=patients,
         groups="patient",
         lines=range(2, len(names) + 2),
-        notes={"": (*told, *_shared(patients, parts))},
+        notes={"": (*told, *torn)},
     )
 
 
@@ -172,12 +172,14 @@ def _parts(masks: dict[str, np.ndarray]) -> Splits:
     return {split: rows(mask) for split, mask in masks.items()}
 
 
-def _shared(patients: Int64[np.ndarray, " n"], parts: Splits) -> tuple[str, ...]:
-    """What to know of patients who stand in several splits."""
-    seen = np.stack([np.bincount(patients[part], minlength=patients.max() + 1) for part in parts.values()])
+def _apart(given: Splits, patients: Int64[np.ndarray, " n"], spot: Float64[np.ndarray, " n"]) -> tuple[Splits, Notes]:
+    """The splits that are given or, where a patient stands in two of them, those dealt by patient, and a note."""
+    seen = np.stack([np.bincount(patients[part], minlength=patients.max() + 1) for part in given.values()])
     both = (seen > 0).sum(axis=0) > 1
-    said = f"{seen[:, both].sum()} of {seen.sum()} images are of patients who stand in more than one split"
-    return (f"{said}; apart=true deals every patient to one",) if both.any() else ()
+    if not both.any():
+        return given, ()
+    said = f"of {seen.sum()} images, {seen[:, both].sum()} of patients who stand in more than one of the given splits"
+    return _dealt(spot), (f"{said}: patients were dealt anew; shared_groups=allow keeps the given splits",)
 
 
 load, splits = loads("chest-xray", layout, size=224), splits_of(layout)

@@ -104,7 +104,7 @@ def test_an_image_on_neither_list_is_counted(tmp_path: Path) -> None:
     home = make(tmp_path)
     (home / "test_list.txt").write_text("".join(f"{row[0]}\n" for row in rows() if row[3] > 26))
     notes = chest_xray.load("test", tmp_path).notes
-    assert notes == ("4 of 60 images are in neither train_val_list.txt nor test_list.txt and were left out",)
+    assert notes == ("of 60 images, 4 in neither train_val_list.txt nor test_list.txt; left out",)
     (home / "train_val_list.txt").unlink()
     with pytest.raises(InputError, match=r"test_list.txt alone: train_val_list.txt and test_list.txt are needed"):
         chest_xray.load("test", tmp_path)
@@ -125,7 +125,7 @@ def test_an_age_is_in_years_or_missing(tmp_path: Path, said: str, years: float |
     repack(tmp_path, {0: {"age": said}})
     data = chest_xray.load("train", tmp_path)
     assert data.columns["age"].values[0] == (years if years is not None else pytest.approx(np.nan, nan_ok=True))
-    assert ("1 of 10 images have an age that is no number up to 120; it is missing" in data.notes) == (years is None)
+    assert ("of 10 images, 1 with an age that is no number up to 120; it is missing" in data.notes) == (years is None)
 
 
 def test_a_repack_keeps_its_own_splits_and_labels(tmp_path: Path) -> None:
@@ -137,20 +137,25 @@ def test_a_repack_keeps_its_own_splits_and_labels(tmp_path: Path) -> None:
     paths = parts["train"].images.paths
     assert [finding.classes[code] for code in finding.values] == [Path(path).parent.name[2:] for path in paths]
     assert len(set(finding.values.tolist())) == 2
-    assert "2 of 10 images have a label that their findings contradict; the label stands" in parts["test"].notes
+    assert "of 10 images, 2 with a label that the findings contradict; the label stands" in parts["test"].notes
 
 
-def test_patients_in_two_splits_are_counted_and_can_be_dealt_apart(tmp_path: Path) -> None:
-    """A re-pack whose patients stand in several splits says so; `apart` gives each to one, and has nothing to say."""
+def test_patients_in_two_splits_are_dealt_apart_unless_allowed(tmp_path: Path) -> None:
+    """Where a re-pack's splits share patients, each is given to one split, and a note says so; or they stay."""
     repack(tmp_path, {9: {"patient_id": "1"}})
-    text = "3 of 10 images are of patients who stand in more than one split; apart=true deals every patient to one"
-    assert text in chest_xray.load("test", tmp_path).notes
-    parts = [chest_xray.load(split, tmp_path, apart=True) for split in chest_xray.splits(tmp_path, apart=True)]
+    told = "of 10 images, 3 of patients who stand in more than one of the given splits: patients were dealt anew"
+    splits = chest_xray.splits(tmp_path)
+    parts = [chest_xray.load(split, tmp_path) for split in splits]
     groups = [set(data.group.tolist()) for data in parts]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 5
-    assert not any("more than one" in note for data in parts for note in data.notes)
+    assert all(data.notes == (f"{told}; shared_groups=allow keeps the given splits",) for data in parts)
+    parts = [chest_xray.load(split, tmp_path, shared_groups="allow") for split in chest_xray.SPLITS]
+    assert [len(data) for data in parts] == [6, 2, 2]
+    assert all(
+        data.notes == ("1 group (patient) has rows in more than one of train, validation and test",) for data in parts
+    )
     repack(tmp_path)
-    assert not any("more than one" in note for note in chest_xray.load("test", tmp_path).notes)
+    assert [chest_xray.load(split, tmp_path).notes for split in chest_xray.SPLITS] == [()] * 3
 
 
 @pytest.mark.parametrize(
@@ -182,17 +187,23 @@ def test_a_column_or_an_image_that_is_not_there_is_named(tmp_path: Path) -> None
         chest_xray.load("test", tmp_path)
 
 
-def test_the_real_repack_says_who_is_in_two_splits(data_root: Path) -> None:
-    """Of 1,000 real X-rays, 309 are of patients who stand in more than one of its splits."""
-    data = chest_xray.load("test", data_root, size=64)
+def test_the_real_repack_shares_patients_and_is_dealt_apart(data_root: Path) -> None:
+    """Of 1,000 real X-rays, 309 are of patients who stand in more than one of its splits; labels are its table's."""
     with (data_root / "nih64" / "labels.csv").open() as file:
         table = {row["file"]: row for row in csv.DictReader(file)}
     where: dict[str, set[str]] = {}
     for row in table.values():
         where.setdefault(row["patient_id"], set()).add(row["split"])
     both = sum(len(where[row["patient_id"]]) > 1 for row in table.values())
-    assert f"{both} of 1000 images are of patients who stand in more than one split" in " ".join(data.notes)
-    said = [table["/".join(Path(path).parts[-3:])] for path in data.images.paths]
-    assert data.columns["age"].values.tolist() == [float(row["age"]) for row in said]
-    assert [("M", "F")[code] for code in data.columns["sex"].values] == [row["sex"] for row in said]
-    assert data.images.batch(np.arange(len(data))).shape == (200, 3, 64, 64)
+    parts = [chest_xray.load(split, data_root, size=64) for split in chest_xray.SPLITS]
+    assert f"of 1000 images, {both} of patients who stand in more than one" in " ".join(parts[0].notes)
+    patients = []
+    for data in parts:
+        said = [table["/".join(Path(path).parts[-3:])] for path in data.images.paths]
+        patients.append({row["patient_id"] for row in said})
+        assert data.columns["age"].values.tolist() == [float(row["age"]) for row in said]
+        assert [("M", "F")[code] for code in data.columns["sex"].values] == [row["sex"] for row in said]
+        assert data.images.batch(np.arange(len(data))).shape == (len(data), 3, 64, 64)
+    assert sum(map(len, patients)) == len(where)
+    stated = chest_xray.load("test", data_root, size=64, shared_groups="allow")
+    assert len(stated) == sum(row["split"] == "test" for row in table.values())
