@@ -8,7 +8,7 @@ the split `test`, or what `held_out` deals to it. Images are decoded when they a
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -80,8 +80,9 @@ def load(
         raise InputError(f"{file}: no group column {group!r}. {catalog.suggest(group, frame.columns)}")
     wanted = tuple(filter(None, numbers.split("+")))
     _check_numbers(frame, wanted, file)
-    parts = _parts(_dealt(frame, frame[group or column], held_out, file), split, file)
     names = [_inside(name, row, file) for row, name in enumerate(frame[column].array)]
+    whose = names if group is None else np.where(frame[group].isna(), names, frame[group].astype(object))
+    parts = _parts(_dealt(frame, whose, held_out, file), split, file)
     places = (root / folder, table.parent / folder)
     home, looked = _home(names, places, table)
     labels = {
@@ -167,7 +168,7 @@ def _labels(cells: "pd.Series", file: str, name: str, *, number: bool) -> Labels
         raise InputError(f"{file}: column {name!r} {error}") from error
 
 
-def _dealt(frame: "pd.DataFrame", names: "pd.Series", held_out: float, file: str) -> "pd.DataFrame":
+def _dealt(frame: "pd.DataFrame", names: Iterable[object], held_out: float, file: str) -> "pd.DataFrame":
     """
     The table with a column of splits, where a share of it is held out; rows of one name are in one split.
 
@@ -180,7 +181,7 @@ def _dealt(frame: "pd.DataFrame", names: "pd.Series", held_out: float, file: str
         return frame
     if "split" in frame:
         raise InputError(f"{file}: the table has a column split of its own; held_out = {held_out} says nothing here")
-    spots = identify("table split", [str(name) for name in names.array]) / 2.0**64
+    spots = identify("table split", [str(name) for name in names]) / 2.0**64
     return frame.assign(split=np.where(spots < held_out, "test", "train"))
 
 

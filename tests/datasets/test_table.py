@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -150,6 +151,20 @@ def test_a_share_is_held_out_by_names(tmp_path: Path) -> None:
     for share in (1.0, -0.1, float("nan")):
         with pytest.raises(InputError, match=f"held_out = {share}: a number from 0"):
             table.load("test", tmp_path, file=str(file), held_out=share)
+
+
+def test_rows_without_a_group_are_dealt_each_by_its_name(tmp_path: Path) -> None:
+    """Not all together; and an image that is spelled in two ways is in one split."""
+    for row in range(60):
+        Image.new("RGB", (2, 2)).save(tmp_path / f"{row}.png")
+    lines = [f"{'./' * (row // 60)}{row % 60}.png,,{row % 3}" for row in range(120)]
+    (tmp_path / "all.csv").write_text("\n".join(["path,who,d", *lines]))
+    for group in ("who", None):
+        knobs: dict[str, Any] = {"file": str(tmp_path / "all.csv"), "group": group, "held_out": 0.5}
+        train, test = (table.load(split, tmp_path, **knobs) for split in ("train", "test"))
+        assert len(train) + len(test) == 120
+        assert min(len(train), len(test)) > 30
+        assert not set(train.ids) & set(test.ids)
 
 
 def test_a_share_is_not_held_out_of_what_is_split_already(make: Make, tmp_path: Path) -> None:
