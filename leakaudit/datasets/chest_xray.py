@@ -50,12 +50,12 @@ ADVICE = (
 )
 
 
-def layout(root: Path, *, shared_groups: Literal["deal", "allow"] = "deal") -> Listing:
+def layout(root: Path, *, patients: Literal["apart", "given"] = "apart") -> Listing:
     """
     `finding` (normal or abnormal), each of the 14 findings as no or yes, `sex`, `age` in years and `view`; by patient.
 
     Where a patient stands in two of the splits that are given, all patients are dealt anew by the hash of their number:
-    70 % to train on, 10 % to validate and 20 % to test; `shared_groups` may allow the given splits nevertheless.
+    70 % to train on, 10 % to validate and 20 % to test; `patients=given` keeps the given splits.
 
     Raises:
         InputError: the tables are not there, lack a column, or name a finding or a split that there is not.
@@ -74,11 +74,11 @@ def layout(root: Path, *, shared_groups: Literal["deal", "allow"] = "deal") -> L
         )
     kinds = ["abnormal" if words else "normal" for words in said]
     given = kinds if entries else _kinds(table, frame["label"].tolist())
-    patients = np.unique(frame["patient_id"], return_inverse=True)[1].astype(np.int64)
+    group = np.unique(frame["patient_id"], return_inverse=True)[1].astype(np.int64)
     ages = [_age(text) for text in frame["age"]]
     spot = identify("chest-xray split", frame["patient_id"].tolist()) / 2.0**64
     stated = _listed(folder, names, spot) if entries else _said(table, frame["split"].tolist())
-    parts, torn = _apart(stated, patients, spot) if shared_groups == "deal" else (stated, ())
+    parts, torn = _apart(stated, group, spot) if patients == "apart" else (stated, ())
     counts = {
         "with a label that the findings contradict; the label stands": sum(map(str.__ne__, given, kinds)),
         f"with an age that is no number up to {OLDEST}; it is missing": ages.count(None),
@@ -96,7 +96,7 @@ def layout(root: Path, *, shared_groups: Literal["deal", "allow"] = "deal") -> L
         },
         splits=parts,
         paths=_paths(folder, names) if entries else [str(folder / name) for name in frame["file"]],
-        group=patients,
+        group=group,
         groups="patient",
         lines=range(2, len(names) + 2),
         notes={"": (*told, *torn)},
@@ -172,14 +172,14 @@ def _parts(masks: dict[str, np.ndarray]) -> Splits:
     return {split: rows(mask) for split, mask in masks.items()}
 
 
-def _apart(given: Splits, patients: Int64[np.ndarray, " n"], spot: Float64[np.ndarray, " n"]) -> tuple[Splits, Notes]:
+def _apart(given: Splits, group: Int64[np.ndarray, " n"], spot: Float64[np.ndarray, " n"]) -> tuple[Splits, Notes]:
     """The splits that are given or, where a patient stands in two of them, those dealt by patient, and a note."""
-    seen = np.stack([np.bincount(patients[part], minlength=patients.max() + 1) for part in given.values()])
+    seen = np.stack([np.bincount(group[part], minlength=group.max() + 1) for part in given.values()])
     both = (seen > 0).sum(axis=0) > 1
     if not both.any():
         return given, ()
     said = f"of {seen.sum()} images, {seen[:, both].sum()} of patients who stand in more than one of the given splits"
-    return _dealt(spot), (f"{said}: patients were dealt anew; shared_groups=allow keeps the given splits",)
+    return _dealt(spot), (f"{said}: patients were dealt anew; patients=given keeps the given splits",)
 
 
 load, splits = loads("chest-xray", layout, size=224), splits_of(layout)

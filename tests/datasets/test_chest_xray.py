@@ -148,8 +148,8 @@ def test_patients_in_two_splits_are_dealt_apart_unless_allowed(tmp_path: Path) -
     parts = [chest_xray.load(split, tmp_path) for split in splits]
     groups = [set(data.group.tolist()) for data in parts]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 5
-    assert all(data.notes == (f"{told}; shared_groups=allow keeps the given splits",) for data in parts)
-    parts = [chest_xray.load(split, tmp_path, shared_groups="allow") for split in chest_xray.SPLITS]
+    assert all(data.notes == (f"{told}; patients=given keeps the given splits",) for data in parts)
+    parts = [chest_xray.load(split, tmp_path, patients="given") for split in chest_xray.SPLITS]
     assert [len(data) for data in parts] == [6, 2, 2]
     assert all(
         data.notes == ("1 group (patient) has rows in more than one of train, validation and test",) for data in parts
@@ -205,5 +205,5 @@ def test_the_real_repack_shares_patients_and_is_dealt_apart(data_root: Path) -> 
         assert [("M", "F")[code] for code in data.columns["sex"].values] == [row["sex"] for row in said]
         assert data.images.batch(np.arange(len(data))).shape == (len(data), 3, 64, 64)
     assert sum(map(len, patients)) == len(where)
-    stated = chest_xray.load("test", data_root, size=64, shared_groups="allow")
+    stated = chest_xray.load("test", data_root, size=64, patients="given")
     assert len(stated) == sum(row["split"] == "test" for row in table.values())
