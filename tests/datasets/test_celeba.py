@@ -112,6 +112,14 @@ def test_every_form_gives_the_attributes_that_were_written(tmp_path: Path, form:
         assert data.images.shape == (3, 224, 224)
 
 
+def test_zero_is_no_as_minus_one_is(tmp_path: Path) -> None:
+    """Some copies of the csv hold 0 and 1."""
+    kaggle(tmp_path)
+    before = celeba.load("test", tmp_path).fingerprint
+    table().replace(-1, 0).to_csv(tmp_path / "celeba" / "list_attr_celeba.csv", index_label="image_id")
+    assert celeba.load("test", tmp_path).fingerprint == before
+
+
 def test_who_is_shown_is_the_group_where_that_is_said(tmp_path: Path) -> None:
     """Identities come from their own file, and without it there are no groups."""
     nested(tmp_path)
@@ -283,3 +291,8 @@ def test_a_csv_without_its_columns_is_refused(tmp_path: Path) -> None:
         path.write_text(path.read_text().replace(column, "something", 1))
         with pytest.raises(InputError, match=f"{name}: no column '{column}' or "):
             celeba.load("test", tmp_path)
+    packed(tmp_path)
+    path = tmp_path / "CelebA" / "list_eval_partition.csv"
+    path.write_text(cut(path.read_text()))
+    with pytest.raises(InputError, match=f"list_eval_partition.csv: {N - 1} rows, but there are {N} images"):
+        celeba.load("test", tmp_path)

@@ -22,8 +22,8 @@ def named(person: int, number: int) -> str:
     return f"{person % 100:02}/nm{person:07}_rm{number}_1960-1-1_2000.jpg"
 
 
-TEST = [(named(place % 8, place), AGES[place % 4], place // 4 % 2) for place in range(48)]
-"""Six images of each of four ages and two genders, of eight people."""
+TEST = [(named(place % 8, place), AGES[place % 4], place // 4 % 2) for place in range(64)]
+"""Eight images of each of four ages and two genders, of eight people."""
 EB1 = [(named(50 + place, place), (20, 50)[place % 2], place % 2) for place in range(8)]
 EB2 = [(named(60 + place, place), (50, 20)[place % 2], place % 2) for place in range(8)]
 
@@ -84,11 +84,11 @@ def test_where_eb1_was_not_read_as_it_is_defined_a_note_says_so(tmp_path: Path) 
 
 
 def test_a_quarter_of_every_stratum_is_for_validation(tmp_path: Path) -> None:
-    """Of the six images of each age and gender one is held out, the same ones whatever the order of the table."""
+    """Of the eight images of each age and gender two are held out, the same ones whatever the order of the table."""
     make(tmp_path)
     test, validation = (imdb.load(split, tmp_path) for split in ("test", "validation"))
     strata = {(f"{first}", gender) for first in ("0-19", "25-29", "45-49", "70-100") for gender in ("female", "male")}
-    for data, count in ((test, 5), (validation, 1)):
+    for data, count in ((test, 6), (validation, 2)):
         found = Counter(zip(words(data, "age_bin"), words(data, "gender"), strict=True))
         assert found == dict.fromkeys(strata, count)
     write(tmp_path, test=TEST[::-1])
@@ -160,9 +160,12 @@ def test_rows_that_say_nothing_are_refused(tmp_path: Path, rows: list[Row], mess
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_missing_tables_and_columns_are_named(tmp_path: Path) -> None:
-    """A column by the file it is missing from."""
+def test_missing_tables_columns_and_images_are_named(tmp_path: Path) -> None:
+    """A column by the file it is missing from, an image by its row in its own table."""
     make(tmp_path)
+    (tmp_path / FOLDER / EB2[2][0]).unlink()
+    with pytest.raises(InputError, match=f"imdb: row 3: no such image: .*{EB2[2][0]}"):
+        imdb.load("eb2", tmp_path)
     path = tmp_path / FOLDER / "EB2.csv"
     path.write_text(path.read_text().replace("gender", "sex"))
     with pytest.raises(InputError, match=r"EB2\.csv: no column 'gender'\. There are: age, image, sex\."):
@@ -184,4 +187,4 @@ def test_pickled_tables_are_refused_and_say_how_to_convert(tmp_path: Path) -> No
     assert "imdb_age_gender.npy is a pickled dict, which is never loaded here" in message
     assert "write test.csv, EB1.csv, EB2.csv with the columns image, age, gender" in message
     make(tmp_path)
-    assert len(imdb.load("test", tmp_path)) == 40
+    assert len(imdb.load("test", tmp_path)) == 48
