@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from leakaudit.images import dicom
+from leakaudit.images import dicom, jpeg
 
 DEEP = ("I", "I;16", "I;16B", "I;16L", "F")
 """Pillow's modes of more than 8 bits, which it would clip."""
@@ -38,8 +38,12 @@ def decode(path: str | Path | io.BytesIO, size: int | None) -> UInt8[np.ndarray,
         OSError: it is missing, truncated or no image.
         ValueError: it cannot be shown in 8 bits, or is larger than is ever decoded.
     """
-    if not isinstance(path, io.BytesIO) and dicom.known(path):
-        return dicom.decode(path, size)
+    if not isinstance(path, io.BytesIO):
+        if dicom.known(path):
+            return dicom.decode(path, size)
+        plain = jpeg.decode(path, size)
+        if plain is not None:
+            return plain
     with _opened(path) as image:
         if image.mode in DEEP:
             raise ValueError("more than 8 bits a channel: convert it to 8 bits first")

@@ -30,16 +30,14 @@ class Normalise:
 
     def __call__(self, x: Shaped[Tensor, "b channels _h _w"]) -> Float[Tensor, "b channels h w"]:
         """The images of a batch, on the device on which they lie; in the order in memory in which they come."""
-        x = fit(x, self.shape)
-        if x.dtype != torch.uint8:
-            return (x - self.mean) / self.std
-        rows = x.permute(0, 2, 3, 1)
-        if not rows.is_contiguous() or x.is_contiguous():
-            return (x.float().div_(TOP) - self.mean) / self.std
-        rows = rows.flatten(2)
-        out = torch.empty(rows.shape, device=x.device)
-        step = max(1, CACHED // max(1, rows[:1].numel())) if x.device.type == "cpu" else max(1, len(x))
-        for first in range(0, len(x), step):
-            part = slice(first, first + step)
-            torch.addcmul(self.shift, rows[part].float(), self.scale, out=out[part])
-        return out.view(len(x), *self.shape[1:], self.shape[0]).permute(0, 3, 1, 2)
+        if x.dtype != torch.uint8 or x.is_contiguous() or not x.permute(0, 2, 3, 1).is_contiguous():
+            x = fit(x, self.shape)
+            return ((x.float().div_(TOP) if x.dtype == torch.uint8 else x) - self.mean) / self.std
+        channels, height, width = self.shape
+        out = torch.empty(len(x), height, width * channels, device=x.device)
+        step = max(1, CACHED // out[:1].numel()) if x.device.type == "cpu" else len(x)
+        for first in range(0, len(x), max(1, step)):
+            part = out[first : first + step]
+            part.copy_(fit(x[first : first + step], self.shape).permute(0, 2, 3, 1).reshape(part.shape))
+            torch.addcmul(self.shift, part, self.scale, out=part)
+        return out.view(len(x), height, width, channels).permute(0, 3, 1, 2)
