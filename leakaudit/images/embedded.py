@@ -147,13 +147,13 @@ def locate(column: Any, address: int, where: str) -> Places:
         ends = np.frombuffer(ends, kind)[data.offset : data.offset + len(data) + 1].astype(np.int64)
         lengths = np.diff(ends)
         lengths[data.is_null().to_numpy(zero_copy_only=False)] = 0
-        if not lengths.all() and (path := next((path for path in chunk.field("path").to_pylist() if path), None)):
-            rows = np.flatnonzero(lengths == 0)
-            if chunk.field("path")[int(rows[0])].is_valid:
-                raise InputError(
-                    f"{where}: an image is not saved with the set, but named by its path ({path}); "
-                    f"datasets from version 2.5 on saves it: load it there and save it again"
-                )
+        gaps = np.flatnonzero((lengths == 0) & chunk.is_valid().to_numpy(zero_copy_only=False))
+        named = next(filter(None, (chunk.field("path")[row].as_py() for row in gaps.tolist())), None)
+        if named is not None:
+            raise InputError(
+                f"{where}: an image is not saved with the set, but named by its path ({named}); "
+                f"datasets from version 2.5 on saves it: load it there and save it again"
+            )
         start = 0 if held is None else held.address - address
         found.append(np.stack([start + ends[:-1], lengths], axis=1))
     return np.concatenate(found)

@@ -1,5 +1,7 @@
 """Arrays as images: rows in any order, across files, without holding them."""
 
+import gc
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +76,21 @@ def test_a_truncated_array_is_named(tmp_path: Path) -> None:
         images.batch(np.arange(9))
     with pytest.raises(InputError, match=r"a\.npy: truncated: 620 of 720 bytes"):
         stored.plain(path, "a.npy")
+
+
+def test_a_file_is_closed_when_nothing_reads_it(tmp_path: Path) -> None:
+    """Whoever holds rows, or a part of them, can read them; after the last the file is let go."""
+    np.save(tmp_path / "a.npy", WIDE)
+    rows = stored.plain(tmp_path / "a.npy", "a")
+    assert isinstance(rows, stored.Lines)
+    part, number = rows.part(0, 3), rows.file.number
+    del rows
+    assert np.array_equal(part[np.arange(2)], WIDE[:2, :3])
+    assert os.fstat(number).st_size == (tmp_path / "a.npy").stat().st_size
+    del part
+    gc.collect()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
