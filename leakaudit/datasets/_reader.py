@@ -97,7 +97,9 @@ def _there(
     """The rows whose files are there and, if asked, can be read; what was left out; and a stamp of the files' sizes."""
     paths = [listing.paths[row] for row in chosen]
     sizes = np.array(pooled(_bytes, paths))
-    bad = unreadable(paths) if how.skip_unreadable else sizes <= 0
+    bad = sizes <= 0
+    if how.skip_unreadable:
+        bad[~bad] = unreadable([path for path, broken in zip(paths, bad.tolist(), strict=True) if not broken])
     if bad.any() and not how.skip_unreadable:
         place = int(bad.argmax())
         line = chosen[place] + 1 if listing.lines is None else listing.lines[chosen[place]]

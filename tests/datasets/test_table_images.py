@@ -1,6 +1,7 @@
 """Images that a table names are found by one rule and decoded when asked for; a bad one is named with its row."""
 
 import csv
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,19 +96,18 @@ def test_folders_may_be_cut_by_backslashes(make: Make, tmp_path: Path) -> None:
     assert one.images.batch(np.array([0]))[0, 0, 0, 0] == 0
 
 
-@pytest.mark.parametrize(
-    ("what", "message"), [("empty", "empty file"), ("folder", "no such image"), ("none", "no such image")]
-)
-def test_what_cannot_be_an_image_is_found_before_any_is_decoded(
-    make: Make, tmp_path: Path, what: str, message: str
-) -> None:
-    """A file of zero bytes, a folder and a file that is not there; `skip_unreadable` leaves them out."""
+@pytest.mark.parametrize("what", ["empty", "folder", "none", "pipe"])
+def test_what_cannot_be_an_image_is_found_before_any_is_decoded(make: Make, tmp_path: Path, what: str) -> None:
+    """A file of zero bytes, a folder, a pipe and a file that is not there; `skip_unreadable` leaves them out."""
     file = str(make())
     (tmp_path / "b.png").unlink()
     if what == "empty":
         (tmp_path / "b.png").touch()
     elif what == "folder":
         (tmp_path / "b.png").mkdir()
+    elif what == "pipe":
+        os.mkfifo(tmp_path / "b.png")
+    message = "empty file" if what == "empty" else "no such image"
     with pytest.raises(InputError, match=rf"faces\.csv: row 2: {message}: .*b\.png"):
         table.load("train", tmp_path, file=file)
     data = table.load("train", tmp_path, file=file, skip_unreadable=True)
