@@ -4,7 +4,7 @@ UTKFace: 23,708 aligned and cropped faces of 200x200, with age, gender and ethni
 Zhang, Song and Qi, "Age Progression/Regression by Conditional Adversarial Autoencoder", CVPR 2017. The training splits
 are those of Kim et al., "Learning Not to Learn", CVPR 2019, section 4.2, made for IMDB: in `eb1` women are at most 29
 and men at least 40 years old, in `eb2` the other way round. A fifth of all images, by the hash of their names, is
-`test`, and a twentieth `validation`; both hold every age.
+`test`, and a twentieth `validation`.
 """
 
 import re
@@ -38,7 +38,7 @@ def layout(root: Path, *, train: Literal["all", "eb1", "eb2"] = "all") -> Listin
     `age` in years, `age_bin` of twelve, `gender` (0 in file names is male) and `race`, of files whose names say all.
 
     `train` is what models are trained on: all images that are neither tested nor validated on, or one of the biased
-    halves of them.
+    halves of them; then nobody from 30 to 39 is tested or validated on either, as in the papers' test of IMDB.
 
     Raises:
         InputError: no such files are there.
@@ -54,6 +54,7 @@ def layout(root: Path, *, train: Literal["all", "eb1", "eb2"] = "all") -> Listin
     woman = np.array([word == "female" for word in gender])
     learned = fit & (spot >= VALIDATION)
     young, old = learned & (age <= YOUNG), learned & (age >= OLD)
+    judged = fit if train == "all" else fit & ((age <= YOUNG) | (age >= OLD))
     parts = {"all": learned, "eb1": (young & woman) | (old & ~woman), "eb2": (young & ~woman) | (old & woman)}
     strange = len(names) - int(fit.sum())
     return Listing(
@@ -68,8 +69,8 @@ def layout(root: Path, *, train: Literal["all", "eb1", "eb2"] = "all") -> Listin
             "train": rows(parts[train]),
             "eb1": rows(parts["eb1"]),
             "eb2": rows(parts["eb2"]),
-            "validation": rows(fit & (spot >= TEST) & (spot < VALIDATION)),
-            "test": rows(fit & (spot < TEST)),
+            "validation": rows(judged & (spot >= TEST) & (spot < VALIDATION)),
+            "test": rows(judged & (spot < TEST)),
         },
         paths=[str(folder / name) for name in names],
         notes={"": (f"{strange} files do not say age, gender and race, and were left out",)} if strange else {},

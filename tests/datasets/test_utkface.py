@@ -58,6 +58,10 @@ def test_in_the_biased_halves_gender_follows_from_age(tmp_path: Path) -> None:
         assert not ((age > 29) & (age < 40)).any()
         trained = utkface.load("train", tmp_path, train=split)
         assert np.array_equal(trained.ids, data.ids)
+        every, judged = (utkface.load("test", tmp_path, train=each) for each in ("all", split))
+        ages = every.columns["age"].values
+        assert np.array_equal(judged.ids, every.ids[(ages <= 29) | (ages >= 40)])
+        assert len(judged) < len(every)
 
 
 def test_a_name_that_says_too_little_is_left_out_and_said(tmp_path: Path) -> None:
