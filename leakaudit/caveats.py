@@ -38,7 +38,7 @@ def _of_data(made: Description) -> Iterator[str]:
             yield f"{_copies(part.copies, part.second)} of images of {part.first}{one}"
     for split in made.splits:
         if split.copies:
-            yield f"{_copies(split.copies, split.split)} of others of that split"
+            yield f"{_copies(split.copies, split.split)} of {'others' if split.copies > 1 else 'another'} there"
         if split.target_missing:
             yield _missing(made.target.name, split.target_missing, split)
     for note in dict.fromkeys(note for split in made.splits for note in split.notes):
@@ -88,8 +88,8 @@ def _strong(cross: Cross, name: str, target: str) -> str:
     ):
         return ""
     return (
-        f"in split {cross.split} the {name} follows the {target} in {_percent(cross.accuracy)} % of rows: so many does "
-        f"an attacker name right who knows the {target} alone ({_percent(cross.majority)} % by the commonest {name})"
+        f"in split {cross.split} the {name} follows the {target} in {_percent(cross.accuracy)} % of rows: an attacker "
+        f"who knows the {target} alone names so many (the commonest {name}: {_percent(cross.majority)} %)"
     )
 
 

@@ -26,14 +26,15 @@ def describe(
     *,
     model: options.Model,
     split: Annotated[
-        list[str] | None, options.flag("Split; may be repeated.", "--split", panel="Data", metavar="S")
+        list[str] | None,
+        options.flag("Split, of all there are; may be repeated.", "--split", panel="Data", metavar="S"),
     ] = None,
     group: options.Group = None,
     root: options.Root = Path(".leakaudit/data"),
     contents: Annotated[
         bool | None,
         options.flag(
-            "Look for copies by content, or not.",
+            "Look for copies by content; unasked, in up to 50,000 images.",
             "--contents/--no-contents",
             panel="Data",
             variable="LEAKAUDIT_CONTENTS",
@@ -47,11 +48,14 @@ def describe(
     if model.target is None:
         raise InputError("--target NAME is missing: what is a model of these images for?")
     console.share("--tolerance", tolerance)
+    options.within("--seed", seed, 0, options.LARGEST)
     from leakaudit.describe import describe as verb
 
     names = tuple(name.strip() for text in split or () for name in text.split(",") if name.strip())
-    how = {"root": root, "group": group, "tolerance": tolerance, "compare": contents, "seed": seed}
-    work = verb(data, target=model.target, private=model.privates, splits=names, **how)
+    work = verb(
+        data, root=root, target=model.target, private=model.privates, splits=names, group=group, tolerance=tolerance,
+        compare=contents, seed=seed,
+    )  # fmt: skip
     made = progress.watch(work, f"describe {data}", "bar")
     form = import_module(f"leakaudit.render._describe.{output.format}")
     console.put(form.render(made, width=console.columns()), output.format, output.output)

@@ -62,7 +62,13 @@ def flag(
     )
 
 
-def _within(name: str, value: int, least: int, most: float = math.inf) -> None:
+def within(name: str, value: int, least: int, most: float = math.inf) -> None:
+    """
+    Refuse a number that is too small or too large.
+
+    Raises:
+        InputError: it is; `name` is the flag.
+    """
     if not least <= value <= most:
         raise InputError(f"{name} {value}: at {f'least {least}' if value < least else f'most {most}'} expected")
 
@@ -122,7 +128,7 @@ class Rows:
     def __post_init__(self) -> None:
         """Refuse no rows."""
         if self.rows is not None:
-            _within("--rows", self.rows, 1)
+            within("--rows", self.rows, 1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,8 +152,8 @@ class Run(Place):
 
     def __post_init__(self) -> None:
         """Refuse what no run can be."""
-        _within("--batch-size", self.batch_size, 1)
-        _within("--seed", self.seed, 0, LARGEST)
+        within("--batch-size", self.batch_size, 1)
+        within("--seed", self.seed, 0, LARGEST)
 
     @property
     def manner(self) -> Manner:
@@ -266,7 +272,7 @@ def _flags(command: Any) -> dict[str, Any]:
 
 def _defaults(command: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings as values of a command's own parameters, and of those of the commands in it."""
-    found = {name: _defaults(each, settings) for name, each in getattr(command, "commands", {}).items()}
+    found: dict[str, Any] = {name: _defaults(each, settings) for name, each in getattr(command, "commands", {}).items()}
     for name, part in _flags(command).items() if not found else ():
         if name in settings:
             value = settings[name]

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 import unicodedata
-from typing import Any
+from typing import Any, TypeVar
 
 from leakaudit.audit import Pictures
 from leakaudit.render import Report
@@ -29,6 +29,7 @@ NAMES = (
 PLAIN = (bool, int, float)
 
 Swaps = dict[str, str]
+Record = TypeVar("Record")
 
 
 def tame(report: Report) -> Report:
@@ -38,6 +39,12 @@ def tame(report: Report) -> Report:
     names |= {part.target for audit in report.audits for part in audit.attributes if part.target}
     swaps = {name: _name(name) for name in sorted(names, key=len, reverse=True) if _name(name) != name}
     tamed: Report = _tame(report, "", swaps)
+    return tamed
+
+
+def plain(record: Record) -> Record:
+    """Any frozen record with every text printable, and no name endless."""
+    tamed: Record = _tame(record, "", {})
     return tamed
 
 

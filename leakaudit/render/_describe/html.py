@@ -9,7 +9,7 @@ from typing import Any
 
 from leakaudit import __version__
 from leakaudit.description import Attribute, Cross, Description, Overlap
-from leakaudit.render import _figures
+from leakaudit.render import _figures, _tame
 from leakaudit.render._describe import figure, tables
 from leakaudit.render._html import setting, strips
 
@@ -23,7 +23,7 @@ LONG, BROAD = 31, 13
 def render(made: Description, *, width: int) -> str:
     """The page; `width` is the terminal's and says nothing here."""
     assert width > 0
-    tamed = tables.tame(made)
+    tamed = _tame.plain(made)
     style = setting.file(FOLDER.parent / "_html" / "style.css") + setting.file(FOLDER / "style.css")
     warnings = [(each, "") for each in tamed.warnings]
     warnings += [(each, part.private.name) for part in tamed.attributes for each in part.warnings]

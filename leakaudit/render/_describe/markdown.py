@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from leakaudit.description import Attribute, Description
-from leakaudit.render import _figures
+from leakaudit.render import _figures, _tame
 from leakaudit.render._describe import tables
 
 LINES, COLUMNS = 31, 13
@@ -14,7 +14,7 @@ LINES, COLUMNS = 31, 13
 def render(made: Description, *, width: int) -> str:
     """The description; `width` is the terminal's and says nothing here."""
     assert width > 0
-    return "\n\n".join(_parts(tables.tame(made))) + "\n"
+    return "\n\n".join(_parts(_tame.plain(made))) + "\n"
 
 
 def _parts(made: Description) -> Iterator[str]:

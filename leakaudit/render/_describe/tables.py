@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakaudit.description import Attribute, Cross, Description, Reach, Split
-from leakaudit.render import _figures, _tame
+from leakaudit.render import _figures
 
 DASH = "\N{EN DASH}"
 """What stands where there is no figure."""
@@ -20,12 +20,6 @@ class Sheet(NamedTuple):
     lines: tuple[str, ...]
     columns: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
-
-
-def tame(made: Description) -> Description:
-    """The description with every text printable and no name endless."""
-    tamed: Description = _tame._tame(made, "", {})  # noqa: SLF001 (the same rules, of another record)
-    return tamed
 
 
 def sheets(made: Description, part: Attribute, lines: int, columns: int) -> list[Sheet]:

@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from leakaudit.description import Attribute, Description
-from leakaudit.render import _figures
+from leakaudit.render import _figures, _tame
 from leakaudit.render._describe import tables
 from leakaudit.render._describe.tables import Sheet
 
-NARROW, WIDEST = 72, 120
+NARROW, ROOMY, WIDEST = 72, 80, 120
 WIDE = 100
 """Columns from which images and rows needed stand in the tables."""
 LINES = 13
@@ -28,7 +28,7 @@ def render(made: Description, *, width: int) -> str:
     """The description as text of at most `width` columns (72 where that is less), without escape codes."""
     width = max(NARROW, min(width, WIDEST))
     console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False, emoji=False, markup=False)
-    for part in _parts(tables.tame(made), width):
+    for part in _parts(_tame.plain(made), width):
         console.print(part)
     assert isinstance(console.file, io.StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().split("\n")).strip("\n") + "\n"
@@ -47,16 +47,16 @@ def _parts(made: Description, width: int) -> Iterator[Text | Padding]:
         yield from _warnings(part.warnings)
         if part.private.note:
             yield _prose(f"{_capital(part.private.name)}: {part.private.note}: {', '.join(part.private.classes)}.\n")
-        yield _placed(_told(part))
+        yield _placed(_told(part, width))
         yield _placed(_reach(made, part, width))
         yield from _crossed(made, part, width)
     tau = _figures.tau(made.tolerance)
     yield Text("")
     yield _prose(
-        "V: Cramér's, plain, from 0 to 1; beyond chance: without what few rows add, 95 %. Rows named right, %: by the "
-        f"commonest class, by who knows the {made.target.name} alone, and the mean over private classes of who knows "
-        "it and guesses for that mean. However much that is, E of it is 0 by definition. MDE: the smallest E that 80 % "
-        f"of audits detect; an audit holds E against τ {tau}."
+        "V: Cramér's, plain, from 0 to 1; beyond chance: without what few rows add, 95 %. Rows named right, %: usual, "
+        f"by the commonest class; target alone, by who knows the {made.target.name}; balanced, the mean over private "
+        "classes of who knows it and guesses for that. However much that is, E of it is 0 by definition. MDE: the "
+        f"smallest E that 80 % of audits detect; an audit holds E against τ {tau}. Verdicts: those in reach."
     )
 
 
@@ -83,13 +83,13 @@ def _splits(made: Description, width: int) -> Table:
     return table
 
 
-def _told(part: Attribute) -> Table:
-    table = _table()
+def _told(part: Attribute, width: int) -> Table:
+    table = _table(width)
     table.add_column("split", no_wrap=True)
     for head in ("rows", "V"):
         table.add_column(head, justify="right")
     table.add_column("beyond chance", no_wrap=True)
-    for head in ("commonest", "target alone", "balanced", "chance"):
+    for head in ("usual", "target alone", "balanced", "chance"):
         table.add_column(head, justify="right", min_width=6)
     for cross in part.crosses:
         figures = (cross.majority, cross.accuracy, cross.balanced_accuracy, cross.chance)
@@ -100,27 +100,25 @@ def _told(part: Attribute) -> Table:
 
 
 def _reach(made: Description, part: Attribute, width: int) -> Table:
-    table = _table()
-    table.add_column("an audit of", no_wrap=True)
+    table, wide = _table(width), width >= WIDE
+    table.add_column("an audit of" if wide else "split", no_wrap=True)
     table.add_column("scores", justify="right")
-    table.add_column("smallest cell", max_width=30, justify="left" if width >= WIDE else "right")
-    table.add_column("empty", justify="right")
-    table.add_column(f"<= {made.handful}", justify="right")
+    table.add_column("smallest cell", max_width=30, justify="left" if wide else "right")
+    if width >= ROOMY:
+        table.add_column("empty", justify="right")
+    table.add_column(f"<= {made.handful}", justify="right", no_wrap=True)
     table.add_column("MDE", justify="right", no_wrap=True)
     table.add_column("verdicts", no_wrap=True)
-    table.add_column("rows to decide" if width >= WIDE else "to decide", justify="left" if width >= WIDE else "right")
+    table.add_column("rows to decide" if wide else "to decide", justify="left" if wide else "right")
     for cross in part.crosses:
-        row = [
-            cross.split,
-            f"{cross.reach.scored:,}" if cross.reach else tables.DASH,
-            tables.smallest(cross, named=width >= WIDE),
-        ]
-        row += [f"{cross.empty:,}", f"{cross.few:,}"]
-        needed = ""
-        if cross.reach is not None and not cross.reach.absence:
-            needed = f"{cross.reach.rows_of_this_mix:,}"
-            needed += f" so, {cross.reach.rows_balanced:,} balanced" if width >= WIDE else ""
-        row += [tables.detectable(cross.reach) if cross.reach else tables.DASH, tables.verdicts(cross.reach), needed]
+        reach, needed = cross.reach, ""
+        row = [cross.split, f"{reach.scored:,}" if reach else tables.DASH, tables.smallest(cross, named=wide)]
+        row += [f"{cross.empty:,}"] * (width >= ROOMY)
+        if reach is not None and not reach.absence:
+            needed = f"{reach.rows_of_this_mix:,}"
+            needed += f" so, {reach.rows_balanced:,} balanced" if wide else ""
+        mde = tables.detectable(reach) if reach else tables.DASH
+        row += [f"{cross.few:,}", mde if wide else mde.replace(" to ", "-"), tables.verdicts(reach), needed]
         table.add_row(*map(Text, row))
     return table
 
@@ -168,8 +166,16 @@ def _warnings(words: Sequence[str]) -> Iterator[Padding]:
         yield Padding(Text(""), 0)
 
 
-def _table() -> Table:
-    return Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="", expand=False)
+def _table(width: int = WIDE) -> Table:
+    """A table without lines; columns stand closer where there is little room."""
+    return Table(
+        box=None,
+        padding=(0, 2 if width >= WIDE else 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+        header_style="",
+        expand=False,
+    )
 
 
 def _placed(table: Table) -> Padding:
