@@ -76,6 +76,7 @@ def test_of_a_cameras_pictures_the_first_is_the_photograph(tmp_path: Path) -> No
     path = stored(tmp_path, PICTURE, "a.jpg", format="MPO", **TWO)
     alone = stored(tmp_path, PICTURE, "b.jpg", format="JPEG")
     assert np.array_equal(decoding.decode(path, None), decoding.decode(alone, None))
+    assert decoding.measure(path, None) == (6, 4)
 
 
 def test_orientation_is_not_followed(tmp_path: Path) -> None:
