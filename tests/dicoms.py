@@ -48,9 +48,9 @@ def write(
     return path
 
 
-def table(values: np.ndarray, first: int, bits: int, kind: str = "OW") -> Any:
-    """A sequence of one look-up table, of 16-bit words in one block (OW) or of numbers (US)."""
+def table(values: np.ndarray, first: int, bits: int, kind: str = "OW", order: str = "<") -> Any:
+    """A sequence of one look-up table: of 16-bit words in one block (OW), in this order of bytes, or of numbers (US)."""
     item = pydicom.Dataset()
     item.add_new("LUTDescriptor", "US" if first >= 0 else "SS", [len(values), first, bits])
-    item.add_new("LUTData", kind, values.astype("<u2").tobytes() if kind == "OW" else values.tolist())
+    item.add_new("LUTData", kind, values.astype(f"{order}u2").tobytes() if kind == "OW" else values.tolist())
     return [item]

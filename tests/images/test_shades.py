@@ -89,11 +89,12 @@ def test_a_window_without_width_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["OW", "US"])
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"])
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"])
 def test_a_voi_table_comes_before_a_window(tmp_path: Path, kind: str, syntax: str) -> None:
     """The first VOI LUT is what is shown, its ends hold beyond it, and a window beside it has no say."""
     curve = (np.linspace(0, 1, 2000) ** 2 * 4095).astype(np.uint16)
-    header = {"VOILUTSequence": table(curve, 1000, 12, kind), "WindowCenter": 1, "WindowWidth": 2}
+    order = ">" if syntax.endswith("2.2") else "<"
+    header = {"VOILUTSequence": table(curve, 1000, 12, kind, order), "WindowCenter": 1, "WindowWidth": 2}
     found = shown(tmp_path, TWELVE, syntax=syntax, **header)
     expected = curve[np.clip(TWELVE.astype(int) - 1000, 0, 1999)] / 4095
     assert np.array_equal(found, np.rint(255 * expected).astype(np.uint8))
@@ -166,3 +167,16 @@ def test_a_palette_colours_what_is_stored(tmp_path: Path, bits: int, words: int,
     places = np.clip(pixels.astype(int) - 10, 0, count - 1)
     expected = np.rint(255 * colours[:, places] / ((1 << bits) - 1)).astype(np.uint8)
     assert np.array_equal(found, expected.transpose(1, 2, 0))
+
+
+def test_a_palette_in_segments_keeps_its_upper_8_bits(tmp_path: Path) -> None:
+    """Palettes may be stored in segments: here one of 300 single colours of 16 bits, as pydicom reads them."""
+    pixels = np.arange(300, dtype=np.uint16).reshape(15, 20)
+    colours = np.random.default_rng(0).integers(0, 1 << 16, (3, 300))
+    header: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for name, values in zip(("Red", "Green", "Blue"), colours, strict=True):
+        header[f"{name}PaletteColorLookupTableDescriptor"] = [300, 0, 16]
+        words = np.concatenate([[0, 300], values]).astype("<u2")
+        header[f"Segmented{name}PaletteColorLookupTableData"] = words.tobytes()
+    found = dicom.decode(write(tmp_path / "x.dcm", pixels, **header), None)
+    assert np.array_equal(found, (colours[:, pixels] >> 8).transpose(1, 2, 0))
