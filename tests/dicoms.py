@@ -49,7 +49,7 @@ def write(
 
 
 def table(values: np.ndarray, first: int, bits: int, kind: str = "OW", order: str = "<") -> Any:
-    """A sequence of one look-up table: of 16-bit words in one block (OW), in this order of bytes, or of numbers (US)."""
+    """A sequence of one look-up table: 16-bit words in one block (OW), in this order of bytes, or numbers (US)."""
     item = pydicom.Dataset()
     item.add_new("LUTDescriptor", "US" if first >= 0 else "SS", [len(values), first, bits])
     item.add_new("LUTData", kind, values.astype(f"{order}u2").tobytes() if kind == "OW" else values.tolist())
