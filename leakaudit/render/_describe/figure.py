@@ -21,6 +21,8 @@ FEW = 4
 """Private classes up to which each has a bar of its own."""
 LANES = 5
 """Private classes that have a lane; of more, the commonest and the others together."""
+FULL = 0.4
+"""Share of a line from which a cell is so dark that its count is set bold."""
 TWO = 2
 BLIND = 108
 """Pixels of an E of .5."""
@@ -192,7 +194,7 @@ def _shades(sheet: Sheet) -> tuple[str, float]:
             how = f'fill-opacity="{0.04 + 0.6 * share:.3f}" {strips.paint(1)}'
             body += f'<rect x="{x + 0.5:.1f}" y="{y + 0.5:.1f}" width="{wide - 1:.1f}" height="{tall - 1:.1f}" {how}/>'
             if count and LETTER * len(f"{count:,}") < wide - 2:
-                body += strips.text(x + wide / 2, y + 15, _count(count), anchor="middle")
+                body += strips.text(x + wide / 2, y + 15, _count(count), anchor="middle", strong=share > FULL)
     return body, head + tall * len(sheet.lines) + 4
 
 
