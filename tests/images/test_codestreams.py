@@ -38,3 +38,12 @@ def test_what_says_nothing_has_no_size() -> None:
     noise = np.random.default_rng(0).bytes(500)
     for stream in (b"", noise, b"\xff\xd8" + noise, buffer.getvalue()[:frame], b"\xff\xd8" + b"\xff" * 50):
         assert extent(stream) is None
+
+
+def test_a_table_before_the_frame_is_not_the_frame() -> None:
+    """Huffman tables bear a marker among those of frames, and may stand before it."""
+    buffer = io.BytesIO()
+    PICTURE.save(buffer, "JPEG")
+    stream = buffer.getvalue()
+    frame = stream.index(b"\xff\xc0")
+    assert extent(stream[:frame] + b"\xff\xc4\x00\x13" + bytes(17) + stream[frame:]) == (40, 70, 3)
