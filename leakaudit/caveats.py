@@ -11,6 +11,8 @@ STRONG = 0.3
 
 SURE = 0.1
 """What its lower bound must reach."""
+GAIN = 0.02
+"""Share of rows named right by the target above that of the commonest class, from which rows are spoken of."""
 
 
 def warned(made: Description) -> Description:
@@ -79,18 +81,16 @@ def _cells(cross: Cross, handful: int) -> str:
 def _strong(cross: Cross, name: str, target: str) -> str:
     found = cross.association
     strength = found.value if found is not None else cross.cramers_v
-    if (
-        strength is None
-        or strength < STRONG
-        or (found is not None and found.low < SURE)
-        or cross.accuracy is None
-        or cross.majority is None
-    ):
+    if strength is None or strength < STRONG or (found is not None and found.low < SURE):
         return ""
-    return (
-        f"in split {cross.split} the {name} follows the {target} in {_percent(cross.accuracy)} % of rows: an attacker "
-        f"who knows the {target} alone names so many (the commonest {name}: {_percent(cross.majority)} %)"
-    )
+    if cross.accuracy is None or cross.majority is None or cross.balanced_accuracy is None or cross.chance is None:
+        return ""
+    who = f"an attacker who knows the {target} alone names"
+    if cross.accuracy - cross.majority < GAIN:
+        each = f"{_percent(cross.balanced_accuracy)} % of each {name} on average (guessing: {_percent(cross.chance)} %)"
+        return f"in split {cross.split} the {name} goes with the {target}: {who} {each}"
+    rows = f"in split {cross.split} the {name} follows the {target} in {_percent(cross.accuracy)} % of rows"
+    return f"{rows}: {who} so many (the commonest {name}: {_percent(cross.majority)} %)"
 
 
 def _decides(cross: Cross, reach: Reach, made: Description, part: Attribute) -> Iterator[str]:

@@ -54,7 +54,7 @@ class Part:
 
     def column(self, name: str) -> Labels:
         """One label column."""
-        return self.data.column(name)
+        return self.rows.column(name)
 
 
 @dataclass(frozen=True)
@@ -144,16 +144,16 @@ def _read(
     for name in names:
         if name not in there:
             raise InputError(f"{call.name}: no rows in split {name!r}. {catalog.suggest(name, there)}")
-    found = {name: _part(module.load(name, root, **knobs), group) for name in names}
+    found = {name: _part(module.load(name, root, **knobs), group, text) for name in names}
     for part in found.values():
         for name in labels:
             part.column(name)
     return found, usual
 
 
-def _part(data: Dataset, group: str | None) -> Part:
+def _part(data: Dataset, group: str | None, text: str) -> Part:
     nothing = np.zeros((len(data), 1), np.float32)
-    origin = Origin(f"{data.name} {data.split}", "file", "", data.name, data.split, data.fingerprint)
+    origin = Origin(f"{text} {data.split}", "file", "", data.name, data.split, data.fingerprint)
     rows = Embeddings(nothing, None, data.columns, data.ids, origin, data.group, data.groups)
     if group and group != data.groups:
         rows = rows.grouped(group)

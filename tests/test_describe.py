@@ -233,6 +233,10 @@ def test_warnings_say_what_stands_in_the_way(tmp_path: Path) -> None:
     assert any("Split test has 3 rows in its smallest cell (fair, f); with these rows an E below" in w for w in few)
     assert any("INCONCLUSIVE whatever the model does" in words for words in few)
     assert any("Split test: 1 of its cells holds 10 rows or fewer" in words for words in few)
+    rare = {("test", "dark", "f"): 60, ("test", "fair", "m"): 30, ("test", "fair", "f"): 30}
+    (goes,) = (w for w in made(table(tmp_path / "rare", counted(rare))).attributes[0].warnings if "guessing" in w)
+    assert goes.startswith("In split test the gender goes with the hair")
+    assert f"names {100 * (60 / 90 + 1) / 2:.1f} % of each gender on average (guessing: 50.0 %)" in goes
     even = dict.fromkeys([(s, y, v) for s in ("train", "test") for y in ("dark", "fair") for v in "fm"], 90)
     many = made(table(tmp_path / "many", counted(even)), compare=False, tolerance=0.19).attributes[0].warnings
     cell = "Split test has 90 rows in its smallest cell (dark, f)"
@@ -251,7 +255,7 @@ def test_rows_of_an_audit_are_the_rows_described() -> None:
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({"target": "hairs"}, "Did you mean 'hair'"),
+        ({"target": "hairs"}, r"faces.csv test: no label 'hairs'. Did you mean 'hair'"),
         ({"private": ("hair",)}, "different labels expected"),
         ({"splits": ("valid",)}, "no rows in split 'valid'"),
         ({"group": "patients"}, "Did you mean 'patient'"),
