@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from leakaudit import __version__, archive, catalog, extract, gate, reconstruct, record, store
 from leakaudit import attack as attacking
 from leakaudit import audit as audits
 from leakaudit.audit import Audit, Outcomes
+from leakaudit.beyond import LEAST, NUMBERS, draw
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset, contents
@@ -24,6 +26,7 @@ from leakaudit.exhibits import Exhibits, renamed
 from leakaudit.numerics import device as devices
 from leakaudit.subject import Subject, Terms, find
 
+LIES = "z lies on disk"
 BINS = 5
 """Quantile bins that decide for a continuous private attribute."""
 
@@ -35,7 +38,15 @@ def attack(
 ) -> Generator[Any, None, tuple[Audit, Path]]:
     """Extract what is missing, attack, and leave the audit document in the store."""
     found = yield from rows(subject, terms)
-    exhibits = yield from _exhibits(subject, terms, auxiliaries)
+    seen = subject
+    if found.lying is not None and subject.dataset is not None:  # what stands beside them is of the sample as well
+        drawn = draw(found, terms.private, terms.target or subject.target, terms.seed)
+        seen = replace(subject, dataset=subject.dataset.take(drawn.rows))
+    exhibits = yield from _exhibits(seen, terms, auxiliaries)
+    if exhibits.raw is not None and seen.dataset is not None:
+        found = replace(found, notes=(*found.notes, *extract.reduced(exhibits.raw, seen.dataset)))
+    beside = [other.notes for other in (exhibits.paper, exhibits.studied) if other is not None]
+    found = replace(found, notes=(*found.notes, *(note for notes in beside for note in notes if LIES in note)))
     with devices.threads(len(found) * found.z.shape[1]):
         audit, outcomes = yield from attacking.attack(
             found,
@@ -122,6 +133,7 @@ def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> G
         reasons = dict.fromkeys(("trained", "table", "paper", "random_init", "raw"), no_model)
         return Exhibits(absent=reasons)
     random_init = yield from _extract(subject.encoder.untrained(terms.seed), subject.dataset, terms)
+    random_init = random_init.take(np.arange(len(random_init))) if random_init.lying else random_init
     pixels = extract.pixels(subject.dataset)
     card = subject.checkpoint
     if card is None:
@@ -134,18 +146,31 @@ def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> G
         table, absent["table"] = None, "the training table is recorded for the recipe's own attribute and target only"
     paper = None
     if "paper" in auxiliaries:
-        paper = yield from _extract(subject.encoder, _training(card, terms, paper=True), terms)
+        paper = _some((yield from _extract(subject.encoder, _training(card, terms, paper=True), terms)), terms.seed)
     else:
         absent["paper"] = "not asked"
     studied = None
     if terms.memorisation:
         studied = yield from _extract(subject.encoder, _training(card, terms), terms)
-        studied = studied.take(np.isin(studied.ids, card.trained))
+        studied = _some(studied, terms.seed, np.isin(studied.ids, card.trained))
         studied = studied.grouped(terms.group) if terms.group else studied
     return Exhibits(
         trained=card.trained, contents=card.contents, table=table, paper=paper, studied=studied,
         random_init=random_init, raw=pixels, absent=absent,
     )  # fmt: skip
+
+
+def _some(found: Embeddings, seed: int, among: Bool[np.ndarray, " n"] | None = None) -> Embeddings:
+    """The rows among which one may choose; where z lies on disk, a sample of these of the size of the subject's own."""
+    rows = np.arange(len(found)) if among is None else np.flatnonzero(among)
+    if found.lying is None:
+        return found if among is None else found.take(rows)
+    count = max(LEAST, NUMBERS // found.lying.width)
+    if count >= len(rows):
+        return found.take(rows)
+    drawn = found.take(np.sort(np.random.default_rng(seed).choice(rows, count, replace=False)))
+    note = f"{found.origin.split}: a sample of {count:,} of {len(rows):,} rows stands for them: {LIES}"
+    return replace(drawn, notes=(note,))
 
 
 def _training(card: Checkpoint, terms: Terms, *, paper: bool = False) -> Dataset:

@@ -19,10 +19,12 @@ from jaxtyping import Bool, Float32, Int64, UInt64
 from leakaudit import catalog, foreign, lying, record, store
 from leakaudit.dataset import Dataset, Labels, contents
 from leakaudit.errors import InputError, RefusedError
-from leakaudit.lying import Lying
+from leakaudit.lying import Lying, Shelf
 
 SHARD = 8192
 """Rows in a shard."""
+SHELVED = 1 << 26
+"""Bytes that z of a folder may take as float32 before it is left on disk: attackers take some twenty times as much."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Embeddings:
     groups: str = ""
     """Name of the column that `group` came from."""
     notes: tuple[str, ...] = field(default=())
-    lying: Lying | None = None
+    lying: Lying | Shelf | None = None
     """Z on disk, where it is too large for memory: then `z` is empty, and `take` reads the rows."""
     contents: UInt64[np.ndarray, " n"] | None = None
     """A hash of what each row's image is made of; None where there are no images, or an older version did not look."""
@@ -244,14 +246,7 @@ def _read_folder(where: Path) -> Embeddings:
     data = store.read_json(where / "manifest.json")
     manifest = record.from_json(Manifest, data, str(where / "manifest.json"))
     _expect(where / "labels.parquet", manifest.labels)
-    z, logits = np.empty((manifest.rows, 0), np.float32), np.empty((manifest.rows, 0), np.float32)
-    for number, promised in enumerate(manifest.shards):
-        _expect(shard(where, number), promised)
-        first, last = number * SHARD, min((number + 1) * SHARD, manifest.rows)
-        part = read_shard(shard(where, number), manifest.key, first, last - first)
-        if number == 0:
-            z, logits = (np.empty((manifest.rows, values.shape[1]), np.float32) for values in part)
-        z[first:last], logits[first:last] = part
+    z, logits, shelf = _shelved(where, manifest)
     table = parquet.read_table(where / "labels.parquet")
     values = {name: table[name].to_numpy() for name in table.column_names}
     found = Embeddings(
@@ -264,8 +259,31 @@ def _read_folder(where: Path) -> Embeddings:
         groups=manifest.groups,
         notes=manifest.notes,
         contents=values.get("content"),
+        lying=shelf,
     )
     return found.check()
+
+
+def _shelved(where: Path, manifest: Manifest) -> tuple[np.ndarray, np.ndarray, Shelf | None]:
+    """`z` and `logits` of all shards; where z is too large for memory, none of it and the shards in which it lies."""
+    parts: list[Lying] = []
+    z, logits = np.empty((manifest.rows, 0), np.float32), np.empty((manifest.rows, 0), np.float32)
+    for number, promised in enumerate(manifest.shards):
+        path, first = shard(where, number), number * SHARD
+        _expect(path, promised)
+        count = min(SHARD, manifest.rows - first)
+        values = read_shard(path, manifest.key, first, count)
+        large = manifest.rows * values[0].shape[1] * z.itemsize > SHELVED
+        left = lying.find(path, 0) if large else None
+        if number == 0:
+            z = np.empty((0 if large else manifest.rows, values[0].shape[1]), np.float32)
+            logits = np.empty((manifest.rows, values[1].shape[1]), np.float32)
+        logits[first : first + count] = values[1]
+        if left is not None:
+            parts.append(left)
+        else:
+            z[first : first + count] = values[0]
+    return z, logits, Shelf(tuple(parts)) if parts else None
 
 
 def _expect(path: Path, promised: str) -> None:

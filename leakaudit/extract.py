@@ -27,7 +27,7 @@ from leakaudit.embeddings import SHARD, Embeddings, Origin
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.numerics.normalising import Normalise
-from leakaudit.numerics.pixels import gather
+from leakaudit.numerics.pixels import DRAWN, components
 from leakaudit.numerics.taps import Tapped
 from leakaudit.store import canonical, digest, digest_tensors, open_store, writing
 
@@ -123,8 +123,23 @@ def extract(
 
 
 def pixels(dataset: Dataset, side: int = 32) -> Float32[np.ndarray, "n p"]:
-    """What is read without any network: pixels in 0..1, averaged over areas to at most `side` a side, flattened."""
-    return gather(dataset.images, side).reshape(len(dataset), -1)
+    """
+    What is read without any network: pixels in 0..1, averaged over areas to at most `side` a side, flattened.
+
+    Of more images than memory should hold, the leading components of these (`numerics.pixels.components`).
+    """
+    return components(dataset.images, side)
+
+
+def reduced(found: Float32[np.ndarray, "n p"], dataset: Dataset, side: int = 32) -> tuple[str, ...]:
+    """What a reader must know of `pixels` that are components."""
+    channels, *sides = dataset.images.shape
+    width = channels * math.prod(min(each, side) for each in sides)
+    if found.shape[1] == width:
+        return ()
+    return (
+        f"raw-input is read from {found.shape[1]} leading components of {width:,} numbers, those of {DRAWN:,} images",
+    )
 
 
 @contextlib.contextmanager

@@ -107,6 +107,40 @@ class Lying:
         return room
 
 
+@dataclass(frozen=True)
+class Shelf:
+    """Matrices of one width in several files, one behind another: as `Lying`, over all their rows."""
+
+    parts: tuple[Lying, ...]
+
+    def __len__(self) -> int:
+        """Count of rows."""
+        return sum(map(len, self.parts))
+
+    @property
+    def width(self) -> int:
+        """Count of columns."""
+        return self.parts[0].width
+
+    def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, Shaped[np.ndarray, "b d"]]]:
+        """All rows in order, as `Lying.blocks`; a block ends with its file."""
+        start = 0
+        for part in self.parts:
+            for rows, values in part.blocks(size):
+                yield slice(start + rows.start, start + rows.stop), values
+            start += len(part)
+
+    def take(self, rows: Int64[np.ndarray, " m"]) -> Float32[np.ndarray, "m d"]:
+        """Some rows, in the order given."""
+        starts = np.cumsum([0, *map(len, self.parts)])
+        which = np.searchsorted(starts, rows, side="right") - 1
+        out = np.empty((len(rows), self.width), np.float32)
+        for place in np.unique(which):
+            mine = which == place
+            out[mine] = self.parts[place].take(rows[mine] - starts[place])
+        return out
+
+
 def find(path: Path, large: int = LARGE) -> Lying | None:
     """The z of a `.safetensors` file that takes more bytes than `large` as float32; None for any other file."""
     if path.suffix != ".safetensors" or not path.is_file() or path.stat().st_size < min(large // 2, LARGE // 2):

@@ -2,16 +2,25 @@
 
 import base64
 import io
+import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
+from scipy.linalg import eigh
 
 from leakaudit.dataset import Batch, Images
 from leakaudit.numerics.resizing import fit
 
-STRIDE = 1024
-"""Images visited at a time."""
+STRIDE = 1 << 24
+"""Numbers visited at a time: 111 images of 3x224x224."""
+HELD = 1 << 26
+"""Numbers of all images together that are held whole; of more, leading components are."""
+LEADING = 256
+"""Components that are held then."""
+DRAWN = 8192
+"""Images whose components they are."""
 RGB = 3
 
 
@@ -31,14 +40,42 @@ def shrink(images: Float32[np.ndarray, "n c h w"], side: int) -> Float32[np.ndar
 
 def gather(images: Images, side: int) -> Float32[np.ndarray, "n c s t"]:
     """All images of a source in 0..1, no side longer than `side`, visited in blocks."""
-    blocks = range(0, len(images), STRIDE)
-    rows = [np.arange(first, min(first + STRIDE, len(images)), dtype=np.int64) for first in blocks]
-    return np.concatenate([shrink(unit(_fitted(images, part)), side) for part in rows])
+    every = np.arange(len(images), dtype=np.int64)
+    return np.concatenate([part for _, part in _blocks(images, every, side)])
 
 
-def _fitted(images: Images, rows: Int64[np.ndarray, " b"]) -> Batch:
-    batch: Batch = fit(torch.from_numpy(np.ascontiguousarray(images.batch(rows))), images.shape).numpy()
-    return batch
+def components(images: Images, side: int, held: int = HELD) -> Float32[np.ndarray, "n p"]:
+    """
+    All images as `gather` gives them, flattened; where more than `held` numbers would be, their leading components.
+
+    These are of `DRAWN` images, evenly apart: each image's places along the directions in which they vary most, without
+    a look at any label.
+    """
+    drawn = np.unique(np.linspace(0, len(images) - 1, DRAWN).astype(np.int64))
+    width = next(_blocks(images, drawn[:1], side))[1][0].size
+    if len(images) * width <= held:
+        return gather(images, side).reshape(len(images), width)
+    some = np.concatenate([part.reshape(len(part), -1) for _, part in _blocks(images, drawn, side)])
+    mean = some.mean(axis=0)
+    some -= mean
+    most = min(LEADING, width)
+    directions = eigh(some.T @ some, subset_by_index=(width - most, width - 1), overwrite_a=True, check_finite=False)[1]
+    basis = np.ascontiguousarray(directions[:, ::-1], dtype=np.float32)
+    out = np.empty((len(images), most), np.float32)
+    for rows, part in _blocks(images, np.arange(len(images), dtype=np.int64), side):
+        out[rows] = (part.reshape(len(part), -1) - mean) @ basis
+    return out
+
+
+def _blocks(
+    images: Images, rows: Int64[np.ndarray, " m"], side: int
+) -> Iterator[tuple[slice, Float32[np.ndarray, "b c s t"]]]:
+    """Some images in 0..1, no side longer than `side`, as consecutive slices of the rows asked for."""
+    size = max(1, STRIDE // math.prod(images.shape))
+    for first in range(0, len(rows), size):
+        part = slice(first, min(first + size, len(rows)))
+        batch = fit(torch.from_numpy(images.batch(rows[part])), images.shape).numpy()
+        yield part, shrink(unit(batch), side)
 
 
 def strip(images: Float32[np.ndarray, "n c h w"]) -> str:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
-from leakaudit.lying import BLOCK, Lying
+from leakaudit.lying import BLOCK, Lying, Shelf
 from leakaudit.numerics.moments import Whitening
 from leakaudit.numerics.ranges import Ranges
 
@@ -17,7 +17,7 @@ from leakaudit.numerics.ranges import Ranges
 class Stream:
     """Z and target of every row of a file; each visit reads it anew (`sweeps.Blocks`)."""
 
-    lying: Lying
+    lying: Lying | Shelf
     tame: Ranges
     target: Int64[np.ndarray, " n"]
     """Stratum of each row; -1 where it is missing, or is none of the sample's."""
