@@ -178,6 +178,8 @@ def _training(card: Checkpoint, terms: Terms, *, paper: bool = False) -> Dataset
     call = card.recipe.dataset
     module = catalog.thing("datasets", call.name)
     knobs = {**call.knobs, **(getattr(module, "PAPER", {}) if paper else {})}
+    if terms.skip_unreadable and "skip_unreadable" in catalog.knobs(module.load):
+        knobs["skip_unreadable"] = True
     return module.load("train", terms.root, **catalog.check(module.load, knobs, card.name))  # type: ignore[no-any-return]
 
 

@@ -20,7 +20,7 @@ from leakaudit.listing import Listing, classes, dealt, grouped, rows
 
 SPLITS = ("train", "validation", "all", "test")
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".dcm")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".dcm", ".dicom", ".ima")
 PLAIN = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Mean and standard deviation per channel: images enter a network in -1..1."""
 NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
