@@ -172,7 +172,7 @@ def edges(values: Shaped[np.ndarray, " n"], count: int, name: str) -> Shaped[np.
     Raises:
         InputError: all numbers are the same.
     """
-    ends = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)[1:-1]))
+    ends: np.ndarray = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)[1:-1]))
     ends = ends[(ends > values.min()) & (ends <= values.max())]
     if not len(ends):
         raise InputError(f"{name}: every row has the same value, {values[0]:g}: there is nothing to tell apart")

@@ -106,4 +106,5 @@ def _squared(tables: Float64[np.ndarray, "draws strata classes"]) -> Float64[np.
     phi = np.divide(tables**2, product, out=np.zeros_like(tables), where=product > 0).sum(axis=(1, 2)) - 1
     least = np.minimum((lines > 0).sum(axis=(1, 2)), (columns > 0).sum(axis=(1, 2))) - 1
     usable = (least > 0) & (rows[:, 0, 0] > 0)
-    return np.divide(np.maximum(phi, 0.0), least, out=np.full(len(tables), np.nan), where=usable)
+    squared: np.ndarray = np.divide(np.maximum(phi, 0.0), least, out=np.full(len(tables), np.nan), where=usable)
+    return squared
