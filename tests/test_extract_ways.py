@@ -1,6 +1,8 @@
 """However images pass through a network, the numbers are its own: in batches, resumed, in mixed precision, shelved."""
 
 import json
+import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from PIL import Image
 from test_extract import dataset, encoder, finish, run
 
 from leakaudit import embeddings, extract, store
+from leakaudit.dataset import Pixels
 from leakaudit.embeddings import Embeddings
 
 
@@ -61,6 +64,23 @@ def test_large_images_pass_in_pieces_on_a_cpu(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(extract, "PIECE", 16 * 3 * 8 * 8)
     run(tmp_path, data, batch_size=512)
     assert seen == [16, 16, 8]
+
+
+def test_few_batches_are_held_at_a_time(tmp_path: Path) -> None:
+    """However many images there are, no more are in memory than are read ahead and worked on."""
+    held: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
+    most = []
+
+    class Counted(Pixels):
+        def batch(self, rows: np.ndarray) -> np.ndarray:
+            held[int(rows[0])] = images = super().batch(rows)
+            most.append(len(held))
+            return images
+
+    data = dataset(300)
+    run(tmp_path, replace(data, images=Counted(data.images.values)), batch_size=5)
+    assert len(most) > 60
+    assert 1 <= max(most) <= extract.AHEAD + 2
 
 
 def test_mixed_precision_is_close_and_apart(tmp_path: Path) -> None:

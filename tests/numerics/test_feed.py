@@ -1,11 +1,14 @@
 """Images reach the device normalised, in the order asked for, whether they sit there or stream."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from leakaudit.dataset import Batch, Dataset, Pixels
 from leakaudit.errors import InputError
+from leakaudit.numerics import feed as feeding
 from leakaudit.numerics.feed import Feed
 from leakaudit.numerics.views import shifted
 
@@ -81,3 +84,33 @@ def test_a_view_is_its_image_moved() -> None:
     assert same.sum(0).ge(1).all()
     assert same.any(1).sum() == 9
     assert torch.equal(views, shifted(x, torch.Generator().manual_seed(1)))
+
+
+def test_on_a_cpu_less_sits_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the limit is that of the process's memory, not of a device's."""
+    data = dataset()
+    size = 50 * 3 * 4 * 4
+    monkeypatch.setattr(feeding, "AT_HOME", size)
+    assert Feed(data, "cpu").held is not None
+    monkeypatch.setattr(feeding, "AT_HOME", size - 1)
+    assert Feed(data, "cpu").held is None
+
+
+@pytest.mark.parametrize("resident", [0, 1 << 30])
+@pytest.mark.parametrize("block", [1, 100, 1 << 26])
+def test_channels_may_lie_last(resident: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images whose channels lie last in memory, as files are decoded, are the same images."""
+    monkeypatch.setattr(feeding, "BLOCK", block)
+
+    class Turned(Pixels):
+        def batch(self, rows: np.ndarray) -> Batch:
+            return np.ascontiguousarray(self.values[rows].transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+
+    data = dataset()
+    turned = replace(data, images=Turned(data.images.values))
+    parts = [torch.tensor([3, 1, 3]), torch.arange(50)]
+    for mine, other in zip(
+        Feed(turned, "cpu", resident).batches(parts), Feed(data, "cpu", resident).batches(parts), strict=True
+    ):
+        assert mine.is_contiguous(memory_format=torch.channels_last)
+        assert torch.allclose(mine, other, atol=1e-6)

@@ -26,11 +26,33 @@ def test_means_over_areas_keep_the_mean() -> None:
     assert pixels.shrink(small, 32) is small
 
 
-def test_blocks_are_put_together_in_order() -> None:
+def test_blocks_are_put_together_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """A source of more images than a block holds comes back whole, in its own order."""
-    rows = pixels.STRIDE + 3
-    values = np.random.default_rng(0).integers(0, 256, size=(rows, 1, 2, 2), dtype=np.uint8)
+    monkeypatch.setattr(pixels, "STRIDE", 400)
+    values = np.random.default_rng(0).integers(0, 256, size=(303, 1, 2, 2), dtype=np.uint8)
     np.testing.assert_array_equal(pixels.gather(Pixels(values), 32), values / np.float32(255))
+
+
+def test_more_images_than_are_held_become_their_leading_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them keep every distance between images; few keep the directions of most variance, in their order."""
+    monkeypatch.setattr(pixels, "STRIDE", 400)
+    values = np.random.default_rng(0).integers(0, 256, size=(303, 3, 2, 2), dtype=np.uint8)
+    values[:, 1] //= 8
+    source, plain = Pixels(values), values.reshape(303, 12) / np.float32(255)
+    np.testing.assert_array_equal(pixels.components(source, 32, held=303 * 12), plain)
+    whole = pixels.components(source, 32, held=303 * 12 - 1)
+    assert whole.shape == (303, 12)
+    np.testing.assert_allclose(
+        np.linalg.norm(whole - whole[5], axis=1), np.linalg.norm(plain - plain[5], axis=1), atol=1e-4
+    )
+    monkeypatch.setattr(pixels, "LEADING", 4)
+    few = pixels.components(source, 32, held=0)
+    np.testing.assert_allclose(few, whole[:, :4], atol=1e-4)
+    assert (np.diff(few.var(axis=0)) < 0).all()
+    monkeypatch.setattr(pixels, "DRAWN", 150)
+    some = pixels.components(source, 32, held=0)
+    assert some.shape == (303, 4)
+    assert some.var(axis=0).sum() > 0.8 * few.var(axis=0).sum()
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (2, "L")])
