@@ -142,7 +142,10 @@ def pooled(work: Callable[[Given], Made], items: Iterable[Given]) -> list[Made]:
 def _spread(work: Callable[[Sequence[Given]], Made], items: Sequence[Given]) -> list[Made]:
     """The work done on spans of the items by the pool, in order."""
     length = max(1, min(SPAN, -(-len(items) // (2 * THREADS))))
-    return list(_pool().map(work, [items[first : first + length] for first in range(0, len(items), length)]))
+    spans = [items[first : first + length] for first in range(0, len(items), length)]
+    if THREADS == 1 or len(spans) == 1:  # whoever asks has nothing else to do
+        return [work(span) for span in spans]
+    return list(_pool().map(work, spans))
 
 
 @cache
