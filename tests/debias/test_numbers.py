@@ -101,4 +101,4 @@ def test_a_width_or_temperature_that_is_none_is_refused(name: str, knob: str, va
 
 def test_every_method_has_a_recipe_for_the_age_of_faces(repository: Path) -> None:
     """Beside the plain error, on the same images."""
-    assert {path.stem for path in (repository / "recipes" / "utkface").glob("*.toml")} == {"l1", *METHODS}
+    assert {"l1", *METHODS} <= {path.stem for path in (repository / "recipes" / "utkface").glob("*.toml")}

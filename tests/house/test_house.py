@@ -61,6 +61,13 @@ def loaded(code: str) -> set[str]:
     return {name.partition(".")[0] for name in done.stdout.splitlines()}
 
 
+def test_no_two_test_files_have_one_name():
+    """Pytest imports a test file by its name alone, and would leave the second out of the run."""
+    names = [path.name for path in (REPOSITORY / "tests").rglob("test_*.py")]
+    assert len(names) > 100
+    assert sorted(names) == sorted(set(names))
+
+
 HELP = "import leakaudit.cli as c\ntry: c.app(['--help'])\nexcept SystemExit: pass"
 
 
