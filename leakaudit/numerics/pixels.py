@@ -15,10 +15,10 @@ from leakaudit.numerics.resizing import fit
 
 STRIDE = 1 << 24
 """Numbers visited at a time: 111 images of 3x224x224."""
-HELD = 1 << 26
+HELD = 1 << 25
 """Numbers of all images together that are held whole; of more, leading components are."""
-LEADING = 256
-"""Components that are held then."""
+LEAST, LEADING = 64, 256
+"""Components that are held then, at least and at most: a third of the numbers, or fewer."""
 DRAWN = 8192
 """Images whose components they are."""
 RGB = 3
@@ -58,7 +58,7 @@ def components(images: Images, side: int, held: int = HELD) -> Float32[np.ndarra
     some = np.concatenate([part.reshape(len(part), -1) for _, part in _blocks(images, drawn, side)])
     mean = some.mean(axis=0)
     some -= mean
-    most = min(LEADING, width)
+    most = min(max(LEAST, held // 3 // len(images)), LEADING, width)
     directions = eigh(some.T @ some, subset_by_index=(width - most, width - 1), overwrite_a=True, check_finite=False)[1]
     basis = np.ascontiguousarray(directions[:, ::-1], dtype=np.float32)
     out = np.empty((len(images), most), np.float32)
