@@ -57,6 +57,7 @@ def test_labels_and_splits_are_those_of_the_table(tmp_path: Path, folder: str) -
         ("0003.jpg,1,1,0", "0003.jpg,1,,0", "metadata.csv: row 4: split is nan: 0 to 2 expected"),
         ("0003.jpg,1,1,0", "0003.jpg,seabird,1,0", "metadata.csv: row 4: y is seabird: 0 to 1 expected"),
         ("0003.jpg", "0033.jpg", "row 4: no such image: "),
+        (name(3), "", "metadata.csv: row 4: img_filename is empty: an image below "),
     ],
 )
 def test_a_table_that_says_something_else_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
