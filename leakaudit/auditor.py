@@ -103,7 +103,12 @@ def rows(subject: Subject, terms: Terms) -> Generator[Any, None, Embeddings]:
             found = replace(found, contents=contents(subject.dataset.images))
     classes = {name: len(found.column(name).classes) or BINS for name in terms.private}
     gate.check(terms.gates, classes)
-    return found.grouped(terms.group) if terms.group else found
+    return _grouped(found, terms.group)
+
+
+def _grouped(found: Embeddings, name: str | None) -> Embeddings:
+    """The rows in the groups of that name: those the data set has, or else those of a label column."""
+    return found if name in (None, found.groups) else found.grouped(str(name))
 
 
 def folder(made: Embeddings, terms: Terms) -> Path:
@@ -153,7 +158,7 @@ def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> G
     if terms.memorisation:
         studied = yield from _extract(subject.encoder, _training(card, terms), terms)
         studied = _some(studied, terms.seed, np.isin(studied.ids, card.trained))
-        studied = studied.grouped(terms.group) if terms.group else studied
+        studied = _grouped(studied, terms.group)
     return Exhibits(
         trained=card.trained, contents=card.contents, table=table, paper=paper, studied=studied,
         random_init=random_init, raw=pixels, absent=absent,

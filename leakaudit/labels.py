@@ -15,18 +15,20 @@ from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings
 from leakaudit.errors import InputError
 
+NAMED = 5
+"""Classes without rows that a message names."""
 Codes = Int64[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A label as classes: every class has a row."""
+    """A label as classes; of a private label every class has a row."""
 
     codes: Codes
     """-1 for missing."""
     classes: tuple[str, ...]
     note: str
-    """How numbers became classes; empty where the label has classes of its own."""
+    """How numbers became classes, or which classes have no row; empty where there is nothing to say."""
     values: Float64[np.ndarray, " n"] | None = None
     """The numbers, NaN for missing; None where the label has classes of its own."""
 
@@ -56,8 +58,8 @@ def labelled(
     The kept rows with a target and with any of the private labels.
 
     Raises:
-        InputError: no such column, no row with both labels, one class or one value, a class without rows, or a private
-            label that the target determines.
+        InputError: no such column, no row with both labels, one class or one value, a private class without rows, or a
+            private label that the target determines.
     """
     where = subject.origin.name
     hidden = {name: subject.column(name) for name in privates}
@@ -76,7 +78,7 @@ def labelled(
         strata = Column(np.zeros(len(rows), np.int64), ("all",), "no target: nothing was conditioned on")
     else:
         strata = _column(y.take(rows), f"{where}: target {target!r}", protocol.TARGET_BINS, alone=True)
-        if strata.note:
+        if strata.note and not y.classes:
             strata = replace(strata, note=f"{strata.note}; what it tells inside a bin counts as read beyond it")
     return {name: _labelled(column, rows, strata, int(keep.sum()), name, target, where)
             for name, column in hidden.items()}  # fmt: skip
@@ -101,7 +103,7 @@ def _labelled(
 
 
 def _column(labels: Labels, where: str, bins: int, *, alone: bool) -> Column:
-    """The classes of a label; `alone` allows a single one."""
+    """The classes of a label; `alone` allows a single one, and classes without rows."""
     if not labels.classes:
         codes, names = protocol.bins(labels.values, bins, where)
         return Column(codes, names, f"numbers, cut into {len(names)} quantile bins")
@@ -111,10 +113,12 @@ def _column(labels: Labels, where: str, bins: int, *, alone: bool) -> Column:
     if (rows > 0).sum() == 1 and not alone:
         only = labels.classes[int(rows.argmax())]
         raise InputError(f"{where}: every row is {only!r}: there is nothing to tell apart")
-    if (rows == 0).any():
-        empty = ", ".join(repr(labels.classes[i]) for i in np.flatnonzero(rows == 0)[:5])
+    without = [name for name, count in zip(labels.classes, rows, strict=True) if not count]
+    if without and not alone:
+        empty = ", ".join(map(repr, without[:NAMED]))
         raise InputError(f"{where}: no row of class {empty} among {len(labels.values)} attack rows")
-    return Column(labels.values.astype(np.int64), labels.classes, "")
+    said = f"no attack row is {', '.join(without[:NAMED])}{', ...' * (len(without) > NAMED)}" if without else ""
+    return Column(labels.values.astype(np.int64), labels.classes, said)
 
 
 def recoded(labels: Labels, column: Column) -> Codes:

@@ -136,7 +136,7 @@ def _dataset(call: Call, terms: Terms, source: Encoder | None, made: Recipe | No
     for knob, name in asked.items():
         if knob in catalog.knobs(module.load) and (name or made):
             knobs.setdefault(knob, name or getattr(made, knob))
-    if source is not None and "size" in catalog.knobs(module.load):
+    if source is not None and source.shape[1] == source.shape[2] and "size" in catalog.knobs(module.load):
         knobs.setdefault("size", source.shape[1])
     if terms.group and "group" in catalog.knobs(module.load):
         knobs.setdefault("group", terms.group)
