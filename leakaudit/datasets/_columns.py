@@ -137,7 +137,7 @@ def _text(path: Path, file: str) -> "tuple[pd.DataFrame, list[str]]":
     A table of text, its cells as words, and its header.
 
     Raises:
-        InputError: rows have cells that the header does not name.
+        InputError: rows have cells that the header does not name, or a cell holds a line break.
     """
     import pandas as pd
 
@@ -148,6 +148,8 @@ def _text(path: Path, file: str) -> "tuple[pd.DataFrame, list[str]]":
     head = pd.read_csv(path, header=None, nrows=1, **how)
     names = [str(name).strip() for name in head.iloc[0]]
     frame = pd.read_csv(path, **how)
+    if b'"' in path.read_bytes():
+        _check_lines(frame, names, file)
     if not isinstance(frame.index, pd.RangeIndex) or len(frame.columns) != len(names):
         raise InputError(f"{file}: rows have more cells than the header's {len(names)} names")
     if cut == ";":
@@ -157,6 +159,23 @@ def _text(path: Path, file: str) -> "tuple[pd.DataFrame, list[str]]":
             if cells[known].str.contains(",", regex=False).any() and cells[known].str.fullmatch(COMMA).all():
                 frame.isetitem(place, cells.str.replace(",", ".", regex=False))
     return frame, names
+
+
+def _check_lines(frame: "pd.DataFrame", names: list[str], file: str) -> None:
+    """
+    Refuse a cell of several lines: mostly a stray quote, which makes one cell of all rows up to the next.
+
+    Raises:
+        InputError: there is one; the message names its row.
+    """
+    for place, name in enumerate(names):
+        broken = frame.iloc[:, place].str.contains(r"[\r\n]").to_numpy(dtype=bool)
+        where = "the header" if "\n" in name or "\r" in name else f"row {broken.argmax() + 1}" if broken.any() else ""
+        if where:
+            raise InputError(
+                f"{file}: {where}: the cell of {' '.join(name.split())!r} holds a line break: a stray quote swallows the "
+                f"rows up to the next one, and no label has two lines; take it out"
+            )
 
 
 def _stripped(cells: "pd.Series") -> "pd.Series":

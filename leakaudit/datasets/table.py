@@ -3,7 +3,8 @@ The user's own images: a CSV or parquet table with a column of paths and a colum
 
 Words, whole numbers and true/false are classes; numbers with a fraction, or of a column named in `numbers`, stay so; an
 empty cell is a missing label. Rows belong to the split that a column `split` names; without one, the whole table is
-the split `test`, or what `held_out` deals to it. Images are decoded when they are asked for, as 8-bit RGB.
+the split `test`, or what `held_out` deals to it. Images are decoded when they are asked for, as 8-bit RGB. Row N of a
+message is the N-th row of data, counted from 1: the header and blank lines are none.
 """
 
 import os
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SPLITS = ("train", "validation", "all", "test")
+OWN = True
 
 PLAIN = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Mean and standard deviation per channel: images enter a network in -1..1."""

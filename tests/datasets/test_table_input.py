@@ -117,6 +117,9 @@ def test_labels_of_parquet_keep_their_kinds(tmp_path: Path) -> None:
         ("path,d\nhttps://a.org/a.png,1\n", "row 1: https://a.org/a.png is an address: a file of this machine"),
         ("path,d\na.png,1\nC:\\pics\\a.png,1\n", r"row 2: C:\\pics\\a.png is a path of another machine"),
         (f"path,d\n{'a' * 5000}.png,1\n", "row 1: no such image"),
+        ('path,d\na.png,x\nb.png,"y\nc.png,x\nd.png,z"\n', "row 2: the cell of 'd' holds a line break: a stray quote"),
+        ('path,"d\na.png,1\nb.png,2"\nc.png,3\n', "the header: the cell of 'd a.png,1 b.png,2' holds a line break"),
+        ("path,d\na.png,1\n\n\n,2\n", "row 2 has no image path"),
         ("path,d\n..\\a.png,1\n", r"row 1: ../a.png leaves the folder"),
         ("path,d\na.png,1\nx/../../b.png,1\n", r"row 2: x/\.\./\.\./b\.png leaves the folder"),
     ],
@@ -124,6 +127,12 @@ def test_labels_of_parquet_keep_their_kinds(tmp_path: Path) -> None:
 def test_what_cannot_be_told_is_refused(tmp_path: Path, text: str, message: str) -> None:
     """A column of one name twice, cells without a name, a number without an end, a path that is none of this folder."""
     assert pd.Series([refused(tmp_path, text)]).str.contains(rf"faces\.csv: {message}").all()
+
+
+def test_a_quoted_cell_of_one_line_is_read(tmp_path: Path) -> None:
+    """Commas and doubled quotes inside it belong to it."""
+    data = table.load("test", tmp_path, file=write(tmp_path, 'path,d\na.png,"x, ""y"""\nb.png,z\n'))
+    assert data.column("d").classes == ('x, "y"', "z")
 
 
 def test_a_column_without_a_name_is_none(tmp_path: Path) -> None:
