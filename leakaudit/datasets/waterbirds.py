@@ -41,8 +41,8 @@ def layout(root: Path) -> Listing:
     below = (f"waterbirds/{_SET}", _SET, "waterbirds", "waterbirds_v1.0")
     folder = home("waterbirds", root, below, "metadata.csv", ADVICE)
     path = folder / "metadata.csv"
-    table = sheet(path, "img_filename", "y", "split", "place", converters={"img_filename": str.strip})
-    names = table["img_filename"].tolist()
+    table = sheet(path, "img_filename", "y", "split", "place", dtype={"img_filename": str})
+    names = table["img_filename"].fillna("").str.strip().tolist()
     if "" in names:
         raise InputError(f"{path}: row {names.index('') + 1}: img_filename is empty: an image below {folder} expected")
     species = [PurePosixPath(name).parent.name for name in names]
