@@ -36,7 +36,7 @@ ADVICE = (
 
 def layout(root: Path, *, held_out: float = 0.1) -> Listing:
     """
-    `class`, named as in Labels.json where that is there, else by its synset, in the order of synsets.
+    `class`, named as in Labels.json where that is there, else by its synset, and `synset`, both in the order of synsets.
 
     A share of about `held_out` of the training images, by the hash of their names, is `validation`.
 
@@ -59,13 +59,17 @@ def layout(root: Path, *, held_out: float = 0.1) -> Listing:
     names = [f"train/{name}" for name in seen.names] + [f"val/{name}" for name in kept.names]
     learned = np.arange(len(names)) < len(seen.names)
     held = learned & (identify("imagenet-100 split", names) / 2.0**64 < held_out)
+    synsets = seen.synsets + kept.synsets
     others, here = seen.others + kept.others, len(set(seen.synsets))
     notes = [f"{others} files are no images by their names, and were left out"] if others else []
     notes += [f"only {here} of the {CLASSES} classes are here"] if here < CLASSES else []
     named = _distinct({synset: words.get(synset, synset) for synset in chosen})
     return Listing(
         names=names,
-        columns={"class": classes([named[each] for each in seen.synsets + kept.synsets], list(named.values()))},
+        columns={
+            "class": classes([named[synset] for synset in synsets], list(named.values())),
+            "synset": classes(synsets, list(named)),
+        },
         splits={"train": rows(learned & ~held), "validation": rows(held), "test": rows(~learned)},
         paths=seen.paths + kept.paths,
         notes={"": tuple(notes)},

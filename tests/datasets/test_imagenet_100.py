@@ -54,6 +54,7 @@ def test_the_parts_of_the_repack_are_one_training_set(tmp_path: Path) -> None:
     }  # fmt: skip
     data = imagenet_100.load("train", tmp_path)
     assert data.column("class").classes == tuple(names.values())
+    assert data.column("synset").classes == tuple(names)
     assert data.notes == ("only 4 of the 100 classes are here",)
     assert told(tmp_path, "train") == {Path(name).name: names[name.split("/")[1]] for name in FILES[:6]}
     assert told(tmp_path, "test") == {Path(name).name: names[name.split("/")[1]] for name in FILES[6:]}
@@ -70,6 +71,7 @@ def test_a_list_chooses_among_the_folders_of_imagenet(tmp_path: Path) -> None:
         data = imagenet_100.load(split, tmp_path, held_out=0.0)
         assert data.column("class").classes == tuple(synsets[:100])
         assert data.column("class").values.tolist() == list(range(100))
+        assert data.column("synset").values.tolist() == list(range(100))
         assert data.notes == ()
 
 
