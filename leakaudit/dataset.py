@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -169,6 +170,11 @@ class Dataset:
         drawn = np.random.default_rng(seed).permutation(len(self))[:rows]
         return self.take(np.sort(drawn).astype(np.int64))
 
+    @cached_property
+    def contents(self) -> UInt64[np.ndarray, " n"]:
+        """A hash of what each image is made of, as it is when it is first asked for: all of them are read for it."""
+        return contents(self.images)
+
     @property
     def fingerprint(self) -> str:
         """Sha256 of what the data set is: name, split, rows, shape, stamp and every label."""
@@ -179,14 +185,29 @@ class Dataset:
 
 
 def spell(name: str, load: Callable[..., Dataset], **values: Any) -> str:
-    """A data set as it is typed: its name and the knobs that are not at their defaults."""
+    """
+    A data set as it is typed: its name and the knobs that are not at their defaults.
+
+    Raises:
+        InputError: what is typed is no UTF-8, as the name of a file may be.
+    """
     defaults = {knob: parameter.default for knob, parameter in catalog.knobs(load).items()}
-    return str(catalog.Call(name, {knob: value for knob, value in values.items() if value != defaults[knob]}))
+    typed = str(catalog.Call(name, {knob: value for knob, value in values.items() if value != defaults[knob]}))
+    plain = typed.encode(errors="backslashreplace").decode()
+    if plain != typed:
+        raise InputError(f"{plain}: a name that is not UTF-8 cannot be told in an audit: rename it, or link to it")
+    return typed
 
 
 def identify(source: str, names: "np.ndarray | Sequence[object]") -> UInt64[np.ndarray, " n"]:
     """A 64-bit identity for each image of a source, from the source's name and the image's own name or number."""
-    return hashes(f"{source}/{name}".encode() for name in names)
+    return hashes(f"{source}/{name}".encode(errors="surrogateescape") for name in names)  # names of files are bytes
+
+
+def own(name: str) -> bool:
+    """Whether a data set, as it is typed, is a user's own: two of these may give one name to different images."""
+    kind = name.partition(":")[0]
+    return kind in catalog.names("datasets") and getattr(catalog.thing("datasets", kind), "OWN", False)
 
 
 def contents(images: Images) -> UInt64[np.ndarray, " n"]:

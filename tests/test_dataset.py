@@ -1,12 +1,14 @@
 """A data set is what its fingerprint says, and its rows stay together."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from leakaudit import catalog
-from leakaudit.dataset import Dataset, Images, Labels, Pixels, identify, spell
+from leakaudit.dataset import Dataset, Images, Labels, Pixels, hashes, identify, spell
 from leakaudit.errors import InputError
 
 
@@ -94,3 +96,19 @@ def test_what_is_spelled_is_what_is_parsed() -> None:
 
     name = spell("digits", digits.load, rho=0.95, test_rho=0.1, seed=3)
     assert catalog.parse(name, "--data") == catalog.Call("digits", {"rho": 0.95, "seed": 3})
+
+
+def test_names_of_files_that_are_not_utf8_are_names(data: Dataset) -> None:
+    """Their bytes are told apart; those that are UTF-8 keep the identity that they had; what is typed must be UTF-8."""
+    names = [os.fsdecode(name) for name in (b"\xe9.png", b"\xe8.png", "é.png".encode())]
+    ids = identify("toy", names)
+    assert len(set(ids.tolist())) == 3
+    assert ids[2] == hashes(["toy/é.png".encode()])[0]
+
+    def load(split: str, root: Path, *, file: str = "") -> Dataset:
+        del split, root, file
+        return data
+
+    assert spell("toy", load, file=names[2]) == "toy:file=é.png"
+    with pytest.raises(InputError, match=r"^toy:file=\\udce9.png: a name that is not UTF-8"):
+        spell("toy", load, file=names[0])

@@ -173,8 +173,8 @@ def _check_lines(frame: "pd.DataFrame", names: list[str], file: str) -> None:
         where = "the header" if "\n" in name or "\r" in name else f"row {broken.argmax() + 1}" if broken.any() else ""
         if where:
             raise InputError(
-                f"{file}: {where}: the cell of {' '.join(name.split())!r} holds a line break: a stray quote swallows the "
-                f"rows up to the next one, and no label has two lines; take it out"
+                f"{file}: {where}: the cell of {' '.join(name.split())!r} holds a line break: a stray quote swallows "
+                f"the rows up to the next one, and no label has two lines; take it out"
             )
 
 

@@ -19,6 +19,7 @@ from leakaudit.errors import InputError
 from leakaudit.listing import Listing, classes, dealt, grouped, rows
 
 SPLITS = ("train", "validation", "all", "test")
+OWN = True
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".dcm", ".dicom", ".ima")
 PLAIN = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -44,14 +45,14 @@ def layout(root: Path, *, folder: str = "", group: str | None = None, held_out: 
     skip = 1 if divided else 0
     loose = [path for path in found if len(path.parts) < skip + len(("class", "file"))]
     if loose:
-        notes.append(f"{len(loose)} images lie in no class folder and were left out, {loose[0]} the first")
+        notes.append(f"{len(loose)} images lie in no class folder and were left out, {_shown(loose[0])} the first")
     found = [path for path in found if len(path.parts) >= skip + len(("class", "file"))]
     if not found:
         raise InputError(
             f"{folder}: no images in class folders: {folder}/CLASS/*.jpg or {folder}/train/CLASS/*.jpg expected; "
             f"images whose labels stand elsewhere are named by a table (CSV)"
         )
-    levels = [path.parts[skip:-1] for path in found]
+    levels = [tuple(map(_shown, path.parts[skip:-1])) for path in found]
     columns = {
         "class" if level == 0 else f"level{level + 1}": classes(
             [parts[level] if level < len(parts) else None for parts in levels]
@@ -103,13 +104,18 @@ def _images(home: Path, folder: str) -> tuple[list[PurePosixPath], list[str]]:
     empty = [where for where in empty if where not in filled]
     notes = []
     if strange:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(strange.items()))
+        kinds = ", ".join(f"{count} {_shown(kind)}" for kind, count in sorted(strange.items()))
         notes.append(f"{strange.total()} files that are no images were left out: {kinds}")
     if empty:
-        notes.append(f"{len(empty)} folders hold no image: {', '.join(map(str, sorted(empty)[:3]))}")
+        notes.append(f"{len(empty)} folders hold no image: {', '.join(map(_shown, sorted(empty)[:3]))}")
     if not found and strange:
         raise InputError(f"{folder}: no images ({', '.join(SUFFIXES)}) among {strange.total()} files")
     return sorted(found), notes
+
+
+def _shown(name: PurePosixPath | str) -> str:
+    """A name as text: bytes of it that are not UTF-8 by their numbers."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _walk(home: Path) -> Iterator[tuple[PurePosixPath, list[str]]]:

@@ -1,6 +1,9 @@
 """Class folders: labels are where an image lies, and what is not used is counted."""
 
+import json
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,3 +135,28 @@ def test_a_folder_without_images_says_what_is_one(tmp_path: Path) -> None:
     (tmp_path / "pets" / "cat" / "a.gif.zip").write_text("x")
     with pytest.raises(InputError, match=r"pets: no images \(\.jpg, .*\) among 1 files"):
         folders.load("test", tmp_path, folder="pets")
+
+
+def test_names_that_are_not_utf8_are_shown_by_their_bytes(tmp_path: Path) -> None:
+    """A class, a file and a loose image of another machine's alphabet are read; every word of the data set is UTF-8."""
+    home = make(tmp_path)
+    for old, new in (("cat", b"caf\xe9"), ("dog/f/5.jpeg", b"dog/f/\xe9.jpeg")):
+        (home / old).rename(home / os.fsdecode(new))
+    draw(home / "loose.png", 9, (6, 8)).rename(home / os.fsdecode(b"\xe9.png"))
+    data = folders.load("test", tmp_path, folder="pets")
+    assert data.images.batch(np.arange(len(data))).shape[0] == len(PLACES) == len(set(data.ids))
+    assert data.column("class").classes == (r"caf\xe9", "dog")
+    assert data.notes == (r"1 images lie in no class folder and were left out, \xe9.png the first",)
+
+
+def test_what_is_said_of_names_that_are_not_utf8_is_utf8(tmp_path: Path, leakaudit_here: Any) -> None:
+    """A report in JSON, and the one line of a refusal."""
+    home = make(tmp_path)
+    (home / "cat").rename(home / os.fsdecode(b"caf\xe9"))
+    asked = ("datasets", "describe", "pets", "--target", "level2", "--private", "class", "--format", "json")
+    done = leakaudit_here(*asked)
+    assert done.returncode == 0
+    assert json.loads(done.stdout.encode())
+    (home / os.fsdecode(b"dog/f/\xe9.png")).touch()
+    done = leakaudit_here(*asked)
+    assert (done.returncode, done.stderr.count("empty file")) == (2, 1)
