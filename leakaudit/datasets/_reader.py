@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 APART = ("train", "validation", "test")
 """Splits that are to share nothing."""
+HEAD = 60
+"""Characters of a column's name that a message repeats."""
 Layout = Callable[..., Listing]
 Channels = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -196,6 +198,21 @@ def home(name: str, root: Path, folders: Sequence[str], sign: str | Sequence[str
     raise InputError(f"{name}: not here: {root / folders[0]} lacks {' or '.join(signs)}. {advice}")
 
 
+def plain(path: Path) -> str:
+    """
+    The text of a file that is part of a data set.
+
+    Raises:
+        InputError: it cannot be read, or is not in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8: byte {error.start + 1} is 0x{error.object[error.start]:02x}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def sheet(path: Path, *columns: str, **options: Any) -> "pd.DataFrame":
     """
     A table of text that is part of a data set, with at least these columns; `options` are those of `pandas.read_csv`.
@@ -215,7 +232,8 @@ def sheet(path: Path, *columns: str, **options: Any) -> "pd.DataFrame":
         raise InputError(f"{path}: not a table that can be read: {str(error).splitlines()[0]}") from error
     for column in columns:
         if column not in frame:
-            raise InputError(f"{path}: no column {column!r}. {catalog.suggest(column, map(str, frame.columns))}")
+            heads = [" ".join(str(head).split())[:HEAD] for head in frame.columns]
+            raise InputError(f"{path}: no column {column!r}. {catalog.suggest(column, heads)}")
     if frame.empty and options.get("nrows") != 0:
         raise InputError(f"{path}: the table has no rows")
     return frame

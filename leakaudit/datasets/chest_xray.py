@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from leakaudit.dataset import identify
-from leakaudit.datasets._reader import home, loads, sheet, splits_of
+from leakaudit.datasets._reader import home, loads, plain, sheet, splits_of
 from leakaudit.errors import InputError
 from leakaudit.listing import Listing, classes, flags, numbers, rows
 
@@ -153,7 +153,7 @@ def _listed(folder: Path, names: list[str], spot: Float64[np.ndarray, " n"]) -> 
         return _dealt(spot)
     if len(there) < len(LISTS):
         raise InputError(f"{folder}: {there[0]} alone: {' and '.join(LISTS)} are needed, or neither of them")
-    words = [set((folder / name).read_text(encoding="utf-8-sig").split()) for name in LISTS]
+    words = [set(plain(folder / name).split()) for name in LISTS]
     learned, tested = (np.array([name in each for name in names]) for each in words)
     held_out = spot < HELD_OUT
     return _parts({"train": learned & ~held_out, "validation": learned & held_out, "test": tested})

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from leakaudit.dataset import identify
-from leakaudit.datasets._reader import home, loads, splits_of
+from leakaudit.datasets._reader import home, loads, plain, splits_of
 from leakaudit.errors import InputError
 from leakaudit.images.synsets import first_of, folders, photographs
 from leakaudit.listing import Listing, classes, rows
@@ -36,7 +36,7 @@ ADVICE = (
 
 def layout(root: Path, *, held_out: float = 0.1) -> Listing:
     """
-    `class`, named as in Labels.json where that is there, else by its synset, and `synset`, both in the order of synsets.
+    `synset`, and `class`, named as in Labels.json where that is there, else by its synset; in the order of synsets.
 
     A share of about `held_out` of the training images, by the hash of their names, is `validation`.
 
@@ -82,7 +82,7 @@ def _words(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        said = json.loads(path.read_text(encoding="utf-8-sig"))
+        said = json.loads(plain(path))
     except ValueError as error:
         raise InputError(f"{path}: not JSON: {error}") from error
     if not isinstance(said, dict) or not all(isinstance(words, str) and words.strip() for words in said.values()):
@@ -93,7 +93,7 @@ def _words(folder: Path) -> dict[str, str]:
 def _chosen(folder: Path, words: dict[str, str]) -> list[str]:
     """The synsets that a list of them names, or Labels.json; none where neither is there."""
     path = next((folder / name for name in LISTS if (folder / name).is_file()), None)
-    return sorted(words if path is None else set(path.read_text(encoding="utf-8-sig").split()))
+    return sorted(words if path is None else set(plain(path).split()))
 
 
 def _distinct(named: dict[str, str]) -> dict[str, str]:

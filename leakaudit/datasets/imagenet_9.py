@@ -7,13 +7,12 @@ images are `test`. The three clusterings into nine are those of its file `9class
 alone; they carry no names. Images are brought to a square whole; the authors cut one of 224 out of the middle of 256.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from leakaudit.dataset import Labels, identify
-from leakaudit.datasets._reader import home, loads, splits_of
+from leakaudit.datasets._reader import home, loads, sheet, splits_of
 from leakaudit.errors import InputError
 from leakaudit.images.synsets import CLASS_OF, CLASSES, first_of, photographs
 from leakaudit.listing import Listing, classes, rows
@@ -86,20 +85,15 @@ def _said(*notes: tuple[object, str]) -> tuple[str, ...]:
 
 def _clusters(path: Path) -> dict[str, tuple[int, ...]]:
     """The three clusters of each image that the table names."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        lacking = [name for name in ("path", "category", *CLUSTERS) if name not in (reader.fieldnames or ())]
-        if lacking:
-            raise InputError(f"{path}: no column {lacking[0]!r}. There are: {', '.join(reader.fieldnames or ())}")
-        found = {}
-        for number, line in enumerate(reader, 1):
-            name, category = line["path"], line["category"]
-            codes = [line[label] for label in CLUSTERS]
-            if any(code not in NUMBERS for code in codes):
-                raise InputError(f"{path}: row {number}: clusters {codes}: three numbers from 0 to 8 expected")
-            if CLASS_OF.get(str(name).split("/", maxsplit=1)[0]) != category:
-                raise InputError(f"{path}: row {number}: {name} is said to be a {category}, which its synset is not")
-            found[name] = tuple(map(int, codes))
+    columns = ("path", "category", *CLUSTERS)
+    frame = sheet(path, *columns, dtype=str, keep_default_na=False)
+    found = {}
+    for number, (name, category, *codes) in enumerate(zip(*(frame[each] for each in columns), strict=True), 1):
+        if any(code not in NUMBERS for code in codes):
+            raise InputError(f"{path}: row {number}: clusters {codes}: three numbers from 0 to 8 expected")
+        if CLASS_OF.get(name.split("/", maxsplit=1)[0]) != category:
+            raise InputError(f"{path}: row {number}: {name} is said to be a {category}, which its synset is not")
+        found[name] = tuple(map(int, codes))
     return found
 
 

@@ -100,11 +100,14 @@ def test_the_official_lists_part_the_patients(tmp_path: Path) -> None:
 
 
 def test_an_image_on_neither_list_is_counted(tmp_path: Path) -> None:
-    """What the lists leave out is in no split, and a note says how many; one list alone is refused."""
+    """What the lists leave out is counted in a note; one list alone, or one that is no text, is refused."""
     home = make(tmp_path)
     (home / "test_list.txt").write_text("".join(f"{row[0]}\n" for row in rows() if row[3] > 26))
     notes = chest_xray.load("test", tmp_path).notes
     assert notes == ("of 60 images, 4 in neither train_val_list.txt nor test_list.txt; left out",)
+    (home / "test_list.txt").write_bytes(b"caf\xe9.png\n")
+    with pytest.raises(InputError, match=r"test_list.txt: not UTF-8: byte 4 is 0xe9"):
+        chest_xray.load("test", tmp_path)
     (home / "train_val_list.txt").unlink()
     with pytest.raises(InputError, match=r"test_list.txt alone: train_val_list.txt and test_list.txt are needed"):
         chest_xray.load("test", tmp_path)

@@ -89,12 +89,21 @@ def test_folders_are_the_classes_where_nothing_else_says_so(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", r"Labels\.json: not JSON"), ("[1]", "a table from synset to words"), ('{"n1": ""}', "words")],
+    [
+        ("{", r"Labels\.json: not JSON"),
+        ("[1]", "a table from synset to words"),
+        ('{"n1": ""}', "words"),
+        ('{"n1": "\xe9"}', r"Labels\.json: not UTF-8: byte 9 is 0xe9"),
+    ],
 )
 def test_names_that_are_none_are_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     """Labels.json is a table from synset to words."""
     make(tmp_path)
-    (tmp_path / "imagenet-100" / "Labels.json").write_text(text)
+    (tmp_path / "imagenet-100" / "Labels.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=message) as error:
         imagenet_100.load("test", tmp_path)
     assert len(str(error.value).splitlines()) == 1
+    (tmp_path / "imagenet-100" / "Imagenet100.txt").write_bytes(b"n01558993\n\xff\n")
+    (tmp_path / "imagenet-100" / "Labels.json").unlink()
+    with pytest.raises(InputError, match=r"Imagenet100\.txt: not UTF-8: byte 11 is 0xff"):
+        imagenet_100.load("test", tmp_path)

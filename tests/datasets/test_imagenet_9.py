@@ -99,12 +99,15 @@ def test_clusters_are_those_of_the_table_and_missing_elsewhere(tmp_path: Path) -
         (TABLE.replace("frog", "fish"), r"row 1: n01641577/\S+ is said to be a fish, which its synset is not"),
         (TABLE.replace("0,8,4", "0,9,4"), "row 2: clusters .*: three numbers from 0 to 8 expected"),
         (TABLE.replace("cluster3", "cluster4"), "no column 'cluster3'"),
+        (TABLE.replace("frog", "gr\xfcn"), r"9class_imagenet_val\.csv: not a table that can be read: 'utf-8"),
+        (TABLE.replace("path", '"path'), "not a table that can be read: "),
+        (TABLE.replace("path", '"path') + 'x"\n', r"no column 'path'\. There are: path,category,.{1,99}$"),
     ],
 )
 def test_a_table_that_contradicts_is_refused_in_one_line(tmp_path: Path, table: str, message: str) -> None:
-    """Another class, a cluster that is none, a column that is not there."""
+    """Another class, a cluster that is none, a column that is not there, another encoding, a lone quote."""
     make(tmp_path)
-    (tmp_path / "imagenet-9" / "9class_imagenet_val.csv").write_text(table)
+    (tmp_path / "imagenet-9" / "9class_imagenet_val.csv").write_bytes(table.encode("latin-1"))
     with pytest.raises(InputError, match=message) as error:
         imagenet_9.load("test", tmp_path)
     assert len(str(error.value).splitlines()) == 1
