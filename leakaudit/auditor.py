@@ -18,7 +18,7 @@ from leakaudit.audit import Audit, Outcomes
 from leakaudit.beyond import LEAST, NUMBERS, draw
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
-from leakaudit.dataset import Dataset, contents
+from leakaudit.dataset import Dataset
 from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
@@ -100,7 +100,7 @@ def rows(subject: Subject, terms: Terms) -> Generator[Any, None, Embeddings]:
             subject.dataset.column(name)
         found = yield from _extract(subject.encoder, subject.dataset, terms)
         if found.contents is None:  # extracted by an older version
-            found = replace(found, contents=contents(subject.dataset.images))
+            found = replace(found, contents=subject.dataset.contents)
     classes = {name: len(found.column(name).classes) or BINS for name in terms.private}
     gate.check(terms.gates, classes)
     return _grouped(found, terms.group)
@@ -157,7 +157,7 @@ def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> G
     studied = None
     if terms.memorisation:
         studied = yield from _extract(subject.encoder, _training(card, terms), terms)
-        studied = _some(studied, terms.seed, np.isin(studied.ids, card.trained))
+        studied = _some(studied, terms.seed, studied.among(card.trained, card.contents))
         studied = _grouped(studied, terms.group)
     return Exhibits(
         trained=card.trained, contents=card.contents, table=table, paper=paper, studied=studied,

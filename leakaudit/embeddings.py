@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt64
 
 from leakaudit import catalog, foreign, lying, record, store
-from leakaudit.dataset import Dataset, Labels, contents
+from leakaudit.dataset import Dataset, Labels, own
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.lying import Lying, Shelf
 
@@ -97,11 +97,12 @@ class Embeddings:
     def among(
         self, ids: UInt64[np.ndarray, " t"] | None, made_of: UInt64[np.ndarray, " u"] | None
     ) -> Bool[np.ndarray, " n"]:
-        """The rows whose image is one of these: by its identity, or by what it is made of."""
-        found = np.zeros(len(self), bool) if ids is None else np.isin(self.ids, ids)
-        if self.contents is not None and made_of is not None:
-            found |= np.isin(self.contents, made_of)
-        return found
+        """The rows whose image is one of these: by identity or what it is made of; of own files by that where known."""
+        named = np.zeros(len(self), bool) if ids is None else np.isin(self.ids, ids)
+        if self.contents is None or made_of is None:
+            return named
+        same = np.isin(self.contents, made_of)
+        return same if own(self.origin.data) else named | same
 
     def grouped(self, name: str) -> "Embeddings":
         """The same rows, grouped by a label column; a missing label is a group of its own row."""
@@ -209,14 +210,14 @@ def read_shard(path: Path, key: str, first: int, rows: int) -> tuple[np.ndarray,
     return tensors["z"], tensors["logits"]
 
 
-def seal(where: Path, key: str, origin: Origin, dataset: Dataset) -> Embeddings:
-    """Write labels and manifest beside complete shards; the manifest comes last."""
+def seal(where: Path, key: str, origin: Origin, dataset: Dataset, notes: tuple[str, ...]) -> Embeddings:
+    """Write labels and manifest, with notes beside the data set's, to complete shards; the manifest comes last."""
     import pyarrow as pa
     from pyarrow import parquet
 
     columns: dict[str, Any] = {"id": dataset.ids}
     if origin.kind != "random-init":  # whose rows are those of another encoder
-        columns["content"] = contents(dataset.images)
+        columns["content"] = dataset.contents
     if dataset.group is not None:
         columns["group"] = dataset.group
     columns.update({f"label {name}": labels.values for name, labels in dataset.columns.items()})
@@ -230,7 +231,7 @@ def seal(where: Path, key: str, origin: Origin, dataset: Dataset) -> Embeddings:
         rows=len(dataset),
         columns={name: labels.classes for name, labels in dataset.columns.items()},
         groups=dataset.groups,
-        notes=dataset.notes,
+        notes=(*dataset.notes, *notes),
         labels=store.digest_file(where / "labels.parquet"),
         shards=tuple(store.digest_file(shard(where, number)) for number in range(count)),
     )

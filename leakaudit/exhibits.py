@@ -65,10 +65,16 @@ def together(part: Embeddings, labels: Int64[np.ndarray, "k n"]) -> tuple[Int64[
 
 
 def renamed(subject: Embeddings, exhibits: Exhibits) -> tuple[str, ...]:
-    """What a reader must know of rows whose images are trained ones under another name."""
-    count = int((subject.among(None, exhibits.contents) & ~subject.among(exhibits.trained, None)).sum())
-    what = "rows hold images that" if count > 1 else "row holds an image that"
-    return (f"{count:,} {what} the model was trained on under another name: left out",) if count else ()
+    """What a reader must know of rows that hold trained images under another name, or others under a trained one."""
+    named, known = subject.among(exhibits.trained, None), subject.among(exhibits.trained, exhibits.contents)
+    same, other = int((known & ~named).sum()), int((named & ~known).sum())
+    what = "rows hold images that" if same > 1 else "row holds an image that"
+    bear = "rows bear names of images" if other > 1 else "row bears the name of an image"
+    hold = "hold other contents" if other > 1 else "holds another content"
+    return (
+        *[f"{same:,} {what} the model was trained on under another name: left out"] * (same > 0),
+        *[f"{other:,} {bear} that the model was trained on, but {hold}: attacked as unseen"] * (other > 0),
+    )
 
 
 def copies(subject: Embeddings, rows: Int64[np.ndarray, " n"], group: Int64[np.ndarray, " n"]) -> tuple[str, ...]:

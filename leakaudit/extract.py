@@ -34,7 +34,7 @@ from leakaudit.store import canonical, digest, digest_tensors, open_store, writi
 PATIENCE_SECONDS = 600
 """How long one extraction waits for another of the same embeddings."""
 PROBES = 16
-"""Images whose pixels are part of the key, so that a folder that was filled anew is not taken for the old one."""
+"""Images whose pixels are part of the key, beside the contents of all: what is decoded otherwise is another image."""
 AHEAD = 2
 """Batches that are read while one is worked on."""
 PIECE = 5 << 18
@@ -87,7 +87,7 @@ def extract(
     entry = [str(encoder.backbone), encoder.classes, layer, encoder.shape, encoder.mean, encoder.std]
     entry += ["bfloat16"] * amp
     probe = np.unique(np.linspace(0, len(dataset) - 1, PROBES).astype(np.int64))
-    seen = digest_tensors({"images": dataset.images.batch(probe)})
+    seen = digest_tensors({"contents": dataset.contents, "images": dataset.images.batch(probe)})
     key = digest("embeddings 1 float32", origin.sha256, canonical(entry), origin.fingerprint, seen)[:16]
     where = embeddings.folder(open_store(store), key, dataset.split)
     with writing(where):
@@ -118,8 +118,8 @@ def extract(
                 if len(written) > 1:
                     yield _finished(*written.popleft())
             yield _finished(*written.popleft())
-        notes = (*dataset.notes, *["the network ran in mixed precision (bfloat16)"] * amp)
-        return embeddings.seal(where, key, replace(origin, key=key), replace(dataset, notes=notes))
+        notes = ("the network ran in mixed precision (bfloat16)",) * amp
+        return embeddings.seal(where, key, replace(origin, key=key), dataset, notes)
 
 
 def pixels(dataset: Dataset, side: int = 32) -> Float32[np.ndarray, "n p"]:

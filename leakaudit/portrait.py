@@ -172,7 +172,9 @@ def threat(
         "auxiliary": list(auxiliaries),
         "attackers": knobs,
         "conditioned_on": target,
-        "overlap": "no attack row was trained on" if overlap_known else "overlap with training unknown",
+        "overlap": "no attack row is known, by name or by equal content, to have been trained on"
+        if overlap_known
+        else "overlap with training unknown",
         "not_tested": ["membership", "extraction", "singling out"],
     }
 

@@ -279,7 +279,7 @@ def _document(
             "auxiliary": [protocol.DECIDING],
             "attackers": {str(decoder): knobs} | {name: {} for name in gallery.READERS},
             "conditioned_on": target,
-            "overlap": "no attack row was trained on"
+            "overlap": "no attack row is known, by name or by equal content, to have been trained on"
             if origin.kind == "checkpoint"
             else "overlap with training unknown",
             "not_tested": ["attacks on the bottleneck itself", "membership", "extraction", "singling out"],

@@ -12,7 +12,8 @@ from PIL import Image
 from test_extract import dataset, encoder, finish, run
 
 from leakaudit import embeddings, extract, store
-from leakaudit.dataset import Pixels
+from leakaudit.dataset import Dataset, Pixels
+from leakaudit.datasets import table
 from leakaudit.embeddings import Embeddings
 
 
@@ -144,3 +145,31 @@ def test_a_shelved_audit_has_all_baselines(leakaudit_here, tmp_path: Path, monke
     assert reached["raw-input"]["excess"]["value"] > 0.9
     assert reached["random-init"] is not None
     assert any("z lies on disk" in note for note in found["provenance"]["notes"])
+
+
+def test_a_file_that_changed_in_place_is_extracted_anew(tmp_path: Path, short: int) -> None:
+    """Of equal size and under its old name: neither finished embeddings nor single shards are taken for its own."""
+    rows, home, paths = 3 * short + 4, tmp_path / "store", [tmp_path / f"{row}.bmp" for row in range(3 * short + 4)]
+    for path, image in zip(paths, dataset(rows).images.values, strict=True):
+        Image.fromarray(image.transpose(1, 2, 0)).save(path)
+    (tmp_path / "faces.csv").write_text("\n".join(["path,v", *(f"{path.name},{path.stem}" for path in paths)]))
+
+    def loaded() -> Dataset:
+        return table.load("all", tmp_path, file=str(tmp_path / "faces.csv"))
+
+    source = replace(encoder(loaded()), kind="weights")
+    first = run(home, loaded(), source)
+    for path in paths:
+        path.touch()
+    steps, same = finish(extract.extract(source, loaded(), store=home, device="cpu", batch_size=9))
+    assert (steps, same.origin.key) == ([], first.origin.key)
+    size = paths[1].stat().st_size
+    Image.new("RGB", (8, 8), "red").save(paths[1])
+    assert (paths[1].stat().st_size, loaded().fingerprint) == (size, first.origin.fingerprint)
+    second = run(home, loaded(), source)
+    assert np.flatnonzero((first.z != second.z).any(axis=1)).tolist() == [1]
+    assert np.flatnonzero(first.contents != second.contents).tolist() == [1]
+    (embeddings.folder(home, second.origin.key, "all") / "manifest.json").unlink()
+    Image.new("RGB", (8, 8), "blue").save(paths[1])
+    third = run(home, loaded(), source)
+    assert np.flatnonzero((second.z != third.z).any(axis=1)).tolist() == [1]

@@ -6,6 +6,8 @@ Data sets. One file is one data set, with one function:
 `split` is one of the file's `SPLITS`, in which `train` is what models are trained on and `test` is the default of an
 audit. `root` is the folder in which named sets lie, each in its own folder. Knobs are keyword arguments with defaults.
 A file may say `PAPER = {knob: value}`: the knobs under which the papers' own attacker is trained on the `train` split.
+A file that reads a user's own data says `OWN = True`: two folders may give one name to different images, so that a row
+is taken for one that a model was trained on where their contents are equal, and by its name where these are unknown.
 A file whose splits depend on its knobs defines `splits(root, *, <knobs>) -> tuple of names` beside `SPLITS`.
 
 Most named sets are a `layout(root, *, <knobs>) -> Listing`, from which `_reader` makes `load` and `splits`.

@@ -30,6 +30,7 @@ from leakaudit.images.tensors import Order, Tensors
 from leakaudit.listing import Listing, dealt, grouped
 
 SPLITS = ("train", "validation", "all", "test")
+OWN = True
 
 IMAGES = ("images", "image", "x", "vectors")
 """Names under which images or vectors are looked for."""

@@ -25,6 +25,7 @@ from leakaudit.images.stored import Opened, opened
 from leakaudit.listing import Listing, dealt, grouped, rows
 
 SPLITS = ("train", "validation", "all", "test")
+OWN = True
 
 PLAIN = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Mean and standard deviation per channel: images enter a network in -1..1."""

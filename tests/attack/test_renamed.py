@@ -30,13 +30,31 @@ def test_rows_of_trained_images_under_other_names_are_left_out_and_counted(embed
     assert unknown.only.rows.trained == 60
 
 
+def test_other_images_of_equal_names_are_attacked_and_counted(embed: Any, attacked: Any) -> None:
+    """Of a user's own data names tell nothing where contents are known; of a named set they do, as without contents."""
+    made = replace(embed(400, leak=1), contents=identify("pixels", np.arange(400)))
+    known = Exhibits(trained=made.ids, contents=identify("others", np.arange(400)))
+    for data in ("table:file=b.csv", "folders:folder=b", "arrays:file=b.npz", "huggingface:folder=b"):
+        own = replace(made, origin=replace(made.origin, data=data))
+        assert not own.among(known.trained, known.contents).any()
+        assert own.among(known.trained, made.contents[:7]).sum() == 7
+        assert own.among(known.trained, None).all()
+        assert replace(own, contents=None).among(known.trained, known.contents).all()
+    found = attacked(own, exhibits=known)
+    assert (found.only.rows.rows, found.only.rows.trained) == (400, 0)
+    words = "400 rows bear names of images that the model was trained on, but hold other contents: attacked as unseen"
+    assert words in found.audit.provenance["notes"]
+    for data in ("digits", "biased-mnist:rho=0.99", "utkface", ""):
+        assert replace(made, origin=replace(made.origin, data=data)).among(known.trained, known.contents).all()
+
+
 def faces(folder: Path, seeds: range, name: str) -> str:
-    """A table of random pictures, the same for the same seed, with a digit and a colour."""
+    """A table of random pictures, the same for the same seed, numbered from 0, with a digit and a colour."""
     folder.mkdir()
-    for seed in seeds:
+    for place, seed in enumerate(seeds):
         noise = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(folder / f"{name}{seed}.png")
-    rows = [f"{name}{seed}.png,{seed % 3},{seed % 2}" for seed in seeds]
+        Image.fromarray(noise).save(folder / f"{name}{place}.png")
+    rows = [f"{name}{place}.png,{seed % 3},{seed % 2}" for place, seed in enumerate(seeds)]
     (folder / "faces.csv").write_text("\n".join(["path,digit,colour", *rows]))
     return str(folder / "faces.csv")
 
@@ -64,5 +82,13 @@ def test_a_checkpoint_knows_what_its_images_were_made_of(tmp_path: Path, leakaud
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
     assert f"{known.sum()} rows hold images that the model was trained on under another name" in said.stdout
+    others = faces(tmp_path / "c", range(1000, 1090), "a")
+    again = leakaudit_here(
+        "attack", made.folder, "--private", "colour", "--data", others, "--store", tmp_path / "store",
+        "--attacker", "linear", "-q", "--format", "html",
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    words = f"{len(made.trained)} rows bear names of images that the model was trained on, but hold other contents"
+    assert f"{words}: attacked as unseen" in again.stdout
     older = checkpoint.save(tmp_path / "older", replace(made.card, contents=""), made.weights, made.trained)
     assert older.contents is None
