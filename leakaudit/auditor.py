@@ -99,7 +99,7 @@ def rows(subject: Subject, terms: Terms) -> Generator[Any, None, Embeddings]:
         for name in filter(None, (*terms.private, terms.target or subject.target)):
             subject.dataset.column(name)
         found = yield from _extract(subject.encoder, subject.dataset, terms)
-        if found.contents is None:  # extracted by an older version
+        if found.contents is None:  # of fresh weights, beside which none are kept
             found = replace(found, contents=subject.dataset.contents)
     classes = {name: len(found.column(name).classes) or BINS for name in terms.private}
     gate.check(terms.gates, classes)
