@@ -61,9 +61,11 @@ def layout(root: Path, *, classes: Literal["two", "four"] = "two") -> Listing:
         f"images of studies that {TABLE} does not name were left out": len(found) - len(names),
         f"studies of {TABLE} have no image and were left out": len(findings.keys() - set(studies)),
         "images of other findings were left out; classes=four keeps them": int((~fit).sum()),
-        "images have a header that says neither male nor female": sex.count(None),
+        "images have a header that says neither male nor female": sum(
+            each is None for each, here in zip(sex, fit, strict=True) if here
+        ),
         "images have a header that names no patient; their study stands for one": sum(
-            not each.patient for each in said
+            not each.patient for each, here in zip(said, fit, strict=True) if here
         ),
     }
     return Listing(

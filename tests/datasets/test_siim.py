@@ -83,10 +83,14 @@ def test_a_patient_is_in_one_split(tmp_path: Path) -> None:
 
 
 def test_what_headers_do_not_say_is_missing_and_counted(tmp_path: Path) -> None:
-    """Without sex the label is missing; without a patient, or with a damaged header, the study stands for one."""
+    """Without sex the label is missing, without a patient the study stands for one; counted among the kept findings."""
     home = make(tmp_path)
     expose(home / "train" / "s1" / "e0" / "i0.dcm", 1, PatientID="", PatientSex="O", PatientAge="")
     (home / "train" / "s2" / "e0" / "i0.dcm").write_bytes(b"no image")
+    expose(home / "train" / "s4" / "e0" / "i0.dcm", 4, PatientID="", PatientSex="", PatientAge="")
+    assert finding(4) == "indeterminate"
+    for text in ("says neither male nor female", "names no patient; their study stands for one"):
+        assert f"3 images have a header that {text}" in siim.load("train", tmp_path, classes="four").notes
     parts = [siim.load(split, tmp_path) for split in siim.SPLITS]
     assert {
         "2 images have a header that says neither male nor female",
