@@ -82,6 +82,8 @@ def layout(root: Path, *, patients: Literal["apart", "given"] = "apart") -> List
     counts = {
         "with a label that the findings contradict; the label stands": sum(map(str.__ne__, given, kinds)),
         f"with an age that is no number up to {OLDEST}; it is missing": ages.count(None),
+        f"with a sex that is none of {', '.join(SEXES)}; it is missing": int((~frame["sex"].isin(SEXES)).sum()),
+        f"with a view that is none of {', '.join(VIEWS)}; it is missing": int((~frame["view"].isin(VIEWS)).sum()),
         f"in neither {' nor '.join(LISTS)}; left out": len(names) - sum(map(len, parts.values())),
     }
     told = (f"of {len(names)} images, {count} {what}" for what, count in counts.items() if count)

@@ -79,11 +79,13 @@ def layout(root: Path, *, features: Features = "vbm_roi") -> Listing:
     held = (part == "train") & (identify("openbhb split", people) / 2.0**64 < VALIDATION)
     named = people if len(set(people)) == len(people) else [f"{person}/{row}" for row, person in enumerate(people)]
     columns = {name: _counted(_words(table[name])) for name in ("site", "study") if name in table}
+    ages = numbers(pd.to_numeric(table["age"], errors="coerce").tolist())
+    ageless = int((~ages.known).sum())
     sizes = [str((folder / f"{name}.npy").stat().st_size) for name in there]
     return Listing(
         names=[str(name) for name in named],
         columns={
-            "age": numbers(pd.to_numeric(table["age"], errors="coerce").tolist()),
+            "age": ages,
             "sex": classes(_sexes(table["sex"]), SEXES),
             **columns,
         },
@@ -96,6 +98,9 @@ def layout(root: Path, *, features: Features = "vbm_roi") -> Listing:
         images=Tensors(tuple(parts), "d", "openbhb"),
         group=grouped(classes(people)),
         groups="participant_id",
+        notes={"": (f"of {len(table)} scans, {ageless} have an age that is no number; it is missing",)}
+        if ageless
+        else {},
         stamp=store.digest(*sizes),
     )
 

@@ -131,6 +131,20 @@ def test_an_age_is_in_years_or_missing(tmp_path: Path, said: str, years: float |
     assert ("of 10 images, 1 with an age that is no number up to 120; it is missing" in data.notes) == (years is None)
 
 
+def test_a_sex_or_a_view_that_is_none_is_missing_and_counted(tmp_path: Path) -> None:
+    """Whatever else than the published letters stands there; where all are published ones there is no note."""
+    repack(tmp_path)
+    assert chest_xray.load("train", tmp_path).notes == ()
+    repack(tmp_path, {0: {"sex": "f"}, 1: {"sex": ""}, 2: {"view": "LL"}})
+    data = chest_xray.load("train", tmp_path)
+    assert data.columns["sex"].known.tolist() == [False, False, True, True, True, True]
+    assert data.columns["view"].known.tolist() == [True, True, False, True, True, True]
+    assert data.notes == (
+        "of 10 images, 2 with a sex that is none of M, F; it is missing",
+        "of 10 images, 1 with a view that is none of PA, AP; it is missing",
+    )
+
+
 def test_a_repack_keeps_its_own_splits_and_labels(tmp_path: Path) -> None:
     """Train, valid and test are as its table says, labels too: where they contradict the findings, a note counts it."""
     repack(tmp_path, {0: {"finding": "No Finding"}, 1: {"finding": "Mass"}, 2: {"finding": "No Finding"}})

@@ -59,6 +59,17 @@ def test_labels_are_those_of_the_tables(tmp_path: Path, *, split: bool) -> None:
         assert data.groups == "participant_id"
 
 
+def test_an_age_that_is_no_number_is_missing_and_counted(tmp_path: Path) -> None:
+    """A word and nothing alike; the ages of the others stand, and where all are numbers there is no note."""
+    make(tmp_path, split=False)
+    assert openbhb.load("test", tmp_path).notes == ()
+    path = tmp_path / "openbhb" / "internal_test.tsv"
+    path.write_text(path.read_text().replace("\t10.0\t", "\tyoung\t").replace("\t10.25\t", "\t\t"))
+    data = openbhb.load("test", tmp_path)
+    assert data.column("age").known.tolist() == [False, False, True, True, True, True]
+    assert data.notes == ("of 50 scans, 2 have an age that is no number; it is missing",)
+
+
 def test_a_tenth_of_the_training_people_is_validation(tmp_path: Path) -> None:
     """Every training row once, and some of them held out."""
     make(tmp_path)
