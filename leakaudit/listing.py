@@ -12,6 +12,19 @@ from leakaudit.errors import InputError
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of ImageNet's channels, with which the papers normalise photographs and X-rays."""
+APART = ("train", "validation", "test")
+"""Splits of a named set that are to share nothing; further ones, such as eb1 of utkface, may be drawn from these."""
+SPELLINGS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""What users call the three, in whatever case."""
+
+
+def meant(split: str) -> str:
+    """The split that a user's word for one means: one of the three (`SPELLINGS`), else the word as it stands."""
+    return SPELLINGS.get(split.strip().casefold(), split)
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,8 @@ class Listing:
     columns: Mapping[str, Labels]
     splits: Mapping[str, Int64[np.ndarray, " _"]]
     """Rows of each split, ascending; splits may share rows, as a balanced test shares those of its whole."""
+    apart: Sequence[str] = APART
+    """Splits that are to share no group and no image, pairwise: of a user's own data all that they name."""
     paths: Sequence[str] = ()
     """Image file of each row; empty where `images` holds them."""
     images: Images | None = None
@@ -40,6 +55,11 @@ class Listing:
     def __len__(self) -> int:
         """Count of rows."""
         return len(self.names)
+
+    @property
+    def several(self) -> str:
+        """What is said of a group that is in two of the splits that are to share none."""
+        return f"in more than one of {', '.join(self.apart[:-1])} and {self.apart[-1]}"
 
 
 def classes(words: Sequence[Any], names: Sequence[str] | None = None) -> Labels:

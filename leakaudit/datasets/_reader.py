@@ -25,8 +25,6 @@ from leakaudit.listing import IMAGENET, Listing
 if TYPE_CHECKING:
     import pandas as pd
 
-APART = ("train", "validation", "test")
-"""Splits that are to share nothing."""
 HEAD = 60
 """Characters of a column's name that a message repeats."""
 Layout = Callable[..., Listing]
@@ -117,10 +115,10 @@ def _there(
 
 
 def straddling(listing: Listing) -> Int64[np.ndarray, " g"]:
-    """The groups that have rows in more than one of `train`, `validation` and `test`."""
+    """The groups that have rows in more than one of the splits that are to share none."""
     if listing.group is None:
         return np.empty(0, np.int64)
-    parts = [np.unique(listing.group[listing.splits[split]]) for split in APART if split in listing.splits]
+    parts = [np.unique(listing.group[listing.splits[split]]) for split in listing.apart if split in listing.splits]
     found, times = np.unique(np.concatenate(parts), return_counts=True) if parts else (np.empty(0, np.int64), 0)
     shared: Int64[np.ndarray, " g"] = found[times > 1] if len(found) else found
     return shared
@@ -130,7 +128,7 @@ def _shared(listing: Listing) -> list[str]:
     """What a reader must know of groups that a model was trained on and that are audited, too."""
     count = len(straddling(listing))
     what = f"groups ({listing.groups}) have" if count > 1 else f"group ({listing.groups}) has"
-    return [f"{count:,} {what} rows in more than one of train, validation and test"] if count else []
+    return [f"{count:,} {what} rows {listing.several}"] if count else []
 
 
 def _bytes(path: str) -> int:

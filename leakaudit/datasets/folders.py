@@ -1,6 +1,8 @@
 """
 The user's own images in a folder of class folders: FOLDER/<class>/*.jpg, or FOLDER/<split>/<class>/*.jpg.
 
+Splits are train, validation and test, Training, DEV or Testing, in whatever case (`listing.SPELLINGS`).
+
 The folder's name is the label `class`, as in torchvision's ImageFolder; folders further down are labels of their own,
 `level2`, `level3`, which an image that lies less deep does not have. Files are images by their suffix (`SUFFIXES`);
 what is hidden is passed over, and what is no image, or lies in no class folder, is counted in a note.
@@ -16,7 +18,7 @@ import numpy as np
 from leakaudit import catalog
 from leakaudit.datasets._reader import loads, splits_of
 from leakaudit.errors import InputError
-from leakaudit.listing import Listing, classes, dealt, grouped, rows
+from leakaudit.listing import SPELLINGS, Listing, classes, dealt, grouped, meant, rows
 
 SPLITS = ("train", "validation", "all", "test")
 OWN = True
@@ -24,8 +26,6 @@ OWN = True
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".dcm", ".dicom", ".ima")
 PLAIN = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Mean and standard deviation per channel: images enter a network in -1..1."""
-NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
-"""First-level folders that are splits."""
 
 
 def layout(root: Path, *, folder: str = "", group: str | None = None, held_out: float = 0.0) -> Listing:
@@ -66,7 +66,7 @@ def layout(root: Path, *, folder: str = "", group: str | None = None, held_out: 
     if divided and held_out:
         raise InputError(f"{folder}: its folders say what is tested; held_out = {held_out} says nothing here")
     if divided:
-        said = np.array([NAMES[path.parts[0]] for path in found])
+        said = np.array([meant(path.parts[0]) for path in found])
         splits = {each: rows(said == each) for each in dict.fromkeys(said.tolist())} | {"all": rows(said != "")}
     else:
         splits = dealt("folders", names if groups is None else groups.tolist(), held_out, folder)
@@ -139,9 +139,9 @@ def _divided(found: list[PurePosixPath], folder: str) -> bool:
         InputError: some are and some are not.
     """
     first = sorted({path.parts[0] for path in found if len(path.parts) > 1})
-    named = [name for name in first if name in NAMES]
+    named = [name for name in first if meant(name) in SPELLINGS]
     if named and len(named) < len(first):
-        other = next(name for name in first if name not in NAMES)
+        other = next(name for name in first if name not in named)
         raise InputError(
             f"{folder}: holds splits ({', '.join(named)}) and {other}, which is none: put classes below each split, "
             f"or name no class {named[0]}"

@@ -2,14 +2,15 @@
 The user's own images: a CSV or parquet table with a column of paths and a column for each label.
 
 Words, whole numbers and true/false are classes; numbers with a fraction, or of a column named in `numbers`, stay so; an
-empty cell is a missing label. Rows belong to the split that a column `split` names; without one, the whole table is
-the split `test`, or what `held_out` deals to it. Images are decoded when they are asked for, as 8-bit RGB. Row N of a
-message is the N-th row of data, counted from 1: the header and blank lines are none.
+empty cell is a missing label. Rows belong to the split that a column `split` names: train, validation and test may be
+spelled Training, DEV or testing (`listing.SPELLINGS`). Without one, the whole table is the split `test`, or what
+`held_out` deals to it. Images are decoded when they are asked for, as 8-bit RGB. Row N of a message is the N-th row of
+data, counted from 1: the header and blank lines are none.
 """
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,9 +21,9 @@ from jaxtyping import Int64
 from leakaudit import catalog
 from leakaudit.dataset import Dataset, Labels, identify, spell
 from leakaudit.datasets import _columns
-from leakaudit.datasets._reader import APART, Reading, read, straddling
+from leakaudit.datasets._reader import Reading, read, straddling
 from leakaudit.errors import InputError
-from leakaudit.listing import Listing
+from leakaudit.listing import Listing, meant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,6 @@ PROBES = 32
 NAMED = 3
 """Groups that a refusal names."""
 _PATHS = ("path", "file", "image")
-_SPELLINGS = {"val": "validation", "valid": "validation"}
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
@@ -63,8 +63,8 @@ def load(
     where it is not said). An absolute path is taken as it stands. A relative one is relative to `folder`, itself
     relative to `root` where that holds any of them, else to the table's own folder: one or the other for all rows.
 
-    `group` is the column of who or what a row belongs to; a table whose train, validation and test share a group, or an
-    image, is refused unless `shared_groups` allows it. `numbers` are columns, joined by `+`, whose whole numbers are
+    `group` is the column of who or what a row belongs to; a table two of whose splits share a group, or an image,
+    is refused unless `shared_groups` allows it. `numbers` are columns, joined by `+`, whose whole numbers are
     numbers, such as ages. Without a column `split`, a share of about `held_out` of all images, or groups, is `test` and
     the rest `train`: by the hash of its name, so that other rows have no say. `size` is the side of the square to which
     images are resized. `skip_unreadable` decodes every image once and leaves out those that cannot be.
@@ -96,6 +96,7 @@ def load(
         names=names,
         columns=labels,
         splits=parts,
+        apart=[name for name in parts if name != "all"],
         paths=[os.path.join(home, name) for name in names],  # noqa: PTH118 (200,000 of them)
         group=None if group is None else _columns.groups(frame[group]),
         groups=group or "",
@@ -146,7 +147,7 @@ def _split_column(frame: "pd.DataFrame", file: str) -> list[str]:
     cells = frame["split"]
     if cells.isna().any():
         raise InputError(f"{file}: row {int(cells.isna().to_numpy().argmax()) + 1} has no split")
-    return [_SPELLINGS.get(str(cell), str(cell)) for cell in cells.array]
+    return [meant(str(cell)) for cell in cells.array]
 
 
 def _check_numbers(frame: "pd.DataFrame", wanted: tuple[str, ...], file: str) -> None:
@@ -256,25 +257,19 @@ def _copies(listing: Listing, file: str, *, shared: str) -> tuple[str, ...]:
         if apart.any():
             before, after, path = pair(int(apart.argmax()))
             raise InputError(f"{file}: rows {before} and {after} name one image, {path}, and differ in {name!r}")
-    place = _places(listing.splits, len(first))
+    place = np.full(len(first), -1)
+    for number, split in enumerate(listing.apart):
+        place[listing.splits[split]] = number
     torn = (place[again] != place[other]) & (place[again] >= 0) & (place[other] >= 0)
     if torn.any() and shared == "refuse":
         before, after, path = pair(int(torn.argmax()))
-        where = f"{APART[place[before - 1]]} and {APART[place[after - 1]]}"
+        where = f"{listing.apart[place[before - 1]]} and {listing.apart[place[after - 1]]}"
         raise InputError(f"{file}: rows {before} and {after}, in {where}, name one image, {path}; {_ALLOW}")
     note = f"{len(again):,} {'rows name' if len(again) > 1 else 'row names'} an image that an earlier row names, too"
     return (f"{note}; {torn.sum():,} in another split" if torn.any() else note,)
 
 
 _ALLOW = "shared_groups=allow goes on, and says so in the audit"
-
-
-def _places(splits: Mapping[str, Int64[np.ndarray, " _"]], rows: int) -> Int64[np.ndarray, " n"]:
-    """Which of the splits that are to share nothing each row is in; -1 for none."""
-    place = np.full(rows, -1)
-    for number, split in enumerate(APART):
-        place[splits.get(split, np.empty(0, np.int64))] = number
-    return place
 
 
 def _refuse_shared(listing: Listing, cells: "pd.Series", file: str) -> None:
@@ -290,6 +285,5 @@ def _refuse_shared(listing: Listing, cells: "pd.Series", file: str) -> None:
         some = [str(cells.iloc[int(np.flatnonzero(listing.group == code)[0])]) for code in torn[:NAMED]]
         more = f" and {len(torn) - NAMED} more" if len(torn) > NAMED else ""
         raise InputError(
-            f"{file}: rows of one {listing.groups!r} are in more than one of train, validation and test: "
-            f"{', '.join(some)}{more}; {_ALLOW}"
+            f"{file}: rows of one {listing.groups!r} are {listing.several}: {', '.join(some)}{more}; {_ALLOW}"
         )

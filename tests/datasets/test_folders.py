@@ -44,11 +44,19 @@ def test_labels_are_the_folders_an_image_lies_in(tmp_path: Path) -> None:
     assert words(tmp_path, "test", "level3") == {**dict.fromkeys("01235"), "4": "deep"}
 
 
-@pytest.mark.parametrize("valid", ["val", "valid", "validation"])
-def test_folders_of_the_first_level_may_be_splits(tmp_path: Path, valid: str) -> None:
+@pytest.mark.parametrize(
+    ("train", "valid", "test"),
+    [
+        ("train", "val", "test"),
+        ("train", "valid", "test"),
+        ("Training", "validation", "Testing"),
+        ("Train", "dev", "TEST"),
+    ],
+)
+def test_folders_of_the_first_level_may_be_splits(tmp_path: Path, train: str, valid: str, test: str) -> None:
     """Classes then lie below each; one that a split lacks is a class of all."""
-    make(tmp_path, ("train/cat/0.png", "train/dog/1.png", f"{valid}/cat/2.png", "test/dog/3.png"))
-    assert splits(folders, tmp_path, {"folder": "pets"}) == ("test", "train", "validation", "all")
+    make(tmp_path, (f"{train}/cat/0.png", f"{train}/dog/1.png", f"{valid}/cat/2.png", f"{test}/dog/3.png"))
+    assert set(splits(folders, tmp_path, {"folder": "pets"})) == {"test", "train", "validation", "all"}
     assert words(tmp_path, "train", "class") == {"0": "cat", "1": "dog"}
     assert words(tmp_path, "validation", "class") == {"2": "cat"}
     assert words(tmp_path, "test", "class") == {"3": "dog"}

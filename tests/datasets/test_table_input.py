@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tabled import HEADER, ROWS, write
 
-from leakaudit.datasets import _columns, table
+from leakaudit.datasets import _columns, splits, table
 from leakaudit.errors import InputError
 
 
@@ -157,14 +157,36 @@ def test_one_image_with_two_labels_is_refused(tmp_path: Path) -> None:
 
 
 def test_one_image_in_train_and_test_is_refused_unless_allowed(tmp_path: Path) -> None:
-    """Splits of other names may overlap."""
+    """Whatever the splits are called: no two that a table names are to share one."""
     text = "path,split,sex\na.png,train,f\nb.png,val,m\na.png,test,f\n"
     said = refused(tmp_path, text)
     assert said.startswith("faces.csv: rows 1 and 3, in train and test, name one image, a.png; shared_groups=allow")
     data = table.load("test", tmp_path, file=write(tmp_path, text), shared_groups="allow")
     assert data.notes == ("1 row names an image that an earlier row names, too; 1 in another split",)
-    other = write(tmp_path, text.replace("val", "spare").replace("train", "eb1"))
-    assert len(table.load("test", tmp_path, file=other)) == 1
+    said = refused(tmp_path, text.replace("val", "spare").replace("train", "fold 1"))
+    assert said.startswith("faces.csv: rows 1 and 3, in fold 1 and test, name one image, a.png")
+    other = write(tmp_path, "path,split,sex\na.png,fold 1,f\nb.png,val,m\na.png,fold 1,f\n")
+    assert table.load("fold 1", tmp_path, file=other).notes == ("1 row names an image that an earlier row names, too",)
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [("Train", "Val", "TEST"), ("training", "dev", "testing"), ("TRAINING", "Valid", "Testing ")],
+)
+def test_splits_are_known_by_their_usual_spellings(tmp_path: Path, train: str, validation: str, test: str) -> None:
+    """In whatever case; what they are to share nothing of is theirs, too."""
+    text = f"path,who,split\na.png,ann,{train}\nb.png,bob,{validation}\nc.png,cy,{test}\n"
+    file = write(tmp_path, text)
+    assert splits(table, tmp_path, {"file": file}) == ("train", "validation", "test", "all")
+    for split, who in (("train", "ann"), ("validation", "bob"), ("test", "cy")):
+        found = table.load(split, tmp_path, file=file, group="who").column("who")
+        assert list(found.values) == [found.classes.index(who)]
+    assert "'who' are in more than one of train, validation and test: ann" in refused(
+        tmp_path, text.replace("cy", "ann"), group="who"
+    )
+    assert "in train and test, name one image, a.png" in refused(tmp_path, text.replace("c.png,cy", "a.png,ann"))
+    fewer = text.replace(test, "fold 2").replace("cy", "bob")
+    assert "in more than one of train, validation and fold 2: bob" in refused(tmp_path, fewer, "train", group="who")
 
 
 def test_groups_in_two_splits_are_refused_unless_allowed(tmp_path: Path) -> None:
