@@ -56,6 +56,9 @@ def measure(path: str | Path, size: int | None) -> tuple[int, int]:
     """Height and width of what `decode` gives, read from the file's header alone; raises as it does."""
     if dicom.known(path):
         return dicom.measure(path, size)
+    plain = jpeg.glance(path, size)
+    if plain is not None:
+        return plain
     with _opened(path) as image:
         if size is not None:
             image.draft("RGB", (size, size))

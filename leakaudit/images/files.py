@@ -20,7 +20,7 @@ from leakaudit.numerics.resizing import fit
 
 THREADS = min(16, os.cpu_count() or 1)
 PROBES = 32
-"""Files whose size is looked at to learn whether all have one."""
+"""Files whose size is looked at first; that of all is where these have one."""
 LARGER = 4
 """How many times the pixels that a network takes files may have and still travel to the device as they are."""
 SPAN = 64
@@ -43,8 +43,9 @@ class Files:
     size: int | None
     """Side of the square that is asked for; None: all files have one size and keep it."""
     native: tuple[int, int] | None
-    """Height and width of the files looked at, which batches keep and the device resizes; None: they are too large, or
-    of several sizes, and are resized one by one where they are decoded."""
+    """Height and width of all files, which batches keep and the device resizes; None: they are too large, or one of
+    them is of another size, and each is resized where it is decoded. On a GPU the two ways may differ by one of 255, so
+    all files decide which it is, never those of a batch."""
 
     @staticmethod
     def open(paths: Sequence[str], lines: Sequence[int], where: str, size: int | None) -> "Files":
@@ -52,12 +53,14 @@ class Files:
         A source for files that are all there; of the first one's size where none is given.
 
         Raises:
-            InputError: the header of one of those looked at cannot be read.
+            InputError: the header of one of those looked at first cannot be read.
         """
         probes = np.unique(np.linspace(0, len(paths) - 1, PROBES if size else 1).astype(np.int64)).tolist()
         looked = pooled(lambda place: _named(decoding.measure, paths[place], lines[place], where, size), probes)
         height, width = looked[0] if size is None else (size, size)
         keep = len(set(looked)) == 1 and looked[0][0] * looked[0][1] <= LARGER * height * width
+        if keep and size is not None:
+            keep = set(pooled(partial(_measured, size=size), paths)) <= {looked[0], None}
         return Files(paths, lines, where, (3, height, width), size, native=looked[0] if keep else None)
 
     def __len__(self) -> int:
@@ -69,17 +72,12 @@ class Files:
         The images of these rows, channels last in memory: all of one size, which is that of the files or of `shape`.
 
         Raises:
-            InputError: one does not decode, or has another size and no size was asked for.
+            InputError: one does not decode, has another size and no size was asked for, or has another than when the
+                source was opened.
         """
         room = np.empty((len(rows), *(self.native or self.shape[1:]), 3), dtype=np.uint8)
-        odd = dict(chain.from_iterable(_spread(partial(self._fill, room), list(enumerate(rows.tolist())))))
-        images = room.transpose(0, 3, 1, 2)
-        if not odd:
-            return images
-        images = fit(torch.from_numpy(images), self.shape).numpy()
-        for place, image in odd.items():
-            images[place] = image.transpose(2, 0, 1)
-        return images
+        _spread(partial(self._fill, room), list(enumerate(rows.tolist())))
+        return room.transpose(0, 3, 1, 2)
 
     def contents(self, rows: Int64[np.ndarray, " b"]) -> UInt64[np.ndarray, " b"]:
         """
@@ -96,29 +94,21 @@ class Files:
             lambda path, _: hashes([Path(path).read_bytes()]), self.paths[number], self.lines[number], self.where, None
         )
 
-    def _fill(
-        self, room: UInt8[np.ndarray, "b h w 3"], span: Sequence[tuple[int, int]]
-    ) -> list[tuple[int, UInt8[np.ndarray, "height width 3"]]]:
-        """Put the images of some rows in their places; those of another size are given back, resized."""
-        odd = []
+    def _fill(self, room: UInt8[np.ndarray, "b h w 3"], span: Sequence[tuple[int, int]]) -> None:
+        """Put the images of some rows in their places, resized where they have several sizes."""
         for place, row in span:
             image = _named(decoding.decode, self.paths[row], self.lines[row], self.where, self.size)
             if image.shape == room.shape[1:]:
                 room[place] = image
-            elif self.size is None:
-                found, wanted = ("x".join(map(str, part)) for part in (image.shape[:2], self.shape[1:]))
-                raise InputError(
-                    f"{self.where}: row {self.lines[row]}: {self.paths[row]} has {found} pixels, the first image "
-                    f"{wanted}; the knob size = N resizes all"
-                )
-            else:
+            elif self.native is None:
                 resized = fit(torch.from_numpy(np.array(image)[None]).permute(0, 3, 1, 2), self.shape)
-                fitted = resized[0].permute(1, 2, 0).numpy()
-                if self.native is None:
-                    room[place] = fitted
-                else:
-                    odd.append((place, fitted))
-        return odd
+                room[place] = resized[0].permute(1, 2, 0).numpy()
+            else:
+                found, wanted = ("x".join(map(str, part)) for part in (image.shape[:2], self.native))
+                what = f"the first image {wanted}; the knob size = N resizes all"
+                if self.size is not None:
+                    what = f"its header said {wanted} when the set was opened: let no file change meanwhile"
+                raise InputError(f"{self.where}: row {self.lines[row]}: {self.paths[row]} has {found} pixels, {what}")
 
 
 def unreadable(paths: Sequence[str]) -> Bool[np.ndarray, " n"]:
@@ -132,6 +122,14 @@ def unreadable(paths: Sequence[str]) -> Bool[np.ndarray, " n"]:
         return False
 
     return np.array(pooled(broken, paths), dtype=bool)
+
+
+def _measured(path: str, size: int) -> tuple[int, int] | None:
+    """Height and width of a file as it is decoded; None where that cannot be told, and it will not decode either."""
+    try:
+        return decoding.measure(path, size)
+    except decoding.BROKEN:
+        return None
 
 
 def pooled(work: Callable[[Given], Made], items: Iterable[Given]) -> list[Made]:

@@ -25,6 +25,8 @@ LARGEST = 1 << 24
 """Pixels of the largest image that is decoded here."""
 SCALES = (8, 4, 2, 1)
 """By how much a side may be divided while a JPEG is decoded."""
+HEAD = 4096
+"""Bytes of a file in which the header of its frame mostly lies."""
 _OWN: Any = Image
 _READY = bool(JpegImagePlugin) and all(hasattr(Image, name) for name in ("core", "_getdecoder", "_getencoder"))
 
@@ -47,8 +49,7 @@ def decode(path: str | Path, size: int | None) -> UInt8[np.ndarray, "h w 3"] | N
     if frame is None:
         return None
     height, width = frame
-    least = max(1, min(width // size, height // size)) if size else 1
-    scale = next(each for each in SCALES if each <= least)
+    scale = _scale(height, width, size)
     height, width = (-(-side // scale) for side in frame)
     image = _OWN.core.new("RGB", (width, height))
     decoder = _OWN._getdecoder("RGB", "jpeg", ("RGB", ""), (scale, 0))  # noqa: SLF001 (no other way skips the header)
@@ -63,6 +64,28 @@ def decode(path: str | Path, size: int | None) -> UInt8[np.ndarray, "h w 3"] | N
     encoder.setimage(image, (0, 0, width, height))
     done, _, pixels = encoder.encode(width * height * COMPONENTS)
     return np.frombuffer(pixels, np.uint8).reshape(height, width, COMPONENTS) if done > 0 else None
+
+
+def glance(path: str | Path, size: int | None) -> tuple[int, int] | None:
+    """
+    Height and width of what `decode` gives, from the file's first bytes; None where they do not say.
+
+    Raises:
+        OSError: the file is missing.
+    """
+    with Path(path).open("rb", buffering=0) as file:
+        data = file.read(HEAD)
+    frame = measure(data) if data[: len(START)] == START else None
+    if frame is None:
+        return None
+    scale = _scale(*frame, size)
+    return -(-frame[0] // scale), -(-frame[1] // scale)
+
+
+def _scale(height: int, width: int, size: int | None) -> int:
+    """By how much sides are divided that still are no shorter than `size`."""
+    least = max(1, min(width // size, height // size)) if size else 1
+    return next(each for each in SCALES if each <= least)
 
 
 def measure(data: bytes) -> tuple[int, int] | None:

@@ -64,6 +64,7 @@ def test_an_ordinary_jpeg_is_decoded_as_by_opening_it(tmp_path: Path, how: dict[
     found = jpeg.decode(path, size)
     assert found is not None
     np.testing.assert_array_equal(found, pillow(path, size))
+    assert jpeg.glance(path, size) == decoding.measure(path, size) == found.shape[:2]
 
 
 def test_what_is_no_ordinary_jpeg_is_left_to_pillow(tmp_path: Path) -> None:
@@ -72,6 +73,8 @@ def test_what_is_no_ordinary_jpeg_is_left_to_pillow(tmp_path: Path) -> None:
         path = tmp_path / f"{mode}.jpg"
         smooth(12, 10).convert(mode).save(path)
         assert jpeg.decode(path, None) is None
+        assert jpeg.glance(path, None) is None
+        assert decoding.measure(path, None) == (12, 10)
         np.testing.assert_array_equal(decoding.decode(path, None), pillow(str(path)))
     (path, other) = (Path(each) for each in put(tmp_path, [(64, 64)] * 2))
     whole = path.read_bytes()
@@ -86,19 +89,32 @@ def test_what_is_no_ordinary_jpeg_is_left_to_pillow(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("odd", [(30, 14), (18, 15)])
-def test_one_image_of_another_size_is_resized_among_those_of_one(tmp_path: Path, odd: tuple[int, int]) -> None:
-    """All of its batch are then of the size of the network, each by its own pixels; other batches keep theirs."""
+def test_one_image_of_another_size_decides_for_every_batch(tmp_path: Path, odd: tuple[int, int]) -> None:
+    """All batches are then of the size of the network, each image by its own pixels; without it all keep theirs."""
     sizes = [(18, 14)] * 99
     sizes[1] = odd  # no probe
     paths = put(tmp_path, sizes, "png")
     source = opened(paths, 16)
-    assert source.native == (18, 14)
+    assert source.native is None
+    assert opened([paths[0], *paths[2:]], 16).native == (18, 14)
     batch = source.batch(np.arange(3))
     assert batch.shape == (3, 3, 16, 16)
     for row in range(3):
         own = torch.from_numpy(pillow(paths[row]).transpose(2, 0, 1)[None].copy())
         np.testing.assert_array_equal(batch[row], fit(own, (3, 16, 16))[0].numpy())
-    assert source.batch(np.arange(2, 5)).shape == (3, 3, 18, 14)
+    np.testing.assert_array_equal(source.batch(np.array([2]))[0], batch[2])
+
+
+def test_a_file_that_changed_meanwhile_is_refused(tmp_path: Path) -> None:
+    """What its header said when the set was opened decided how all are resized; a file without one decides nothing."""
+    paths = put(tmp_path, [(18, 14)] * 99)
+    Path(paths[1]).write_bytes(b"no image")  # no probe
+    source = opened(paths, 16)
+    assert source.native == (18, 14)
+    smooth(19, 14).save(paths[2])
+    with pytest.raises(InputError, match=r"row 3: .*2\.jpg has 19x14 pixels, its header said 18x14 when the set was"):
+        source.batch(np.array([2, 3]))
+    assert source.batch(np.array([3])).shape == (1, 3, 18, 14)
 
 
 def test_images_much_larger_than_asked_for_are_resized_one_by_one(tmp_path: Path) -> None:
