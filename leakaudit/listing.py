@@ -97,6 +97,31 @@ def grouped(column: Labels) -> Int64[np.ndarray, " n"]:
     return codes.astype(np.int64)
 
 
+def whose(column: Labels | None, names: Sequence[str]) -> list[str]:
+    """By what each row is dealt: the name of the group that a label column gives it, else its own of `names`."""
+    if column is None:
+        return list(names)
+    return [
+        (column.classes[int(value)] if column.classes else str(int(value) if float(value).is_integer() else value))
+        if known
+        else name
+        for value, known, name in zip(column.values.tolist(), column.known.tolist(), names, strict=True)
+    ]
+
+
+def signs(columns: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """What a reader must know of whole numbers where -1 is missing: columns in which 1 is the only other."""
+    both = {-1, 1}
+    alone = [
+        name
+        for name, values in columns.items()
+        if values.dtype.kind in "if" and set(np.unique(values[np.isfinite(values)]).tolist()) == both
+    ]
+    if not alone:
+        return ()
+    return (f"-1 is read as missing, and 1 is all else that is in {', '.join(alone)}; write 0 and 1 if -1 is a class",)
+
+
 def dealt(source: str, names: Sequence[Any], held_out: float, where: str) -> dict[str, Int64[np.ndarray, " _"]]:
     """
     The splits of what says none itself: `all`, and `test`, which is all or about a share; then the rest is `train`.

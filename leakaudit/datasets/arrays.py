@@ -27,7 +27,7 @@ from leakaudit.errors import InputError
 from leakaudit.foreign import labels
 from leakaudit.images import stored
 from leakaudit.images.tensors import Order, Tensors
-from leakaudit.listing import Listing, dealt, grouped
+from leakaudit.listing import SPELLINGS, Listing, dealt, grouped, meant, signs, whose
 
 SPLITS = ("train", "validation", "all", "test")
 OWN = True
@@ -39,9 +39,8 @@ MOST = 4
 """Channels up to which an axis is taken for that of channels."""
 WIDEST = 64
 """Columns up to which the columns of a matrix are labels, one each."""
-SPELLINGS = {"val": "validation", "valid": "validation"}
-_PARTS = r"train|val|valid|validation|test"
-_BY_SPLIT = re.compile(rf"(?:(?P<first>{_PARTS})_(?P<name>.+)|(?P<after>.+)_(?P<last>{_PARTS}))")
+_PARTS = "|".join(SPELLINGS)
+_BY_SPLIT = re.compile(rf"(?:(?P<first>{_PARTS})_(?P<name>.+)|(?P<after>.+)_(?P<last>{_PARTS}))", re.IGNORECASE)
 
 
 class Found(NamedTuple):
@@ -53,6 +52,8 @@ class Found(NamedTuple):
     parts: dict[str, dict[str, str]]
     """By split, or "" for an undivided file: what each array is called, and what in the file."""
     shapes: dict[str, tuple[int, ...]]
+    undivided: tuple[str, ...] = ()
+    """Arrays of no split, where others come by split."""
 
 
 def load(
@@ -89,13 +90,14 @@ def load(
         raise InputError(f"{file}: no group column {group!r}. {catalog.suggest(group, columns)}")
     groups = None if group is None else grouped(columns[group])
     names = [f"{found.path.name}/{number}" for number in range(len(source))]
-    parts = _splits(found, name, columns, held_out, names if groups is None else groups.tolist())
+    parts = _splits(found, name, columns, held_out, whose(None if group is None else columns[group], names))
     means, said = _channels(source, parts)
     info = stored.members(found.path, file)
     listing = Listing(
         names=names,
         columns={label: column for label, column in columns.items() if label != "split"},
         splits=parts,
+        apart=[each for each in parts if each != "all"],
         images=source,
         group=groups,
         groups=group or "",
@@ -122,7 +124,12 @@ def splits(
 
 
 def _open(file: str, root: Path) -> Found:
-    """What is in the file, wherever it lies."""
+    """
+    What is in the file, wherever it lies.
+
+    Raises:
+        InputError: there is none or it holds no array, or spells one split in two ways.
+    """
     if not file:
         raise InputError("arrays: the knob file = the path of an .npz expected")
     path = next((each for each in (Path(file), root / file) if each.is_file()), None)
@@ -133,15 +140,24 @@ def _open(file: str, root: Path) -> Found:
         raise InputError(f"{file}: holds no array")
     told = {name: match for name in info if (match := _BY_SPLIT.fullmatch(name))}
     parts: dict[str, dict[str, str]] = {}
+    spelled: dict[str, tuple[str, str]] = {}
     divided = any((match["name"] or match["after"]) in IMAGES for match in told.values())
     for name in info:
         match = told.get(name) if divided else None
-        split = "" if match is None else match["first"] or match["last"]
+        word = "" if match is None else match["first"] or match["last"]
         plain = name if match is None else match["name"] or match["after"]
-        parts.setdefault(SPELLINGS.get(split, split), {})[plain] = name
-    if divided:
-        parts.pop("", None)
-    return Found(path, file, parts, stored.shapes(path, info, file))
+        split = meant(word)
+        before, other = spelled.setdefault(split, (word, name))
+        if before != word:
+            raise InputError(
+                f"{file}: {other} and {name}: one split, {split}, is spelled in two ways: rename one of them"
+            )
+        parts.setdefault(split, {})[plain] = name
+    undivided = parts.pop("", {}) if divided else {}
+    if len(parts) == 1:
+        only = next(iter(parts.values()))
+        only.update({name: undivided.pop(name) for name in list(undivided) if name not in only})
+    return Found(path, file, parts, stored.shapes(path, info, file), tuple(undivided))
 
 
 def _images(found: Found, image: str | None) -> str:
@@ -224,10 +240,10 @@ def _columns(
     missing = next((column for column in wanted if column not in pieces), None)
     if missing:
         raise InputError(f"{found.file}: no column {missing!r} of numbers. {catalog.suggest(missing, pieces)}")
-    made = {}
+    made, raw = {}, {}
     for label, each in pieces.items():
         where = f"{found.file}: {label}"
-        values = np.concatenate([column for _, column in each])
+        raw[label] = values = np.concatenate([column for _, column in each])
         if label in wanted and values.dtype.kind not in "iuf":
             raise InputError(f"{where} holds no numbers, so it is none of numbers = {numbers!r}")
         known = _numbers(values) if label in wanted else labels(values, where)
@@ -235,7 +251,11 @@ def _columns(
         filled[np.concatenate([start + np.arange(len(column)) for start, column in each])] = known.values
         made[label] = Labels(filled, known.classes)
     notes = [f"arrays that are no labels of {count} rows were left out: {', '.join(strange)}"] if strange else []
-    return made, notes
+    if found.undivided:
+        alone = ", ".join(f"{each} {list(found.shapes[each])}" for each in found.undivided)
+        like = next(iter(found.parts.values()))[name]
+        notes.append(f"arrays of no split were left out: {alone}; write one for each split, as {like} is of one")
+    return made, [*notes, *signs(raw)]
 
 
 def _numbers(values: np.ndarray) -> Labels:
@@ -259,7 +279,7 @@ def _splits(
             raise InputError(f"{found.file}: split: row {int((~said.known).argmax()) + 1} says no split")
         made: dict[str, Int64[np.ndarray, " _"]] = {}
         for code, word in enumerate(said.classes):
-            known = SPELLINGS.get(word, word)
+            known = meant(word)
             made[known] = np.union1d(made.get(known, everything[:0]), np.flatnonzero(said.values == code))
         return made | {"all": everything}
     return dealt("arrays", names, held_out, found.file)

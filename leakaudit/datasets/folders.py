@@ -18,7 +18,7 @@ import numpy as np
 from leakaudit import catalog
 from leakaudit.datasets._reader import loads, splits_of
 from leakaudit.errors import InputError
-from leakaudit.listing import SPELLINGS, Listing, classes, dealt, grouped, meant, rows
+from leakaudit.listing import SPELLINGS, Listing, classes, dealt, grouped, meant, rows, whose
 
 SPLITS = ("train", "validation", "all", "test")
 OWN = True
@@ -69,7 +69,7 @@ def layout(root: Path, *, folder: str = "", group: str | None = None, held_out: 
         said = np.array([meant(path.parts[0]) for path in found])
         splits = {each: rows(said == each) for each in dict.fromkeys(said.tolist())} | {"all": rows(said != "")}
     else:
-        splits = dealt("folders", names if groups is None else groups.tolist(), held_out, folder)
+        splits = dealt("folders", whose(None if group is None else columns[group], names), held_out, folder)
     return Listing(
         names=names,
         columns=columns,

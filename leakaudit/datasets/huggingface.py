@@ -22,14 +22,13 @@ from leakaudit.errors import InputError
 from leakaudit.foreign import labels
 from leakaudit.images.embedded import Embedded, locate, stream
 from leakaudit.images.stored import Opened, opened
-from leakaudit.listing import Listing, dealt, grouped, rows
+from leakaudit.listing import Listing, dealt, grouped, meant, rows, signs, whose
 
 SPLITS = ("train", "validation", "all", "test")
 OWN = True
 
 PLAIN = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Mean and standard deviation per channel: images enter a network in -1..1."""
-SPELLINGS = {"val": "validation", "valid": "validation"}
 UNREAD = "{} of {} images could not be read and were left out"
 VALUES = ("string", "large_string", "bool")
 
@@ -70,12 +69,12 @@ def load(
     parts = _parts(folder, root)
     features = next(iter(parts.values())).features
     column = _column(features, image, folder)
-    source, columns, counts = _rows(parts, column, tuple(filter(None, numbers.split("+"))), folder, size)
+    source, columns, counts, signed = _rows(parts, column, tuple(filter(None, numbers.split("+"))), folder, size)
     if group is not None and group not in columns:
         raise InputError(f"{folder}: no group column {group!r}. {catalog.suggest(group, columns)}")
     groups = None if group is None else grouped(columns[group])
-    where = _splits(counts, held_out, source.names if groups is None else groups.tolist(), folder)
-    notes, left = _left_out(features, columns, column), dict[str, tuple[str, ...]]()
+    where = _splits(counts, held_out, whose(None if group is None else columns[group], source.names), folder)
+    notes, left = (*_left_out(features, columns, column), *signed), dict[str, tuple[str, ...]]()
     if skip_unreadable:
         bad = source.unreadable()
         gone = {each: (int(bad[chosen].sum()), len(chosen)) for each, chosen in where.items()}
@@ -85,6 +84,7 @@ def load(
         names=source.names,
         columns=columns,
         splits=where,
+        apart=[each for each in where if each != "all"],
         images=source,
         group=groups,
         groups=group or "",
@@ -119,9 +119,13 @@ def _parts(folder: str, root: Path) -> dict[str, Part]:
     told: Any = _json(home / "dataset_dict.json", folder).get("splits")
     if not isinstance(told, list) or not told or not all(isinstance(each, str) for each in told):
         raise InputError(f"{folder}: dataset_dict.json names no splits")
-    parts: dict[str, Part] = {
-        SPELLINGS.get(each, each): _part(home / Path(each).name, f"{folder}/{each}") for each in map(str, told)
-    }
+    spelled: dict[str, str] = {}
+    for each in map(str, told):
+        if spelled.setdefault(meant(each), each) != each:
+            raise InputError(
+                f"{folder}: splits {spelled[meant(each)]} and {each} are one, {meant(each)}: rename one of them"
+            )
+    parts = {split: _part(home / Path(each).name, f"{folder}/{each}") for split, each in spelled.items()}
     first, *others = parts.items()
     for each, part in others:
         if part.features != first[1].features:
@@ -172,8 +176,8 @@ def _column(features: Mapping[str, Any], image: str | None, folder: str) -> str:
 
 def _rows(
     parts: Mapping[str, Part], column: str, numbers: tuple[str, ...], folder: str, size: int | None
-) -> tuple[Embedded, dict[str, Labels], dict[str, int]]:
-    """The images and labels of all splits, and how many rows each has."""
+) -> tuple[Embedded, dict[str, Labels], dict[str, int], tuple[str, ...]]:
+    """The images and labels of all splits, how many rows each has, and what is said of labels."""
     features = next(iter(parts.values())).features
     names = [name for name, feature in features.items() if _kind(feature) in ("ClassLabel", "Value")]
     missing = next((name for name in numbers if name not in names), None)
@@ -197,12 +201,11 @@ def _rows(
                 values[name].append(_values(table[name], f"{where}: {name}"))
             called += [f"{_called(part, split)}/{row}" for row in range(counts[split], counts[split] + len(table))]
             counts[split] += len(table)
-    columns = {
-        name: _labels(np.concatenate(values[name]), features[name], f"{folder}: {name}", name in numbers)
-        for name in names
-    }
+    whole = {name: np.concatenate(values[name]) for name in names}
+    columns = {name: _labels(whole[name], features[name], f"{folder}: {name}", name in numbers) for name in names}
     source = Embedded.open(tuple(files), np.concatenate(which), np.concatenate(places), called, size)
-    return source, columns, counts
+    signed = signs({name: whole[name] for name in names if _kind(features[name]) == "Value"})
+    return source, columns, counts, signed
 
 
 def _called(part: Part, split: str) -> str:

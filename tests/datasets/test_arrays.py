@@ -109,6 +109,40 @@ def test_a_matrix_of_labels_is_a_column_each_and_a_split_without_one_misses_it(t
     assert data.notes == ("arrays that are no labels of 12 rows were left out: train_extra [3]",)
 
 
+def test_an_array_of_no_split_is_left_out_and_said(tmp_path: Path) -> None:
+    """Nothing says in what order the splits were joined; where there is one alone, the array is of it."""
+    parts = {"train_images": BYTES[:8], "test_images": BYTES[8:]}
+    np.savez(tmp_path / "a.npz", **parts, train_y=np.arange(8) % 2, sex=LABELS["sex"])
+    data = arrays.load("test", tmp_path, file="a.npz")
+    assert list(data.columns) == ["y"]
+    assert data.notes == (
+        "arrays of no split were left out: sex [12]; write one for each split, as train_images is of one",
+    )
+    np.savez(tmp_path / "b.npz", train_images=BYTES, train_y=np.arange(12) % 2, sex=LABELS["sex"])
+    alone = arrays.load("train", tmp_path, file="b.npz")
+    assert (list(alone.columns), alone.notes) == (["y", "sex"], ())
+    assert alone.column("sex").values.tolist() == [0, 1, -1] * 4
+
+
+def test_minus_one_and_one_alone_are_spoken_of(tmp_path: Path) -> None:
+    """As CelebA writes no and yes: -1 is missing, and a note says what to write."""
+    np.savez(tmp_path / "a.npz", x=BYTES, smile=np.arange(12) % 2 * 2 - 1, race=LABELS["race"])
+    data = arrays.load("test", tmp_path, file="a.npz")
+    assert data.column("smile").classes == ("1",)
+    assert [note for note in data.notes if "-1 is read as missing" in note and "in smile; write 0 and 1" in note]
+
+
+def test_who_is_held_out_stays_when_somebody_is_added(tmp_path: Path) -> None:
+    """The name of the group decides, not its place among the others."""
+    who, tested = np.array([f"p{row // 2}" for row in range(80)]), []
+    for more in ([], ["ann"] * 2):
+        np.savez(tmp_path / "a.npz", x=np.zeros((80 + len(more), 4), np.uint8), who=np.array([*more, *who]))
+        found = arrays.load("test", tmp_path, file="a.npz", held_out=0.4, group="who").column("who")
+        tested.append({found.classes[code] for code in found.values.tolist()} - {"ann"})
+    assert tested[0] == tested[1]
+    assert 4 < len(tested[0]) < 36
+
+
 def test_vectors_are_standardised_by_the_training_rows(tmp_path: Path) -> None:
     """Mean 0 and deviation 1 on the training rows whichever split is asked for; what never varies stays as it is."""
     x = CHANCE.normal(5, [1, 20, 0], size=(200, 3))
@@ -191,6 +225,12 @@ WRONG: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"x": BYTES[None]}, {}, r"x has shape \[1, 12, 6, 5, 3\]: \(n, d\), \(n, h, w\)"),
     ({"x_train": BYTES, "x_test": BYTES[:, :5]}, {}, r"images of two shapes: x_train \[12, 6, 5, 3\] and x_test"),
     ({"x_train": BYTES, "x_test": BYTES / 255}, {}, "x_test is float64, x_train uint8: one type expected"),
+    (
+        {"val_x": BYTES, "valid_x": BYTES},
+        {},
+        "val_x and valid_x: one split, validation, is spelled in two ways: rename",
+    ),
+    ({"x_train": BYTES, "Training_y": BYTES}, {}, "x_train and Training_y: one split, train, is spelled in two ways"),
     ({"x_train": BYTES, "y_test": BYTES}, {}, "split test has no x. There are: y"),
     ({"x": BYTES, "sex": np.arange(12)}, {"group": "sx"}, "no group column 'sx'. Did you mean 'sex'"),
     ({"x": BYTES}, {"held_out": 1.0}, "held_out = 1.0: a number from 0"),

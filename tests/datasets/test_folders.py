@@ -92,6 +92,11 @@ def test_a_share_of_people_is_held_out(tmp_path: Path) -> None:
     assert 8 <= len(found["test"]) <= 40
     assert found["test"].groups == "level2"
     assert len(set(np.asarray(found["test"].group))) == len(people["test"])
+    make(tmp_path, ("cat/ann/x.png",))
+    more = folders.load("test", tmp_path, folder="pets", group="level2", held_out=0.4)
+    assert {Path(path).parent.name for path in more.images.paths} - {"ann"} == {
+        Path(path).parent.name for path in found["test"].images.paths
+    }
 
 
 def test_a_folder_is_data_as_it_is_typed(tmp_path: Path) -> None:

@@ -109,6 +109,25 @@ def test_a_single_set_is_the_test_or_what_is_held_out(tmp_path: Path) -> None:
     assert not set(np.asarray(train.group)) & set(np.asarray(test.group))
 
 
+def test_who_is_held_out_is_so_by_name_and_minus_one_is_spoken_of(tmp_path: Path) -> None:
+    """Somebody who is added changes nobody's split; a column of -1 and 1 loses what -1 says, and a note tells it."""
+    good, tested = draw(tmp_path / "a.png", 0, (6, 8)).read_bytes(), []
+    kinds = library.Features(
+        {"image": library.Image(), "who": library.Value("string"), "smile": library.Value("int64")}
+    )
+    for more in ([], ["ann"]):
+        who = [*more, *(f"p{row // 2}" for row in range(60))]
+        cells = {"image": [{"bytes": good, "path": None}] * len(who), "who": who}
+        made = library.Dataset.from_dict(cells | {"smile": [row % 2 * 2 - 1 for row in range(len(who))]}, kinds)
+        made.save_to_disk(str(tmp_path / f"faces{len(more)}"))
+        data = huggingface.load("test", tmp_path, folder=f"faces{len(more)}", group="who", held_out=0.4)
+        found = data.column("who")
+        tested.append({found.classes[code] for code in found.values.tolist()} - {"ann"})
+        assert ["in smile; write 0 and 1" in note for note in data.notes] == [True]
+    assert tested[0] == tested[1]
+    assert 3 < len(tested[0]) < 27
+
+
 def test_a_folder_is_data_as_it_is_typed(saved: Path) -> None:
     """`--data faces` tells it from class folders, and images are resized where it is asked for."""
     call = named("faces:size=4", saved, "--data")
@@ -161,6 +180,11 @@ DAMAGE: list[tuple[str, Callable[[Path], Any], str]] = [
     ("info", change("train/dataset_info.json", features=None), "state.json or dataset_info.json lacks"),
     ("files", change("train/state.json", _data_files=None), "state.json or dataset_info.json lacks"),
     ("index", change("train/state.json", _indices_data_files=[{}]), r"flatten_indices\(\) it before"),
+    (
+        "twice",
+        change("dataset_dict.json", splits=["train", "valid", "Dev"]),
+        "splits valid and Dev are one, validation",
+    ),
     ("other", change("train/dataset_info.json", features={}), "splits train and validation have different columns"),
 ]
 
