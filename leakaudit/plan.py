@@ -116,7 +116,8 @@ def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoin
     tapped = Tapped(network, layer, objective.taps, readout=objective.readout)
     loop = Loop(tapped, objective, recipe.train, seed=seed, device=device, where=f"{where} [train]", unit=scale)
     state.pack(loop.state_dict(), "", {})
-    what = [recipe.key, str(seed), fingerprint, "" if first is None else first.card.tensors, __version__]
+    made_of = files.digest_tensors({"contents": data["train"].contents})
+    what = [recipe.key, str(seed), fingerprint, made_of, "" if first is None else first.card.tensors, __version__]
     return Plan(recipe, seed, loop, data, layer, sizes, fingerprint, files.digest(*what)[:12], blind)
 
 

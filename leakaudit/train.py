@@ -24,7 +24,7 @@ from leakaudit import __version__, checkpoint, stats
 from leakaudit import recipe as recipes
 from leakaudit import store as files
 from leakaudit.checkpoint import Agreement, Card, Checkpoint, Closeness
-from leakaudit.dataset import Dataset, contents
+from leakaudit.dataset import Dataset
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.loop import Loop, Target
 from leakaudit.numerics import device as devices
@@ -91,7 +91,7 @@ def train(
             shutil.rmtree(folder / "resume", ignore_errors=True)
             return checkpoint.load(folder)
         history = _continue(plan.loop, folder, recipe.train.epochs, resume=resume)
-        made_of = contents(plan.splits["train"].images)
+        made_of = plan.splits["train"].contents
         feeds = {split: Feed(data, device) for split, data in plan.splits.items()}
         y = _column(plan.splits["train"], recipe.target, device)
         hidden = torch.full_like(y, -1, dtype=torch.int64)

@@ -11,6 +11,7 @@ from trying import finish, plan, work
 from leakaudit import auditor, checkpoint
 from leakaudit.attack import Exhibits
 from leakaudit.dataset import identify
+from leakaudit.plan import prepare
 from leakaudit.subject import Terms, find
 
 
@@ -53,8 +54,8 @@ def faces(folder: Path, seeds: range, name: str) -> str:
     folder.mkdir()
     for place, seed in enumerate(seeds):
         noise = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(folder / f"{name}{place}.png")
-    rows = [f"{name}{place}.png,{seed % 3},{seed % 2}" for place, seed in enumerate(seeds)]
+        Image.fromarray(noise).save(folder / f"{name}{place}.bmp")
+    rows = [f"{name}{place}.bmp,{seed % 3},{seed % 2}" for place, seed in enumerate(seeds)]
     (folder / "faces.csv").write_text("\n".join(["path,digit,colour", *rows]))
     return str(folder / "faces.csv")
 
@@ -92,3 +93,19 @@ def test_a_checkpoint_knows_what_its_images_were_made_of(tmp_path: Path, leakaud
     assert f"{words}: attacked as unseen" in again.stdout
     older = checkpoint.save(tmp_path / "older", replace(made.card, contents=""), made.weights, made.trained)
     assert older.contents is None
+
+
+def test_files_that_changed_in_place_are_trained_on_anew(tmp_path: Path) -> None:
+    """Of equal size and under their old names they are other training data; touched alone they are the same."""
+    table = faces(tmp_path / "a", range(90), "a")
+    what = plan(dataset__name="table", dataset__file=table, dataset__held_out=0.1, method__name="vanilla")
+    first = prepare(what, tmp_path, 0, "cpu", None)
+    files = sorted((tmp_path / "a").glob("*.bmp"))
+    for file in files:
+        file.touch()
+    assert prepare(what, tmp_path, 0, "cpu", None).key == first.key
+    files[0].write_bytes(files[1].read_bytes())
+    files[2].write_bytes(files[1].read_bytes())
+    again = prepare(what, tmp_path, 0, "cpu", None)
+    assert (again.fingerprint, len(again.key)) == (first.fingerprint, len(first.key))
+    assert again.key != first.key
