@@ -1,9 +1,10 @@
 """What a reader of a description must be told first, in plain words."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from leakaudit.description import Attribute, Cross, Description, Reach, Split
+from leakaudit.description import Attribute, Cross, Description, Label, Reach, Split
 from leakaudit.protocol import GROUPS, GROUPS_PER_CELL, LARGEST_MDE
 
 STRONG = 0.3
@@ -13,6 +14,9 @@ SURE = 0.1
 """What its lower bound must reach."""
 GAIN = 0.02
 """Share of rows named right by the target above that of the commonest class, from which rows are spoken of."""
+MANY = 30
+"""Classes that are whole numbers above which they are perhaps amounts."""
+WHOLE = re.compile(r"[+-]?\d+")
 
 
 def warned(made: Description) -> Description:
@@ -27,6 +31,10 @@ def _said(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def _of_data(made: Description) -> Iterator[str]:
+    for split in made.splits:
+        if split.unreadable:
+            yield _unreadable(split, split.unreadable, skips="skip_unreadable" in made.knobs)
+    yield _numbered(made.target, made)
     for part in made.overlaps:
         both = f"both {part.first} and {part.second}"
         pair = {part.first, part.second} == {made.audited, made.trained}
@@ -50,6 +58,7 @@ def _of_data(made: Description) -> Iterator[str]:
 
 def _of_attribute(made: Description, part: Attribute) -> Iterator[str]:
     name = part.private.name
+    yield _numbered(part.private, made)
     for cross in sorted(part.crosses, key=lambda each: (each.split != made.trained, each.split != made.audited)):
         yield _strong(cross, name, made.target.name)
     for cross, split in zip(part.crosses, made.splits, strict=True):
@@ -61,6 +70,22 @@ def _of_attribute(made: Description, part: Attribute) -> Iterator[str]:
             yield _cells(cross, made.handful)
         if cross.missing:
             yield _missing(name, cross.missing, split)
+
+
+def _unreadable(split: Split, count: int, *, skips: bool) -> str:
+    names = ", ".join((*split.unreadable_examples, *(["..."] if count > len(split.unreadable_examples) else [])))
+    them = "them" if count > 1 else "it"
+    left = f"; skip_unreadable leaves {them} out" if skips else ""
+    many = f"{count:,} of {split.rows:,} images of split {split.split} cannot be read ({names})"
+    return f"{many}: train and attack stop at {them}{left}"
+
+
+def _numbered(label: Label, made: Description) -> str:
+    count = len(label.classes)
+    if label.note or count <= MANY or "numbers" not in made.knobs or not all(map(WHOLE.fullmatch, label.classes)):
+        return ""
+    knob = f"the knob numbers={label.name} makes them numbers, which are cut into bins"
+    return f"the {count:,} whole numbers of {label.name} are taken as classes; {knob}"
 
 
 def _copies(count: int, split: str) -> str:
@@ -108,14 +133,14 @@ def _decides(cross: Cross, reach: Reach, made: Description, part: Attribute) -> 
         f"{part.private.name} is balanced within the {made.target.name}, would do"
     )
     audit = f"an audit of split {cross.split}"
+    few = f"bounds need {GROUPS} groups, and {GROUPS_PER_CELL} in each (target, private) cell"
     if reach.mde > LARGEST_MDE:
-        yield f"{audit} is INCONCLUSIVE whatever the model does; {enough}"
-    elif reach.bounded and not reach.absence:
+        yield f"{audit} is INCONCLUSIVE whatever the model does; {enough}{'' if reach.bounded else f', and {few}'}"
+    elif not reach.bounded:
+        yield f"{audit} can detect a leak but not say how large it is: {few}"
+    elif not reach.absence:
         can = "can end in LEAK, but neither in WITHIN nor in NOT_FOUND," if reach.leak else "cannot conclude anything"
         yield f"{audit} {can} at tolerance {tau}; {enough}"
-    if not reach.bounded:
-        few = f"bounds need {GROUPS} groups, and {GROUPS_PER_CELL} in each (target, private) cell"
-        yield f"{audit} can detect a leak but not say how large it is: {few}"
 
 
 def _percent(share: float) -> str:

@@ -34,7 +34,7 @@ def describe(
     contents: Annotated[
         bool | None,
         options.flag(
-            "Look for copies by content; unasked, in up to 50,000 images.",
+            "Read all images, and look for copies; unasked, of up to 50,000.",
             "--contents/--no-contents",
             panel="Data",
             variable="LEAKAUDIT_CONTENTS",

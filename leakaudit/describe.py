@@ -1,8 +1,9 @@
 """
 The describe verb: what a data set can tell of private attributes, before anybody trains on it.
 
-Everything is counted from labels, names and, where asked, the contents of files; no image is decoded. The rows that
-are counted, the bins of numbers, the folds and the smallest detectable E are those of an audit of the same rows.
+Everything is counted from labels, names and, of few images or where asked, the contents of files, each of which is
+decoded once. The rows that are counted, the bins of numbers, the folds and the smallest detectable E are those of an
+audit of the same rows.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -10,24 +11,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64, UInt64
+from jaxtyping import Bool, Int64, UInt64
 
 from leakaudit import catalog, caveats, crossing, datasets, protocol
 from leakaudit.crossing import HANDFUL, Pair
-from leakaudit.dataset import Dataset, Labels, Selected
+from leakaudit.dataset import Dataset, Labels
 from leakaudit.description import Attribute, Description, Groups, Label, Overlap, Split
 from leakaudit.embeddings import Embeddings, Origin
 from leakaudit.errors import InputError
-from leakaudit.images import contents, decoding
-from leakaudit.images.files import Files, pooled
+from leakaudit.images import contents, inspection
 from leakaudit.labels import Labelled, labelled
 
 COMPARED = 50_000
-"""Images of all splits up to which contents are compared unasked: some seconds."""
+"""Images of all splits up to which all are read and their contents compared unasked."""
 BLOCK = 4096
-"""Images that are hashed at a time."""
-PROBES = 64
-"""Files whose header is read for their size."""
+"""Images that are read at a time."""
+NAMED = 3
+"""Images that are named of those that cannot be read, and of copies."""
 WHOLE = "all"
 """The split of a user's table that holds every other: described only where it is asked for."""
 
@@ -51,6 +51,8 @@ class Part:
     names: Sequence[object]
     """What each row's group is called, the same in every split; empty without groups."""
     hashes: UInt64[np.ndarray, " n"] | None
+    broken: Bool[np.ndarray, " n"] | None = None
+    """Which images cannot be read; None where that is not known."""
 
     def column(self, name: str) -> Labels:
         """One label column."""
@@ -89,20 +91,20 @@ def describe(
     """
     What the data set `text` can tell of `private` beyond `target`, in `splits` (all that it names, where none are).
 
-    `compare` looks for copies by the contents of all images; None: where there are few enough.
+    `compare` reads all images, to find those that cannot be and copies by content; None: where there are few enough.
 
     Raises:
         InputError: there is no such data set, split or label, or numbers are all the same.
     """
     if not private or len(set(private)) < len(private) or target in private:
         raise InputError(f"--private {' '.join(private)} --target {target}: different labels expected, each once")
-    parts, usual = _read(text, root, (target, *private), splits, group)
+    parts, usual, knobs = _read(text, root, (target, *private), splits, group)
     total = sum(len(part.data) for part in parts.values())
     if compare or (compare is None and total <= COMPARED):
         parts = yield from _hashed(parts)
-        compared = "the contents of all images were compared"
+        compared = "all images were read and their contents compared"
     else:
-        compared = f"the contents of {total:,} images were not compared; --contents reads all of them"
+        compared = f"{total:,} images were not read and their contents not compared; --contents reads all of them"
     audited = usual if usual in parts else next(reversed(parts))
     trained = "train" if "train" in parts and audited != "train" else None
     chosen = {name: _chosen(part, private, target) for name, part in parts.items()}
@@ -122,14 +124,15 @@ def describe(
         attributes=tuple(
             _attribute(parts, chosen, name, (scale, scales[name]), tolerance, seed) for name in private
         ),
+        knobs=knobs,
     )  # fmt: skip
     return caveats.warned(made)
 
 
 def _read(
     text: str, root: Path, labels: tuple[str, ...], splits: tuple[str, ...], group: str | None
-) -> tuple[dict[str, Part], str]:
-    """The splits, and the one that is audited unless told otherwise."""
+) -> tuple[dict[str, Part], str, tuple[str, ...]]:
+    """The splits, the one that is audited unless told otherwise, and the names of the data set's knobs."""
     call = datasets.named(text, root, "DATA")
     module = catalog.thing("datasets", call.name, "DATA")
     knobs = catalog.check(module.load, call.knobs, f"DATA {call.name}")
@@ -148,7 +151,9 @@ def _read(
     for part in found.values():
         for name in labels:
             part.column(name)
-    return found, usual
+    if knobs.get("skip_unreadable"):  # they are left out already
+        found = {name: replace(part, broken=np.zeros(len(part.data), bool)) for name, part in found.items()}
+    return found, usual, tuple(catalog.knobs(module.load))
 
 
 def _part(data: Dataset, group: str | None, text: str) -> Part:
@@ -167,20 +172,23 @@ def _part(data: Dataset, group: str | None, text: str) -> Part:
 
 
 def _hashed(parts: Mapping[str, Part]) -> Generator[Step, None, dict[str, Part]]:
-    """The same with the contents of every image, each source read once; copies are one image to an audit, too."""
-    found, known = {}, dict[int, int]()
+    """The same with the contents of every image, each read once; copies are one image to an audit, too."""
+    found, known, bad = {}, dict[int, int](), set[int]()
     total, done = sum(len(part.data) for part in parts.values()), 0
     for name, part in parts.items():
-        ids = part.data.ids.tolist()
+        data, ids = part.data, part.data.ids.tolist()
         for first in range(0, len(ids), BLOCK):
             block = ids[first : first + BLOCK]
             new = np.array([first + i for i, one in enumerate(block) if one not in known], np.int64)
-            known |= zip(part.data.ids[new].tolist(), part.data.images.contents(new).tolist(), strict=True)
+            known |= zip(data.ids[new].tolist(), data.images.contents(new).tolist(), strict=True)
+            if part.broken is None:
+                bad |= {*data.ids[new][inspection.unreadable(data.images, new)].tolist()}
             done += len(block)
-            yield Step(done, total, f"contents of {name}")
+            yield Step(done, total, f"images of {name}")
         hashes = np.array([known[one] for one in ids], np.uint64)
         _, place, same = np.unique(hashes, return_index=True, return_inverse=True)
-        found[name] = replace(part, hashes=hashes, rows=replace(part.rows, ids=part.data.ids[place][same]))
+        broken = np.array([one in bad for one in ids], bool)
+        found[name] = replace(part, hashes=hashes, broken=broken, rows=replace(part.rows, ids=data.ids[place][same]))
     return found
 
 
@@ -221,6 +229,7 @@ def _scale(parts: Mapping[str, Part], audited: str, name: str, rows: np.ndarray,
 
 def _split(part: Part, scale: Scale) -> Split:
     data, groups = part.data, None
+    broken = [] if part.broken is None else np.flatnonzero(part.broken).tolist()
     if part.rows.group is not None:
         sizes = np.unique(part.rows.group, return_counts=True)[1]
         groups = Groups(part.rows.groups, len(sizes), float(np.median(sizes)), int(sizes.max()))
@@ -229,23 +238,18 @@ def _split(part: Part, scale: Scale) -> Split:
         rows=len(data),
         target_missing=int((scale.codes(data.column(scale.label.name)) < 0).sum()),
         shape=tuple(data.images.shape),
-        sizes=_sizes(data),
+        sizes=inspection.sizes(data.images),
         groups=groups,
         copies=None if part.hashes is None else len(part.hashes) - len(np.unique(part.hashes)),
         notes=data.notes,
+        unreadable=None if part.broken is None else len(broken),
+        unreadable_examples=tuple(_short(data, row) for row in broken[:NAMED]),
     )
 
 
-def _sizes(data: Dataset) -> tuple[tuple[int, int], ...]:
-    images = data.images.source if isinstance(data.images, Selected) else data.images
-    if not isinstance(images, Files):
-        return ()
-    probes = np.unique(np.linspace(0, len(images) - 1, PROBES).astype(np.int64))
-    try:
-        found = pooled(lambda row: decoding.measure(images.paths[row], None), probes.tolist())
-    except decoding.BROKEN:
-        return ()
-    return min(found, key=lambda size: size[0] * size[1]), max(found, key=lambda size: size[0] * size[1])
+def _short(data: Dataset, row: int) -> str:
+    """What an image is called: the end of its path, or its row."""
+    return "/".join(Path(contents.named(data.images, row)).parts[-2:])
 
 
 def _overlap(a: Part, b: Part) -> Overlap:
@@ -257,9 +261,8 @@ def _overlap(a: Part, b: Part) -> Overlap:
         return Overlap(a.data.split, b.data.split, shared, groups, None)
     found = contents.found(a.hashes, b.hashes, a.data.images, b.data.images)
     other = ~np.isin(b.data.ids[found.rows], a.data.ids)
-    pairs = list(zip(found.of[other][:3].tolist(), found.rows[other][:3].tolist(), strict=True))
-    named = [(contents.named(a.data.images, i), contents.named(b.data.images, j)) for i, j in pairs]
-    examples = tuple(("/".join(Path(i).parts[-2:]), "/".join(Path(j).parts[-2:])) for i, j in named)
+    pairs = zip(found.of[other][:NAMED].tolist(), found.rows[other][:NAMED].tolist(), strict=True)
+    examples = tuple((_short(a.data, i), _short(b.data, j)) for i, j in pairs)
     return Overlap(a.data.split, b.data.split, shared, groups, int(other.sum()), examples)
 
 

@@ -51,6 +51,10 @@ class Split:
     """Rows whose image is that of an earlier row of this split; None where the contents were not compared."""
     notes: tuple[str, ...] = ()
     """What the data set says of its own rows, such as skipped files."""
+    unreadable: int | None = None
+    """Rows whose image does not decode; None where images were not read."""
+    unreadable_examples: tuple[str, ...] = ()
+    """What some of those images are called."""
 
 
 @dataclass(frozen=True)
@@ -167,10 +171,12 @@ class Description:
     overlaps: tuple[Overlap, ...]
     """Each pair of splits."""
     compared: str
-    """Whether contents were compared, in words."""
+    """Whether images were read and their contents compared, in words."""
     attributes: tuple[Attribute, ...]
     warnings: tuple[str, ...] = field(default=())
     """What concerns all attributes."""
+    knobs: tuple[str, ...] = ()
+    """Names of the data set's knobs, some of which warnings advise."""
 
 
 def document(made: Description) -> dict[str, Any]:

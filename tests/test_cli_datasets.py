@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from described import counted, table
+from PIL import Image
 
 from leakaudit import catalog
+from leakaudit.datasets.table import load
+from leakaudit.errors import InputError
 
 ROWS = counted({(s, y, v): 12 for s in ("train", "test") for y in ("dark", "fair") for v in "fm"})
 LINE = ("datasets", "describe", "faces.csv", "--target", "hair", "--private", "gender")
@@ -76,6 +79,65 @@ def test_settings_reach_it_as_they_reach_other_commands(leakaudit_here, faces):
     assert "--split test says nothing here" in leakaudit_here("attack", "z.npz", cwd=faces).stderr
 
 
+def spoil(faces: Path, rows: int) -> None:
+    """Of the first rows of the split test the images are cut by half, the last of them text, under names of JPEGs."""
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    lines = (faces / "faces.csv").read_text().splitlines()
+    first = next(place for place, line in enumerate(lines) if ",test," in line) + 1
+    for number in range(rows):
+        lines[first + number] = lines[first + number].replace(f"{first + number - 1}.png", f"bad{number}.jpg")
+        Image.fromarray(noise).save(faces / f"bad{number}.jpg")
+        whole = (faces / f"bad{number}.jpg").read_bytes()
+        (faces / f"bad{number}.jpg").write_bytes(whole[: len(whole) // 2] if number < rows - 1 else b"no image")
+    (faces / "faces.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(("rows", "named"), [(1, "1 of 48 images"), (3, "3 of 48 images"), (4, "4 of 48 images")])
+def test_images_that_cannot_be_read_are_said_first(leakaudit_here, faces, rows, named):
+    """How many, at most three by name, and what leaves them out; left out or whole, none is said to be broken."""
+    line = (*LINE, "--format", "json")
+    whole = json.loads(leakaudit_here(*line, cwd=faces).stdout)
+    assert whole["compared"] == "all images were read and their contents compared"
+    assert [split["unreadable"] for split in whole["splits"]] == [0, 0]
+    assert "cannot be read" not in str(whole)
+    spoil(faces, rows)
+    with pytest.raises(InputError, match="does not decode"):
+        load("test", faces, file="faces.csv", size=8).images.batch(np.arange(48))
+    made = json.loads(leakaudit_here(*line, cwd=faces).stdout)
+    names = ", ".join([*(f"bad{number}.jpg" for number in range(min(rows, 3))), *["..."] * (rows > 3)])
+    said = f"{named} of split test cannot be read ({names}): train and attack stop at "
+    them = "it; skip_unreadable leaves it out." if rows == 1 else "them; skip_unreadable leaves them out."
+    assert made["warnings"][0] == said + them
+    assert [split["unreadable"] for split in made["splits"]] == [0, rows]
+    unread = json.loads(leakaudit_here(*line, "--no-contents", cwd=faces).stdout)
+    assert "96 images were not read" in unread["compared"]
+    assert [split["unreadable"] for split in unread["splits"]] == [None, None]
+    left = json.loads(
+        leakaudit_here(*LINE[:2], "faces.csv:skip_unreadable=true", *LINE[3:], *line[-2:], cwd=faces).stdout
+    )
+    assert left["splits"][1]["rows"] == 48 - rows
+    assert "cannot be read" not in str(left)
+
+
+def test_ages_that_are_taken_as_classes_are_told(leakaudit_here, tmp_path):
+    """More than thirty whole numbers, of target or private attribute; not thirty, not words, and not numbers."""
+
+    def told(data: str, target: str, private: str, folder: Path = tmp_path) -> str:
+        line = ("datasets", "describe", data, "--target", target, "--private", private, "--format", "json")
+        made = json.loads(leakaudit_here(*line, cwd=folder).stdout)
+        return " ".join([*made["warnings"], *made["attributes"][0]["warnings"]])
+
+    rows = [("test", f"{number % 31}", "fm"[number // 31 % 2], f"p{number % 40}") for number in range(124)]
+    table(tmp_path, rows, ("split", "age", "gender", "who"))
+    said = "The 31 whole numbers of age are taken as classes; the knob numbers=age makes them numbers"
+    assert said in told("faces.csv", "age", "gender")
+    assert said in told("faces.csv", "gender", "age")
+    for data, target in (("faces.csv:numbers=age", "age"), ("faces.csv", "who")):
+        assert "taken as classes" not in told(data, target, "gender")
+    table(tmp_path / "few", [row for row in rows if row[1] != "30"], ("split", "age", "gender", "who"))
+    assert "taken as classes" not in told("faces.csv", "age", "gender", tmp_path / "few")
+
+
 WRONG = [
     ("faces.csv --private gender", "--target NAME is missing"),
     ("faces.csv --target hair", "--private NAME is missing"),
@@ -126,3 +188,7 @@ def test_real_faces_and_real_patients_are_described(leakaudit_here, data_root):
     chests = json.loads(leakaudit_here(*line, "--format", "json", LEAKAUDIT_DATA=str(data_root)).stdout)
     assert all(overlap["groups"] > 0 for overlap in chests["overlaps"])
     assert not chests["attributes"][0]["crosses"][-1]["reach"]["bounded"]
+    line = ("datasets", "describe", "chest-xray", "--target", "finding", "--private", "sex")
+    chest = leakaudit_here(*line, "--format", "markdown", LEAKAUDIT_DATA=str(data_root)).stdout
+    assert "is INCONCLUSIVE whatever the model does" in chest
+    assert "can detect a leak" not in chest

@@ -186,6 +186,18 @@ def test_groups_widen_what_is_detectable(tmp_path: Path) -> None:
     assert not reach.leak
 
 
+@pytest.mark.parametrize(
+    ("each", "ends"), [(20, "INCONCLUSIVE whatever the model does"), (150, "can detect a leak but")]
+)
+def test_few_groups_are_said_once(tmp_path: Path, each: int, ends: str) -> None:
+    """Where rows are too few for any verdict no leak is said to be detected; where they do, groups bound what is."""
+    rows = counted({("test", hair, gender): each for hair in ("dark", "fair") for gender in "fm"})
+    data = table(tmp_path, [(*row[:3], f"p{number % 40}") for number, row in enumerate(rows)])
+    (said,) = (w for w in made(data, group="patient").attributes[0].warnings if w.startswith("An audit of split test"))
+    assert ends in said
+    assert "bounds need 200 groups, and 10 in each (target, private) cell." in said
+
+
 def test_copies_are_found_by_content(tmp_path: Path) -> None:
     """A file of test that holds the bytes of one of train under another name is named; unasked for, it is not read."""
     data = table(tmp_path, counted(TRAIN | TEST))
