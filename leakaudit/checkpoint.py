@@ -126,11 +126,15 @@ class Checkpoint:
         """
         Lines to be said of it, each of which may be missing.
 
-        How close it comes to a target of numbers, and how good the private labels are that the method made out for
-        itself, or that there are none.
+        How often it names the target, or how close it comes to one of numbers, and how good the private labels are that
+        the method made out for itself, or that there are none.
         """
         card, target = self.card, self.recipe.target
-        close = f"{card.closeness.words} (split {card.accuracy_split}, 95 %)" if card.closeness else ""
+        close = card.closeness.words if card.closeness else ""
+        if card.accuracy is not None:
+            value, low, high = (100 * part for part in card.accuracy)
+            close = f"named right in {value:.1f} % of rows [{low:.1f}, {high:.1f}]"
+        close += f" (split {card.accuracy_split}, 95 %)" if close else ""
         return (f"leakaudit: {target} by {self.name}: {close}\n" if close else "") + _private(self)
 
 

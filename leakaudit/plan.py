@@ -71,7 +71,8 @@ def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoin
 
     there = splits(source, root, knobs)
     if "train" not in there:
-        raise InputError(f"{where}: {recipe.dataset.name} has no split train. There are: {', '.join(there)}.")
+        deal = "; held_out = 0.5 deals the rows into train and test" if "held_out" in catalog.knobs(source.load) else ""
+        raise InputError(f"{where}: {recipe.dataset.name} has no split train. There are: {', '.join(there)}{deal}.")
     data: dict[str, Dataset] = {split: source.load(split, root, **knobs) for split in USED if split in there}
     fingerprint = data["train"].fingerprint
     asked = _asked(recipe, data.values())

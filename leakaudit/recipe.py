@@ -145,7 +145,8 @@ def find(name: str) -> tuple[Path, str]:
         path = Path(name)
         if not path.is_file():
             raise InputError(f"{name}: no such recipe file")
-        home = next((f for f in folders() if path.resolve().is_relative_to(f.resolve())), path.parent.parent)
+        known = (*folders(), path.parent.parent, path.parent)
+        home = next(folder for folder in known if path.resolve().is_relative_to(folder.resolve()))
         return path, path.resolve().relative_to(home.resolve()).with_suffix("").as_posix()
     for folder in folders():
         path = folder / f"{name}.toml"

@@ -5,7 +5,7 @@ A checkpoint folder, the name of a trained recipe of which the store holds exact
 its backbone, or a stranger's embeddings file. Never a guess.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from leakaudit import catalog, checkpoint, embeddings, encoder, recipe
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
-from leakaudit.dataset import Dataset
+from leakaudit.dataset import Dataset, Labels
 from leakaudit.datasets import named
 from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
@@ -82,7 +82,9 @@ def find(name: str, terms: Terms) -> Subject:
     path = Path(name)
     if path.is_dir() and (path / "manifest.json").is_file():
         made = embeddings.read(path).origin
-        raise InputError(f"{name}: embeddings of {made.name}, in the store already; name that subject, or its file")
+        raise InputError(
+            f"{name}: embeddings of {made.name}, in the store already; attack that subject"
+        )
     if path.is_dir():
         return _of_checkpoint(checkpoint.load(path), terms)
     if path.is_file():
@@ -104,7 +106,26 @@ def _of_checkpoint(card: Checkpoint, terms: Terms) -> Subject:
         raise InputError(f"{card.folder}: a checkpoint has its own backbone; --backbone is for weights files")
     source = encoder.of(card)
     call = named(terms.data, terms.root, "--data") if terms.data else card.recipe.dataset
-    return Subject(encoder=source, dataset=_dataset(call, terms, source, card.recipe), checkpoint=card)
+    return Subject(encoder=source, dataset=_learned(_dataset(call, terms, source, card.recipe), card), checkpoint=card)
+
+
+def _learned(data: Dataset, card: Checkpoint) -> Dataset:
+    """Other data with its classes matched, by name, with those that the model learned and was trained beside."""
+    columns, notes = dict(data.columns), list(data.notes)
+    target, private = card.recipe.target, card.recipe.private
+    for name, known in ((target, card.card.target_classes), (private, card.card.private_classes)):
+        labels = columns.get(name, Labels(np.zeros(0, np.int64)))
+        strange = [word for word in labels.classes if word not in known]
+        if not labels.classes or not known or labels.classes == known:
+            continue
+        if strange and name == target:
+            said = f"the model has not learned {', '.join(strange)}: how well it names the {name} is not measured"
+            notes.append(f"{name}: {said}")
+        if name == target or set(labels.classes) == set(known):
+            names = (*known, *strange)
+            codes = np.array([*map(names.index, labels.classes), -1], np.int64)
+            columns[name] = Labels(codes[labels.values.astype(np.int64)], names)
+    return replace(data, columns=columns, notes=tuple(notes))
 
 
 def _of_file(path: Path, terms: Terms) -> Subject:

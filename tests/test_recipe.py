@@ -34,6 +34,15 @@ def read(text: str = TEXT, **overrides: Any) -> recipe.Recipe:
     return recipe.read(text, "try/end", "end.toml", {key.replace("__", "."): value for key, value in overrides.items()})
 
 
+def test_a_recipe_file_has_a_name_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the working directory, in it or below."""
+    (tmp_path / "here" / "below").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    for place, name in (("..", "mine"), (".", "mine"), ("below", "below/mine")):
+        (Path(place) / "mine.toml").write_text(TEXT)
+        assert recipe.find(f"{place}/mine.toml")[1] == name
+
+
 def test_tables_are_calls() -> None:
     """Names and knobs are told apart; target and private are no knobs of the data set; the text is kept."""
     found = read()

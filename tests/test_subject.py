@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leakaudit import embeddings
+from leakaudit import embeddings, subject
 
 RECIPE = """
 [dataset]
@@ -62,3 +62,25 @@ def test_images_that_are_no_squares_are_audited_as_they_were_trained_on(
     ended = leakaudit_here("attack", "faces", *asked)
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["attributes"][0]["rows"]["groups"] == len(PEOPLE)
+
+
+def test_classes_of_other_data_are_those_of_their_name(
+    faces: Path, leakaudit_here: Callable[..., "CompletedProcess[str]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other data may have a target's classes in another order, or fewer or more of them: a class is its name."""
+    (faces / "faces.csv").write_text((faces / "faces.csv").read_text().replace(",0,", ",zero,").replace(",1,", ",one,"))
+    assert leakaudit_here("train", "faces.toml").returncode == 0
+    monkeypatch.chdir(faces)
+    for words, known, strange in (
+        (("one", "zero"), True, False),
+        (("zero",), True, False),
+        (("aught", "zero"), False, True),
+    ):
+        lines = [f"{row}.png,{words[row % len(words)]},one" for row in range(80, 100)]
+        (faces / "other.csv").write_text("path,smile,glasses\n" + "\n".join(lines) + "\n")
+        found = subject.find("faces", subject.Terms(store=Path(".leakaudit"), root=faces, data="other.csv")).dataset
+        assert found is not None
+        smile = found.columns["smile"]
+        assert [smile.classes[code] for code in smile.values] == [words[row % len(words)] for row in range(80, 100)]
+        assert (smile.classes == ("one", "zero")) is known
+        assert any("has not learned aught" in note for note in found.notes) is strange

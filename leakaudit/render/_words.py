@@ -80,6 +80,8 @@ def limits(entry: Entry) -> str:
     words += "The figures are floors: another attacker may read more."
     if part.rows.trained is None and "unknown" in str(entry.audit.threat.get("overlap", "unknown")):
         words += " Overlap with the training rows is unknown."
+    if part.rows.trained:
+        words += f" {part.rows.trained:,} more were trained on and are left out."
     if part.rows.missing:
         words += f" {part.rows.missing:,} more lack a label."
     if part.rows.would_decide and part.verdict in ("DETECTED", "INCONCLUSIVE") and " would decide" not in part.reason:
