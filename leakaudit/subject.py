@@ -82,9 +82,7 @@ def find(name: str, terms: Terms) -> Subject:
     path = Path(name)
     if path.is_dir() and (path / "manifest.json").is_file():
         made = embeddings.read(path).origin
-        raise InputError(
-            f"{name}: embeddings of {made.name}, in the store already; attack that subject"
-        )
+        raise InputError(f"{name}: embeddings of {made.name}, in the store already; attack that subject")
     if path.is_dir():
         return _of_checkpoint(checkpoint.load(path), terms)
     if path.is_file():
