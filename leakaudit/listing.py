@@ -59,7 +59,8 @@ class Listing:
     @property
     def several(self) -> str:
         """What is said of a group that is in two of the splits that are to share none."""
-        return f"in more than one of {', '.join(self.apart[:-1])} and {self.apart[-1]}"
+        *most, last = sorted(self.apart, key=lambda name: APART.index(name) if name in APART else len(APART))
+        return f"in more than one of {', '.join(most)} and {last}"
 
 
 def classes(words: Sequence[Any], names: Sequence[str] | None = None) -> Labels:

@@ -182,7 +182,9 @@ def test_on_the_command_line_guesses_are_one_line_and_divergence_another(tmp_pat
     assert done.returncode == 2
     assert done.stdout.startswith("leakaudit attack ")
     assert len(done.stdout.splitlines()) == 1
-    told, last = done.stderr.splitlines()
+    named, told, last = done.stderr.splitlines()
+    assert named.startswith("leakaudit: digit by small@")
+    assert " % of rows [" in named
     assert told.startswith("leakaudit: pseudo-labels of ")
     assert "of 792 training rows agree with colour after matching names" in told
     assert last.startswith("leakaudit: exit 2: recipe ")
@@ -193,4 +195,6 @@ def test_without_private_classes_nothing_more_is_said_of_other_methods(tmp_path:
     """A method that makes out no labels says nothing of any where there are true ones."""
     made: Checkpoint = finish(work(plan(train__epochs=1), tmp_path))[0]
     assert made.card.guessed is None
-    assert made.told == ""
+    assert made.card.accuracy is not None
+    right = f"named right in {100 * made.card.accuracy.value:.1f} % of rows"
+    assert made.told.splitlines() == [next(line for line in made.told.splitlines() if right in line)]
