@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from leakaudit.dataset import Images, Labels, identify
 from leakaudit.errors import InputError
@@ -123,6 +123,31 @@ def signs(columns: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     return (f"-1 is read as missing, and 1 is all else that is in {', '.join(alone)}; write 0 and 1 if -1 is a class",)
 
 
+def spots(source: str, names: Sequence[Any]) -> Float64[np.ndarray, " n"]:
+    """A place in 0..1 for each name, by its hash: shares are cut along it, so that other rows have no say."""
+    places: Float64[np.ndarray, " n"] = identify(f"{source} split", names) / 2.0**64
+    return places
+
+
+def check_share(source: str, held_out: float) -> None:
+    """
+    Refuse a share of the training images that is none, before any file is read.
+
+    Raises:
+        InputError: it is below 0, or all of them.
+    """
+    if not 0 <= held_out < 1:
+        raise InputError(f"{source}: held_out = {held_out}: a share of the training images below 1 expected")
+
+
+def held(
+    source: str, names: Sequence[Any], learned: Bool[np.ndarray, " n"], held_out: float
+) -> dict[str, Int64[np.ndarray, " _"]]:
+    """The splits of a set with training and test images: about a share of the first (`check_share`) is `validation`."""
+    kept = learned & (spots(source, names) < held_out)
+    return {"train": rows(learned & ~kept), "validation": rows(kept), "test": rows(~learned)}
+
+
 def dealt(source: str, names: Sequence[Any], held_out: float, where: str) -> dict[str, Int64[np.ndarray, " _"]]:
     """
     The splits of what says none itself: `all`, and `test`, which is all or about a share; then the rest is `train`.
@@ -137,5 +162,5 @@ def dealt(source: str, names: Sequence[Any], held_out: float, where: str) -> dic
     everything = np.arange(len(names), dtype=np.int64)
     if not held_out:
         return {"all": everything, "test": everything}
-    tested = identify(f"{source} split", names) / 2.0**64 < held_out
+    tested = spots(source, names) < held_out
     return {"all": everything, "train": rows(~tested), "test": rows(tested)}

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from leakaudit.dataset import identify
 from leakaudit.datasets._reader import home, loads, plain, sheet, splits_of
 from leakaudit.errors import InputError
-from leakaudit.listing import Listing, classes, flags, numbers, rows
+from leakaudit.listing import Listing, classes, flags, numbers, rows, spots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +75,7 @@ def layout(root: Path, *, patients: Literal["apart", "given"] = "apart") -> List
     given = kinds if entries else _kinds(table, frame["label"].tolist())
     group = np.unique(frame["patient_id"], return_inverse=True)[1].astype(np.int64)
     ages = [_age(text) for text in frame["age"]]
-    spot = identify("chest-xray split", frame["patient_id"].tolist()) / 2.0**64
+    spot = spots("chest-xray", frame["patient_id"].tolist())
     stated = _listed(folder, names, spot) if entries else _said(table, frame["split"].tolist())
     parts, torn = _apart(stated, group, spot) if patients == "apart" else (stated, ())
     counts = {

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from leakaudit.dataset import Labels, identify
+from leakaudit.dataset import Labels
 from leakaudit.datasets._reader import home, loads, splits_of
 from leakaudit.errors import InputError
 from leakaudit.images import cifar, decoding
 from leakaudit.images.cifar import Batch
-from leakaudit.listing import Listing, rows
+from leakaudit.listing import Listing, check_share, held
 
 SPLITS = ("train", "validation", "test")
 
@@ -48,19 +48,17 @@ def layout(root: Path, *, held_out: float = 0.1) -> Listing:
     Raises:
         InputError: no such files are there, or one is missing, truncated or not the official one.
     """
-    if not 0 <= held_out < 1:
-        raise InputError(f"cifar10: held_out = {held_out}: a share of the training images below 1 expected")
+    check_share("cifar10", held_out)
     folder = home("cifar10", root, FOLDERS, SIGNS, ADVICE)
     names, label, images = cifar.joined(_batches(folder))
     learned = np.array([name.startswith("train/") for name in names])
-    held = learned & (identify("cifar10 split", names) / 2.0**64 < held_out)
     lacking = [f"{n} of {all_} {part} images" for part, n, all_ in (
         ("training", int(learned.sum()), TRAIN), ("test", int((~learned).sum()), TEST)) if n != all_]  # fmt: skip
     animal = np.array([name in ANIMALS for name in CLASSES], dtype=np.int64)
     return Listing(
         names=names,
         columns={"class": Labels(label, CLASSES), "animal": Labels(animal[label], ("vehicle", "animal"))},
-        splits={"train": rows(learned & ~held), "validation": rows(held), "test": rows(~learned)},
+        splits=held("cifar10", names, learned, held_out),
         images=images,
         notes={"": (f"only {' and '.join(lacking)} are here",)} if lacking else {},
     )

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from leakaudit.dataset import Labels, identify
+from leakaudit.dataset import Labels
 from leakaudit.datasets._reader import home, loads, splits_of
 from leakaudit.errors import InputError
 from leakaudit.images import cifar
 from leakaudit.images.cifar import Batch
-from leakaudit.listing import Listing, rows
+from leakaudit.listing import Listing, check_share, held
 
 SPLITS = ("train", "validation", "test")
 
@@ -66,21 +66,19 @@ def layout(root: Path, *, held_out: float = 0.1) -> Listing:
     Raises:
         InputError: no such files are there, or one is missing, truncated or not the official one.
     """
-    if not 0 <= held_out < 1:
-        raise InputError(f"cifar100: held_out = {held_out}: a share of the training images below 1 expected")
+    check_share("cifar100", held_out)
     folder = home("cifar100", root, FOLDERS, ("train.bin", "train"), ADVICE)
     binary = (folder / "train.bin").exists()
     names, label, images = cifar.joined(
         [_records(folder, name) if binary else _pickled(folder, name) for name in IMAGES]
     )
     learned = np.array([name.startswith("train/") for name in names])
-    held = learned & (identify("cifar100 split", names) / 2.0**64 < held_out)
     lacking = [f"{n} of {IMAGES[name]} {name} images" for name, n in (
         ("train", int(learned.sum())), ("test", int((~learned).sum()))) if n != IMAGES[name]]  # fmt: skip
     return Listing(
         names=names,
         columns={"class": Labels(label, CLASSES), "superclass": Labels(coarse()[label], COARSE)},
-        splits={"train": rows(learned & ~held), "validation": rows(held), "test": rows(~learned)},
+        splits=held("cifar100", names, learned, held_out),
         images=images,
         notes={"": (f"only {' and '.join(lacking)} are here",)} if lacking else {},
     )

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from leakaudit.dataset import Labels, identify
+from leakaudit.dataset import Labels
 from leakaudit.datasets._reader import home, loads, sheet, splits_of
 from leakaudit.errors import InputError
-from leakaudit.listing import Listing, classes, flags, rows
+from leakaudit.listing import Listing, classes, flags, rows, spots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ def layout(root: Path) -> Listing:
     cells = {column: [cell for table in tables for cell in table[column].tolist()] for column in tables[0]}
     names = cells["file"]
     judged = np.repeat([False, True], [len(table) for table in tables])
-    spot = identify("fairface split", names) / 2.0**64
+    spot = spots("fairface", names)
     columns: dict[str, Labels] = {
         "age": classes(cells["age"], AGES),
         "gender": classes(cells["gender"], GENDERS),

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from leakaudit.dataset import identify
 from leakaudit.datasets._reader import home, loads, plain, splits_of
 from leakaudit.errors import InputError
 from leakaudit.images.synsets import first_of, folders, photographs
-from leakaudit.listing import Listing, classes, rows
+from leakaudit.listing import Listing, check_share, classes, held
 
 SPLITS = ("train", "validation", "test")
 
@@ -43,8 +42,7 @@ def layout(root: Path, *, held_out: float = 0.1) -> Listing:
     Raises:
         InputError: no such folders are there, a list cannot be read, or more classes are there than a hundred.
     """
-    if not 0 <= held_out < 1:
-        raise InputError(f"imagenet-100: held_out = {held_out}: a share of the training images below 1 expected")
+    check_share("imagenet-100", held_out)
     folder = home("imagenet-100", root, FOLDERS, "train*/n*", ADVICE)
     places = sorted(folder.glob("train*"))
     words = _words(folder)
@@ -58,7 +56,6 @@ def layout(root: Path, *, held_out: float = 0.1) -> Listing:
     kept = photographs([first_of(folder, ("val.X", "val", "validation"), "imagenet-100", ADVICE)], chosen)
     names = [f"train/{name}" for name in seen.names] + [f"val/{name}" for name in kept.names]
     learned = np.arange(len(names)) < len(seen.names)
-    held = learned & (identify("imagenet-100 split", names) / 2.0**64 < held_out)
     synsets = seen.synsets + kept.synsets
     others, here = seen.others + kept.others, len(set(seen.synsets))
     notes = [f"{others} files are no images by their names, and were left out"] if others else []
@@ -70,7 +67,7 @@ def layout(root: Path, *, held_out: float = 0.1) -> Listing:
             "class": classes([named[synset] for synset in synsets], list(named.values())),
             "synset": classes(synsets, list(named)),
         },
-        splits={"train": rows(learned & ~held), "validation": rows(held), "test": rows(~learned)},
+        splits=held("imagenet-100", names, learned, held_out),
         paths=seen.paths + kept.paths,
         notes={"": tuple(notes)},
     )

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from leakaudit.dataset import Labels, identify
+from leakaudit.dataset import Labels
 from leakaudit.datasets._reader import home, loads, sheet, splits_of
 from leakaudit.errors import InputError
 from leakaudit.images.synsets import CLASS_OF, CLASSES, first_of, photographs
-from leakaudit.listing import Listing, classes, rows
+from leakaudit.listing import Listing, check_share, classes, held
 
 SPLITS = ("train", "validation", "test")
 
@@ -39,15 +39,13 @@ def layout(root: Path, *, held_out: float = 0.1) -> Listing:
     Raises:
         InputError: no such folders are there, or the table contradicts them.
     """
-    if not 0 <= held_out < 1:
-        raise InputError(f"imagenet-9: held_out = {held_out}: a share of the training images below 1 expected")
+    check_share("imagenet-9", held_out)
     folder = home("imagenet-9", root, FOLDERS, "train/n*", ADVICE)
     seen = photographs([folder / "train"], CLASS_OF)
     kept = photographs([first_of(folder, ("val", "validation"), "imagenet-9", ADVICE)], CLASS_OF)
     names = [f"train/{name}" for name in seen.names] + [f"val/{name}" for name in kept.names]
     synsets = seen.synsets + kept.synsets
     learned = np.arange(len(names)) < len(seen.names)
-    held = learned & (identify("imagenet-9 split", names) / 2.0**64 < held_out)
     table = next((path for path in (folder / TABLE, folder / "clusters" / TABLE) if path.is_file()), None)
     told = {} if table is None else _clusters(table)
     codes = np.array([UNKNOWN] * len(seen.names) + [told.get(name, UNKNOWN) for name in kept.names], dtype=np.int64)
@@ -72,7 +70,7 @@ def layout(root: Path, *, held_out: float = 0.1) -> Listing:
             "synset": classes(synsets, sorted(CLASS_OF)),
             **{name: Labels(codes[:, at], NUMBERS) for at, name in enumerate(CLUSTERS)},
         },
-        splits={"train": rows(learned & ~held), "validation": rows(held), "test": rows(~learned)},
+        splits=held("imagenet-9", names, learned, held_out),
         paths=seen.paths + kept.paths,
         notes=notes,
     )

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from leakaudit import store
-from leakaudit.dataset import Dataset, Labels, identify, spell
+from leakaudit.dataset import Dataset, Labels, spell
 from leakaudit.datasets._reader import Reading, home, read, sheet, splits_of
 from leakaudit.errors import InputError
 from leakaudit.images import stored
 from leakaudit.images.tensors import Tensors
-from leakaudit.listing import Listing, classes, grouped, numbers, rows
+from leakaudit.listing import Listing, classes, grouped, numbers, rows, spots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ def layout(root: Path, *, features: Features = "vbm_roi") -> Listing:
     if None in people:
         raise InputError(f"openbhb: row {people.index(None) + 1} of {' + '.join(there)} has no participant_id")
     part = table["split"].to_numpy()
-    held = (part == "train") & (identify("openbhb split", people) / 2.0**64 < VALIDATION)
+    held = (part == "train") & (spots("openbhb", people) < VALIDATION)
     named = people if len(set(people)) == len(people) else [f"{person}/{row}" for row, person in enumerate(people)]
     columns = {name: _counted(_words(table[name])) for name in ("site", "study") if name in table}
     ages = numbers(pd.to_numeric(table["age"], errors="coerce").tolist())

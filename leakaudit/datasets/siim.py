@@ -14,12 +14,11 @@ from typing import Literal
 import numpy as np
 
 from leakaudit import listing
-from leakaudit.dataset import identify
 from leakaudit.datasets._reader import home, loads, sheet, splits_of
 from leakaudit.errors import InputError
 from leakaudit.images import dicom
 from leakaudit.images.files import pooled
-from leakaudit.listing import Listing, numbers, rows
+from leakaudit.listing import Listing, numbers, rows, spots
 
 SPLITS = ("train", "validation", "test")
 
@@ -52,7 +51,7 @@ def layout(root: Path, *, classes: Literal["two", "four"] = "two") -> Listing:
     said = pooled(_said, [str(folder / name) for name in names])
     studies = [name.split("/")[1] for name in names]
     patients = [header.patient or study for header, study in zip(said, studies, strict=True)]
-    spot = identify("siim split", patients) / 2.0**64
+    spot = spots("siim", patients)
     kept = FINDINGS[:2] if classes == "two" else FINDINGS
     words = [findings[study] for study in studies]
     fit = np.array([word in kept for word in words])

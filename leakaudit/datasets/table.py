@@ -19,11 +19,11 @@ import numpy as np
 from jaxtyping import Int64
 
 from leakaudit import catalog
-from leakaudit.dataset import Dataset, Labels, identify, spell
+from leakaudit.dataset import Dataset, Labels, spell
 from leakaudit.datasets import _columns
 from leakaudit.datasets._reader import Reading, read, straddling
 from leakaudit.errors import InputError
-from leakaudit.listing import Listing, meant
+from leakaudit.listing import Listing, meant, spots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,8 +184,8 @@ def _dealt(frame: "pd.DataFrame", names: Iterable[object], held_out: float, file
         return frame
     if "split" in frame:
         raise InputError(f"{file}: the table has a column split of its own; held_out = {held_out} says nothing here")
-    spots = identify("table split", [str(name) for name in names]) / 2.0**64
-    return frame.assign(split=np.where(spots < held_out, "test", "train"))
+    tested = spots("table", [str(name) for name in names]) < held_out
+    return frame.assign(split=np.where(tested, "test", "train"))
 
 
 def _parts(frame: "pd.DataFrame", split: str, file: str) -> dict[str, Int64[np.ndarray, " _"]]:

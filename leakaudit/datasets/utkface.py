@@ -13,9 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from leakaudit.dataset import Labels, identify
+from leakaudit.dataset import Labels
 from leakaudit.datasets._reader import home, loads, splits_of
-from leakaudit.listing import Listing, classes, numbers, rows
+from leakaudit.listing import Listing, classes, numbers, rows, spots
 
 SPLITS = ("train", "eb1", "eb2", "validation", "test")
 
@@ -49,7 +49,7 @@ def layout(root: Path, *, train: Literal["all", "eb1", "eb2"] = "all") -> Listin
     age = np.array([int(found["age"]) if found else -1 for found in said])
     gender = [GENDERS[int(found["gender"])] if found else None for found in said]
     race = [RACES[int(found["race"])] if found else None for found in said]
-    spot = identify("utkface split", names) / 2.0**64
+    spot = spots("utkface", names)
     fit = age >= 0
     woman = np.array([word == "female" for word in gender])
     learned = fit & (spot >= VALIDATION)
