@@ -5,11 +5,11 @@ import hashlib
 import json
 import re
 import sys
-from html.parser import HTMLParser
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import markup
 import numpy as np
 import pytest
 
@@ -141,26 +141,7 @@ def test_the_page_loads_nothing_and_is_well_formed(made: Description) -> None:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"default-src 'none'; style-src 'sha256-{digest}'" in policy[1]
     assert not re.search(r"<script|url\(|@import|src=|<[^>]*\s(style|on\w+)=", page)
-    stack: list[str] = []
-
-    class Strict(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            assert len({name for name, _ in attrs}) == len(attrs)
-            if tag != "meta":
-                stack.append(tag)
-
-        def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            assert len({name for name, _ in attrs}) == len(attrs), tag
-
-        def handle_endtag(self, tag: str) -> None:
-            assert stack.pop() == tag
-
-    Strict().feed(page)
-    assert stack == []
-    ids = re.findall(r'\bid="([^"]+)"', page)
-    assert len(ids) == len(set(ids))
-    for wanted in re.findall(r'(?:href="#|aria-labelledby=")([^"]+)"', page):
-        assert set(wanted.split()) <= set(ids)
+    markup.check(page, {"meta"})
     for shape in re.findall(r"<(?:rect|circle|path|line|text)\b[^>]*>", page):
         assert re.search(r'\b(fill|stroke)="', shape), shape
 
