@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from leakaudit import __version__, catalog, cli_datasets, console, options, progress, recipe, store
+from leakaudit import __version__, catalog, cli_datasets, console, options, progress, recipe, settings, store
 from leakaudit.errors import InputError, LeakauditError, interrupted
 
 app = typer.Typer(
@@ -66,7 +66,7 @@ def roof(
     if version:
         typer.echo(f"leakaudit {__version__}")
         raise typer.Exit
-    context.default_map = options.configured(getattr(context.command, "commands", {}))
+    context.default_map = settings.configured(getattr(context.command, "commands", {}))
 
 
 @app.command()
@@ -121,10 +121,10 @@ def train(
 
 @app.command()
 @options.spread
-def extract(subject: Subject, *, rows: options.Rows, run: options.Passes) -> None:
+def extract(subject: Subject, *, network: options.Network, rows: options.Rows, run: options.Passes) -> None:
     """Cache the bottleneck and the logits of every row; print the folder."""
     for split in (rows.split or "").split(","):
-        auditor, terms = _terms(replace(rows, split=split.strip() or None), run)
+        auditor, terms = _terms(replace(rows, split=split.strip() or None), run, network=network)
         made = progress.watch(auditor.rows(auditor.find(subject, terms), terms), f"extract {subject}", run.manner)
         typer.echo(auditor.folder(made, terms))
     console.say("exit 0: extracted")
@@ -147,6 +147,7 @@ def attack(
         str, options.flag("Declared suite of attackers: standard or full.", "--suite", metavar="NAME")
     ] = "standard",
     again: options.Again,
+    network: options.Network,
     rows: options.Rows,
     run: options.Passes,
     output: options.Output,
@@ -159,7 +160,7 @@ def attack(
     names = attacker or console.pick("suite", suite, SUITES)
     calls = tuple(catalog.call("attackers", name, "--attacker") for name in names)
     distributions = tuple(console.pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
-    auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, gates=gates, **vars(again))
+    auditor, terms = _terms(rows, run, model=model, network=network, tolerance=tolerance, gates=gates, **vars(again))
     work = auditor.attack(auditor.find(subject, terms), terms, calls, distributions)
     _, path = progress.watch(work, f"attack {subject}", run.manner)
     console.say(f"saved {path}")
@@ -174,13 +175,14 @@ def reconstruct(
     model: options.Model,
     decoder: Annotated[str, options.flag("Decoder.", "--decoder", metavar="NAME[:KNOBS]")] = "convolutional",
     with_images: Annotated[bool, options.flag("Keep thumbnails in the audit.", "--with-images")] = False,
+    network: options.Network,
     rows: options.Rows,
     run: options.Passes,
     output: options.Output,
     tolerance: options.Tolerance = 0.10,
 ) -> None:
     """Rebuild images from the bottleneck and read the private attribute from them."""
-    auditor, terms = _terms(rows, run, model=model, tolerance=tolerance, with_images=with_images)
+    auditor, terms = _terms(rows, run, model=model, network=network, tolerance=tolerance, with_images=with_images)
     work = auditor.rebuild(auditor.find(subject, terms), terms, catalog.call("decoders", decoder, "--decoder"))
     _, path = progress.watch(work, f"reconstruct {subject}", run.manner)
     console.say(f"saved {path}")
@@ -221,14 +223,16 @@ def schema_(document: Annotated[str, typer.Argument(metavar="recipe", help="Whic
 
 def _terms(rows: options.Rows, run: options.Passes, **more: Any) -> Any:
     """The auditor, and the terms it works on; heavy libraries are loaded from here on."""
-    model, gates = more.pop("model", None), more.pop("gates", None)
+    model, gates, network = more.pop("model", None), more.pop("gates", None), more.pop("network")
     if model is not None:
         more |= {"private": model.privates, "target": model.target}
     console.share("--tolerance", more.get("tolerance", 0.5))
     from leakaudit import auditor, subject
 
+    given = vars(network) | {"layer": tuple(network.layer or ())} | vars(rows)
+    place = {"store": store.open_store(run.store), "device": _device(run), "seed": run.seed}
     terms = subject.Terms(
-        **(vars(rows) | {"store": store.open_store(run.store), "device": _device(run), "seed": run.seed} | more),
+        **(given | place | more),
         batch_size=run.batch_size,
         amp=run.amp,
         gates=gates.asks if gates else (),

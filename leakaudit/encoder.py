@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from leakaudit import catalog, store
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
-from leakaudit.dataset import Dataset
-from leakaudit.errors import InputError, RefusedError
+from leakaudit.layer import Layer
 
 
 @dataclass(frozen=True)
@@ -19,22 +17,37 @@ class Encoder:
     name: str
     """What a person calls it: `digits/end@1f0f26ed`."""
     kind: str
-    """`checkpoint`, `weights` (a file) or `random-init`."""
+    """`checkpoint`, `weights` (a file), `published` (by a library), `onnx` or `random-init`."""
     backbone: Call
+    """A thing of the room `backbones`; `FILE.py:FUNCTION` of a user's own code; `onnx`."""
     classes: int
     shape: tuple[int, ...]
     """Channels, height and width of the input."""
     mean: tuple[float, ...]
     std: tuple[float, ...]
     weights: dict[str, np.ndarray] | None
-    """None: fresh weights drawn with `seed`."""
+    """None: fresh weights drawn with `seed`; or those of the graph, of ONNX."""
     seed: int = 0
     layer: str = ""
-    """Name of the layer whose input is the bottleneck; empty: the backbone's own."""
+    """Name of the classifier, whose input is the bottleneck; empty: found in the network."""
+    layers: tuple[Layer, ...] = ()
+    """Layers that are read in place of the bottleneck."""
+    resize: tuple[int, int] | None = None
+    """Height and width of images before their middle, of `shape`, is cut out; None: they come at `shape`."""
+    prepared: str = ""
+    """Whose size, normalisation and cut these are, in a person's words: `timm's configuration of resnet18.a1_in1k`."""
+    code: Path | None = None
+    """File that builds the network: a user's own code, or an ONNX graph."""
+    partial: bool = False
+    """Whether layers that `weights` lacks stay as they are drawn, and what no layer wants is left aside."""
+    notes: tuple[str, ...] = ()
+    """What a reader of an audit must know of how it was opened: what was taken off, what stayed fresh."""
 
     def untrained(self, seed: int) -> "Encoder":
         """The same architecture before any training: the baseline of a random initialisation."""
-        return replace(self, name=f"random-init of {self.name}", kind="random-init", weights=None, seed=seed)
+        return replace(
+            self, name=f"random-init of {self.name}", kind="random-init", weights=None, seed=seed, partial=False
+        )
 
 
 def of(checkpoint: Checkpoint) -> Encoder:
@@ -51,36 +64,4 @@ def of(checkpoint: Checkpoint) -> Encoder:
         weights=checkpoint.weights,
         seed=card.seed,
         layer=card.bottleneck,
-    )
-
-
-def from_weights(path: Path, backbone: Call, dataset: Dataset) -> Encoder:
-    """
-    The encoder of a weights file; input size and normalisation are the data set's, classes the classifier's rows.
-
-    Raises:
-        InputError: no format reads such a file, or there is no such file, backbone or knob.
-        RefusedError: it is truncated, unsafe, or has no tensor for the backbone's classifier.
-    """
-    formats = {suffix: name for name in catalog.names("weights") for suffix in catalog.thing("weights", name).SUFFIXES}
-    if path.suffix not in formats:
-        raise InputError(f"{path}: weights are read from {', '.join(sorted(formats))}, not {path.suffix or path.name}")
-    module = catalog.thing("backbones", backbone.name, "--backbone")
-    knobs = catalog.check(module.build, backbone.knobs, f"--backbone {backbone.name}")
-    layer: str = getattr(module, "BOTTLENECK", "") or module.layer(dataset.images.shape, **knobs)
-    weights: dict[str, np.ndarray] = catalog.thing("weights", formats[path.suffix]).read(path)
-    head = weights.get(f"{layer}.weight")
-    if head is None or head.ndim == 0:
-        some = ", ".join(sorted(weights)[:3])
-        raise RefusedError(f"{path}: no tensor {layer}.weight, the classifier of {backbone.name}; it has {some}, ...")
-    return Encoder(
-        name=f"{path.stem}@{store.digest_tensors(weights)[:8]}",
-        kind="weights",
-        backbone=backbone,
-        classes=len(head),
-        shape=dataset.images.shape,
-        mean=dataset.mean,
-        std=dataset.std,
-        weights=weights,
-        layer=layer,
     )

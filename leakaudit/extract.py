@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from jaxtyping import Float32
-from torch import Tensor, nn
+from torch import Tensor
 
-from leakaudit import catalog, embeddings
-from leakaudit.backbones import bottleneck
+from leakaudit import embeddings
+from leakaudit import network as networks
 from leakaudit.dataset import Dataset
 from leakaudit.embeddings import SHARD, Embeddings, Origin
 from leakaudit.encoder import Encoder
-from leakaudit.errors import InputError, RefusedError
+from leakaudit.errors import InputError
 from leakaudit.numerics.normalising import Normalise
 from leakaudit.numerics.pixels import DRAWN, components
 from leakaudit.numerics.taps import Tapped
@@ -73,7 +73,7 @@ def extract(
         raise InputError(f"{encoder.name} takes images of {wanted}, {dataset.name} has {found} (channels x h x w)")
     if len(dataset) == 0:
         raise InputError(f"{dataset.name}: no rows in split {dataset.split}")
-    network, layer = _network(encoder)
+    network, layer = networks.of(encoder)
     origin = Origin(
         name=encoder.name,
         kind=encoder.kind,
@@ -155,38 +155,6 @@ def _alone(where: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _network(encoder: Encoder) -> tuple[nn.Module, str]:
-    """The network with its weights in it, and the name of the layer whose input is the bottleneck."""
-    module = catalog.thing("backbones", encoder.backbone.name, encoder.name)
-    knobs = catalog.check(module.build, encoder.backbone.knobs, f"{encoder.name}: backbone {encoder.backbone.name}")
-    if "pretrained" in catalog.knobs(module.build) and (encoder.weights is not None or encoder.kind == "random-init"):
-        knobs["pretrained"] = False
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(encoder.seed)
-        network: nn.Module = module.build(encoder.classes, tuple(encoder.shape), **knobs)
-    if encoder.weights is not None:
-        _fill(network, encoder.weights, f"{encoder.name}: the weights do not fit {encoder.backbone}")
-    return network, encoder.layer or bottleneck(module, network)
-
-
-def _fill(network: nn.Module, weights: dict[str, np.ndarray], where: str) -> None:
-    wanted = network.state_dict()
-    missing = [name for name in wanted if name not in weights]
-    unknown = [name for name in weights if name not in wanted]
-    shapes = [
-        f"{name} {list(weights[name].shape)} for {list(wanted[name].shape)}"
-        for name in wanted
-        if name in weights and weights[name].shape != tuple(wanted[name].shape)
-    ]
-    parts = [("missing", missing), ("unknown", unknown), ("of another shape", shapes)]
-    wrong = [
-        f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if names[3:] else ''})" for what, names in parts if names
-    ]
-    if wrong:
-        raise RefusedError(f"{where}: {'; '.join(wrong)}; of {len(wanted)} tensors")
-    network.load_state_dict({name: torch.from_numpy(np.array(tensor)) for name, tensor in weights.items()})
 
 
 def _kept(path: Path, key: str, rows: range) -> None:

@@ -3,9 +3,8 @@
 import dataclasses
 import inspect
 import math
-import tomllib
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from leakaudit import catalog, store
+from leakaudit import store
 from leakaudit.errors import InputError
 from leakaudit.progress import Manner
 
@@ -120,15 +119,49 @@ class Rows:
     skip_unreadable: Annotated[
         bool, flag("Leave out images that cannot be read, and say how many.", "--skip-unreadable", panel="Data")
     ] = False
-    backbone: Annotated[
-        str | None,
-        flag("The network that a weights file fills.", "--backbone", panel="Subject", metavar="NAME[:KNOBS]"),
-    ] = None
 
     def __post_init__(self) -> None:
         """Refuse no rows."""
         if self.rows is not None:
             within("--rows", self.rows, 1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Network:
+    """What a stranger's file does not say of its network."""
+
+    backbone: Annotated[
+        str | None,
+        flag(
+            "The network that weights fill, or FILE.py:FUNCTION (your own code, which is run).",
+            "--backbone", panel="Subject", metavar="NAME[:KNOBS]",
+        ),
+    ] = None  # fmt: skip
+    layer: Annotated[
+        list[str] | None,
+        flag(
+            "Layer whose output is read, not the classifier's input; may be repeated.",
+            "--layer", panel="Subject", metavar="NAME[:KNOBS]",
+        ),
+    ] = None  # fmt: skip
+    size: Annotated[
+        str | None, flag("Images as they enter: 224, 224x160.", "--size", panel="Subject", metavar="N[xM]")
+    ] = None
+    mean: Annotated[
+        str | None, flag("Of each channel, in 0..1: 0.485,0.456,0.406.", "--mean", panel="Subject", metavar="M,...")
+    ] = None
+    std: Annotated[
+        str | None, flag("Of each channel, in 0..1: 0.229,0.224,0.225.", "--std", panel="Subject", metavar="S,...")
+    ] = None
+    partial: Annotated[
+        bool, flag("Layers without weights in the file stay fresh, and are named.", "--partial", panel="Subject")
+    ] = False
+    ledger: Annotated[
+        Path | None, flag("A checkpoints.toml of your own.", "--ledger", panel="Subject", metavar="FILE")
+    ] = None
+    trust_on_first_use: Annotated[
+        bool, flag("Fetch what has no hash yet, and record its hash.", "--trust-on-first-use", panel="Subject")
+    ] = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -242,57 +275,3 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     spread_out.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     spread_out.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return spread_out
-
-
-def configured(commands: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    What `leakaudit.toml`, or `[tool.leakaudit]` in `pyproject.toml`, says in the working directory; keys are flags.
-
-    One value does where a flag may be repeated. The result is by command, and by command of a command.
-
-    Raises:
-        InputError: the file is not TOML, or a key is no flag of any command.
-    """
-    table, where = _settings()
-    settings = {key.replace("-", "_"): value for key, value in table.items()}
-    known = {name for command in commands.values() for name in _flags(command)}
-    for name, key in zip(settings, table, strict=True):
-        if name not in known:
-            raise InputError(f"{where}: no setting {key!r}. {catalog.suggest(name, known)}")
-    return {name: _defaults(command, settings) for name, command in commands.items()}
-
-
-def _flags(command: Any) -> dict[str, Any]:
-    """Options by the name of their flag, of a command or of all commands in it."""
-    found = {name: part for each in getattr(command, "commands", {}).values() for name, part in _flags(each).items()}
-    options = [part for part in command.params if part.param_type_name == "option"]
-    found |= {name.strip("-").replace("-", "_"): part for part in options for name in part.opts if name[:2] == "--"}
-    return {name: part for name, part in found.items() if name not in ("data", "root")}
-
-
-def _defaults(command: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as values of a command's own parameters, and of those of the commands in it."""
-    found: dict[str, Any] = {name: _defaults(each, settings) for name, each in getattr(command, "commands", {}).items()}
-    for name, part in _flags(command).items() if not found else ():
-        if name in settings:
-            value = settings[name]
-            listed = [f"{key}={limit}" for key, limit in value.items()] if isinstance(value, dict) else value
-            found[part.name] = [str(listed)] if part.multiple and not isinstance(listed, list) else listed
-    return found
-
-
-def _settings() -> tuple[dict[str, Any], str]:
-    for file, keys in (("leakaudit.toml", ()), ("pyproject.toml", ("tool", "leakaudit"))):
-        if not Path(file).is_file():
-            continue
-        try:
-            table = tomllib.loads(Path(file).read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{file}: not TOML: {error}") from error
-        for key in keys:
-            table = table.get(key, {})
-            if not isinstance(table, dict):
-                raise InputError(f"{file}: a table [{'.'.join(keys)}] expected, {key} = {table!r} found")
-        if table:
-            return table, f"{file} [{'.'.join(keys)}]" if keys else file
-    return {}, ""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leakaudit import catalog, checkpoint, embeddings, encoder, recipe
+from leakaudit import catalog, checkpoint, embeddings, encoder, recipe, stranger
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset, Labels
@@ -37,6 +37,16 @@ class Terms:
     skip_unreadable: bool = False
     """Whether images that cannot be read are left out, and counted in the audit."""
     backbone: str | None = None
+    layer: tuple[str, ...] = ()
+    """Layers to be read, as they were typed; none: the classifier's input."""
+    size: str | None = None
+    mean: str | None = None
+    std: str | None = None
+    partial: bool = False
+    """Whether layers that the weights file lacks may stay fresh."""
+    ledger: Path | None = None
+    """A user's own ledger."""
+    trust_on_first_use: bool = False
     private: tuple[str, ...] = ()
     target: str | None = None
     tolerance: float = 0.10
@@ -143,8 +153,7 @@ def _of_file(path: Path, terms: Terms) -> Subject:
     if terms.data is None:
         raise InputError(f"{path}: weights need --data: the images they are audited on")
     dataset = _dataset(named(terms.data, terms.root, "--data"), terms, None)
-    source = encoder.from_weights(path, catalog.parse(terms.backbone, "--backbone"), dataset)
-    return Subject(encoder=source, dataset=dataset)
+    return Subject(encoder=stranger.of_file(path, terms.backbone, dataset), dataset=dataset)
 
 
 def _dataset(call: Call, terms: Terms, source: Encoder | None, made: Recipe | None = None) -> Dataset:

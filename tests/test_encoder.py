@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leakaudit import encoder, extract, store
+from leakaudit import extract, network, store, stranger
 from leakaudit.catalog import Call
 from leakaudit.dataset import Dataset, Pixels, identify
 from leakaudit.encoder import Encoder
@@ -27,8 +27,8 @@ def data() -> Dataset:
 def weights(tmp_path: Path, data: Dataset) -> Path:
     """A weights file with the tensors of a fresh network."""
     fresh = Encoder("fresh", "random-init", SMALL, CLASSES, data.images.shape, data.mean, data.std, None, seed=7)
-    network, _ = extract._network(fresh)
-    tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    built, _ = network.of(fresh)
+    tensors = {name: tensor.numpy() for name, tensor in built.state_dict().items()}
     store.write_tensors(tmp_path / "w.safetensors", tensors)
     return tmp_path / "w.safetensors"
 
@@ -45,7 +45,7 @@ def embed(source: Encoder, data: Dataset, home: Path) -> np.ndarray:
 
 def test_a_weights_file_is_the_network_it_was_saved_from(tmp_path: Path, data: Dataset, weights: Path) -> None:
     """The encoder of a file of fresh weights is the fresh encoder; another seed's is not."""
-    found = encoder.from_weights(weights, SMALL, data)
+    found = stranger.of_file(weights, str(SMALL), data)
     assert (found.kind, found.classes) == ("weights", CLASSES)
     fresh = Encoder("fresh", "random-init", SMALL, CLASSES, data.images.shape, data.mean, data.std, None, seed=7)
     np.testing.assert_array_equal(embed(found, data, tmp_path), embed(fresh, data, tmp_path / "b"))
@@ -55,7 +55,7 @@ def test_a_weights_file_is_the_network_it_was_saved_from(tmp_path: Path, data: D
 
 def test_an_untrained_encoder_has_no_weights(data: Dataset, weights: Path) -> None:
     """The baseline of a random initialisation keeps the architecture and drops the tensors."""
-    found = encoder.from_weights(weights, SMALL, data).untrained(1)
+    found = stranger.of_file(weights, str(SMALL), data).untrained(1)
     assert (found.weights, found.kind, found.backbone, found.seed) == (None, "random-init", SMALL, 1)
 
 
@@ -63,7 +63,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, data: Dataset) -
     """A file without the backbone's classifier is named, with what it holds instead."""
     store.write_tensors(tmp_path / "w.safetensors", {"fc.weight": np.ones((2, 2))})
     with pytest.raises(RefusedError, match=r"no tensor classifier\.weight.*it has fc\.weight"):
-        encoder.from_weights(tmp_path / "w.safetensors", SMALL, data)
+        stranger.of_file(tmp_path / "w.safetensors", str(SMALL), data)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_weights_that_do_not_fit_are_refused(
     tmp_path: Path, data: Dataset, weights: Path, name: str, change: np.ndarray | None, words: str
 ) -> None:
     """Missing, unknown and mis-shaped tensors are counted and named, and nothing is stored."""
-    found = encoder.from_weights(weights, SMALL, data)
+    found = stranger.of_file(weights, str(SMALL), data)
     assert found.weights is not None
     tensors = {key: tensor for key, tensor in found.weights.items() if key != name}
     if change is not None:
@@ -90,7 +90,7 @@ def test_weights_that_do_not_fit_are_refused(
 
 def test_unknown_formats_and_backbones_are_said(data: Dataset, weights: Path) -> None:
     """A file that no format reads, or a backbone that is not there, can be corrected."""
-    with pytest.raises(InputError, match=r"\.safetensors.*, not \.bin"):
-        encoder.from_weights(weights.with_suffix(".bin"), SMALL, data)
+    with pytest.raises(InputError, match="no such file"):
+        stranger.of_file(weights.with_suffix(".bin"), str(SMALL), data)
     with pytest.raises(InputError, match="Did you mean 'simple-convnet'"):
-        encoder.from_weights(weights, Call("simple-convnett", {}), data)
+        stranger.of_file(weights, "simple-convnett", data)

@@ -16,6 +16,7 @@ import torch
 from filelock import FileLock
 
 from leakaudit import embeddings, extract
+from leakaudit import network as networks
 from leakaudit.catalog import Call
 from leakaudit.dataset import Dataset, Labels, Pixels, identify
 from leakaudit.embeddings import SHARD, Embeddings
@@ -70,7 +71,7 @@ def test_embeddings_are_the_networks_own(tmp_path: Path) -> None:
     """Bottleneck and logits are those of the plain forward pass on (x / 255 - mean) / std."""
     data = dataset(50)
     source = encoder(data)
-    network, layer = extract._network(source)
+    network, layer = networks.of(source)
     found = run(tmp_path, data, batch_size=16)
     mean, std = (torch.tensor(part).view(1, 3, 1, 1) for part in (data.mean, data.std))
     with torch.no_grad():
@@ -217,7 +218,7 @@ def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
 def test_nan_from_the_network_is_said(tmp_path: Path) -> None:
     """A network that gives NaN has no embeddings, and nothing is stored."""
     data = dataset(5)
-    network, _ = extract._network(encoder(data))
+    network, _ = networks.of(encoder(data))
     weights = {key: tensor.numpy().copy() for key, tensor in network.state_dict().items()}
     weights["classifier.weight"][0, 0] = np.nan
     with pytest.raises(InputError, match=r"logits is not finite .* in 5 of 5 rows, first for row 0 of noise"):

@@ -12,6 +12,7 @@ from PIL import Image
 from test_extract import dataset, encoder, finish, run
 
 from leakaudit import embeddings, extract, store
+from leakaudit import network as networks
 from leakaudit.dataset import Dataset, Pixels
 from leakaudit.datasets import table
 from leakaudit.embeddings import Embeddings
@@ -130,7 +131,7 @@ def test_a_shelved_audit_has_all_baselines(leakaudit_here, tmp_path: Path, monke
         Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"{number}.png")
         rows.append(f"{number}.png,{bright},{smiling}")
     (tmp_path / "faces.csv").write_text("\n".join(rows))
-    network, _ = extract._network(encoder(dataset(4)))
+    network, _ = networks.of(encoder(dataset(4)))
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     store.write_tensors(tmp_path / "w.safetensors", weights)
     line = ["attack", "w.safetensors", "--backbone", "simple-convnet:kernel=1,width=2", "--data", "faces.csv"]

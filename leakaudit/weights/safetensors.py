@@ -2,17 +2,23 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from leakaudit.errors import InputError, RefusedError
+from leakaudit.weights import Contents
 
-SUFFIXES = (".safetensors",)
+LENGTH = 8
+"""Bytes that hold the length of the header, which begins with a brace."""
 
 
-def read(path: Path) -> dict[str, np.ndarray]:
+def recognises(head: bytes, path: Path) -> bool:
+    """Whether a header of JSON follows its length, or, of a file too short to say, its name says so."""
+    return head[LENGTH : LENGTH + 1] == b"{" or (path.suffix == ".safetensors" and len(head) <= LENGTH)
+
+
+def read(path: Path) -> Contents:
     """
     The tensors by name; bfloat16, which numpy lacks, becomes float32 without loss.
 
@@ -28,4 +34,5 @@ def read(path: Path) -> dict[str, np.ndarray]:
         raise RefusedError(f"{path}: truncated, or not a safetensors file ({error})") from error
     if not tensors:
         raise RefusedError(f"{path}: holds no tensor")
-    return {name: (t.float() if t.dtype == torch.bfloat16 else t).numpy() for name, t in tensors.items()}
+    tree = {name: (t.float() if t.dtype == torch.bfloat16 else t).numpy() for name, t in tensors.items()}
+    return Contents("safetensors", tree)

@@ -10,12 +10,12 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import save_file
 
-from leakaudit import catalog, encoder, store
+from leakaudit import catalog, store, stranger
+from leakaudit import network as networks
 from leakaudit.backbones import timm
 from leakaudit.catalog import Call
 from leakaudit.dataset import Dataset, Pixels, identify
 from leakaudit.errors import InputError
-from leakaudit.extract import _network
 from leakaudit.numerics.taps import Tapped
 
 SIDE = 32
@@ -135,12 +135,11 @@ def test_a_weights_file_says_how_many_classes_its_model_has(tmp_path: Path) -> N
     made = timm.build(7, (3, SIDE, SIDE), model="test_convnext")
     tensors = {name: tensor.numpy() for name, tensor in made.state_dict().items()}
     store.write_tensors(tmp_path / "w.safetensors", tensors)
-    call = catalog.parse("timm:test_convnext:pretrained=true", "--backbone")
-    found = encoder.from_weights(tmp_path / "w.safetensors", call, data)
+    found = stranger.of_file(tmp_path / "w.safetensors", "timm:test_convnext:pretrained=true", data)
     assert (found.classes, found.layer) == (7, "head.fc")
     for source in (found, found.untrained(3)):
-        network, layer = _network(source)
+        network, layer = networks.of(source)
         same = all(torch.equal(tensor, made.state_dict()[name]) for name, tensor in network.state_dict().items())
         assert (same, layer) == (source.weights is not None, "head.fc")
     with pytest.raises(InputError, match=r"--backbone timm: no knob 'modle'\. Did you mean 'model'"):
-        encoder.from_weights(tmp_path / "w.safetensors", Call("timm", {"modle": "x"}), data)
+        stranger.of_file(tmp_path / "w.safetensors", "timm:test_convnext:modle=x", data)

@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_tensors_come_back(path: Path) -> None:
     """Shapes and numbers are kept; bfloat16 becomes float32."""
-    found = catalog.thing("weights", "safetensors").read(path)
+    found = catalog.thing("weights", "safetensors").read(path).tree
     assert {name: (tensor.shape, tensor.dtype) for name, tensor in found.items()} == {
         "count": ((), np.dtype(np.int64)),
         "w": ((2, 3), np.dtype(np.float32)),
