@@ -1,6 +1,7 @@
 """A data set: images that are visited in batches, and label columns beside them."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,6 +15,8 @@ from leakaudit.errors import InputError
 
 BLOCK = 4096
 """Images that are hashed at a time."""
+_LEFT = re.compile(r"\bleft out: ([^;]+)|^array (.+) of shape .* left aside$")
+"""What a note names that its data set, or a file of embeddings, has no label of."""
 Batch = UInt8[np.ndarray, "b c h w"] | Float32[np.ndarray, "b c h w"]
 
 
@@ -147,11 +150,9 @@ class Dataset:
         One label column.
 
         Raises:
-            InputError: there is no such column; the message names the nearest.
+            InputError: there is no such column; the message names the nearest, and says if it was left out.
         """
-        if name not in self.columns:
-            raise InputError(f"{self.name}: no label {name!r}. {catalog.suggest(name, self.columns)}")
-        return self.columns[name]
+        return column(self.columns, name, self.name, self.notes)
 
     def take(self, rows: Int64[np.ndarray, " m"]) -> "Dataset":
         """Some rows, in the order given."""
@@ -182,6 +183,21 @@ class Dataset:
         arrays = {"ids": self.ids, **labels, **({} if self.group is None else {"group": self.group})}
         what = [self.name, self.split, self.images.shape, self.mean, self.std, self.stamp]
         return store.digest(store.canonical(what), store.digest_tensors(arrays))
+
+
+def column(columns: Mapping[str, Labels], name: str, where: str, notes: Iterable[str]) -> Labels:
+    """
+    One of these label columns.
+
+    Raises:
+        InputError: it is not among them; the message names the nearest, and ends with the notes by which it was left
+            out.
+    """
+    if name in columns:
+        return columns[name]
+    word = re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])")  # sex is in train_sex, not in sexes
+    told = [f"Note: {note}" for note in notes if (left := _LEFT.search(note)) and word.search(left[1] or left[2])]
+    raise InputError(" ".join([f"{where}: no label {name!r}.", catalog.suggest(name, columns), *told]))
 
 
 def spell(name: str, load: Callable[..., Dataset], **values: Any) -> str:

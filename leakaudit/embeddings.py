@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt64
 
-from leakaudit import catalog, foreign, lying, record, store
-from leakaudit.dataset import Dataset, Labels, own
+from leakaudit import foreign, lying, record, store
+from leakaudit.dataset import Dataset, Labels, column, own
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.lying import Lying, Shelf
 
@@ -75,11 +75,9 @@ class Embeddings:
         One label column.
 
         Raises:
-            InputError: there is no such column; the message names the nearest.
+            InputError: there is no such column; the message names the nearest, and says if it was left out.
         """
-        if name not in self.columns:
-            raise InputError(f"{self.origin.name}: no label {name!r}. {catalog.suggest(name, self.columns)}")
-        return self.columns[name]
+        return column(self.columns, name, self.origin.name, self.notes)
 
     def take(self, rows: np.ndarray) -> "Embeddings":
         """Some rows, in the order given (indices or a mask)."""

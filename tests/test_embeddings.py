@@ -1,5 +1,6 @@
 """Embeddings keep rows, labels and groups together."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,24 @@ def test_an_unknown_label_is_named_with_the_nearest() -> None:
     """A label that is not there is refused, with the one that was probably meant."""
     with pytest.raises(InputError, match="Did you mean 'person'"):
         some().column("persons")
+
+
+def test_a_label_that_was_left_out_is_refused_with_the_reason(tmp_path: Path) -> None:
+    """Of a stranger's file, and of a data set whose notes came along; other notes are not repeated."""
+    z = np.arange(12, dtype=np.float32).reshape(6, 2)
+    np.savez(tmp_path / "z.npz", z=z, person=np.zeros((6, 2)), age=np.arange(6))
+    with pytest.raises(
+        InputError, match=r"no label 'person'\. There are: age\. Note: array person of shape \[6, 2\] is"
+    ):
+        embeddings.read(tmp_path / "z.npz").column("person")
+    left = "columns that hold no label were left out: box, train_sex"
+    noted = replace(some(), notes=("the sex of nobody is known", left))
+    for name in ("box", "sex"):
+        with pytest.raises(InputError, match=rf"^made up: no label '{name}'\. .*age, person\. Note: {left}$"):
+            noted.column(name)
+    for name in ("bo", "columns", "known"):
+        with pytest.raises(InputError, match=r"There are: age, person\.$"):
+            noted.column(name)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

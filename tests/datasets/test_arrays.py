@@ -186,6 +186,21 @@ def test_what_is_no_label_is_left_out_and_said(tmp_path: Path) -> None:
     assert data.notes == ("arrays that are no labels of 12 rows were left out: x [12, 3], when [12], wide [12, 65]",)
 
 
+@pytest.mark.parametrize(
+    ("first", "note"), [("", r"arrays that .* left out: y \[11\]"), ("x_", "arrays of no split .*")]
+)
+def test_a_label_that_was_left_out_is_refused_with_the_reason(tmp_path: Path, first: str, note: str) -> None:
+    """Its length is not that of the images, or it is of no split; of a typing error nothing is said but what is."""
+    images = {"x_train": BYTES, "x_test": BYTES} if first else {"x": BYTES}
+    split = {"v_train": LABELS["sex"]} if first else {"v": LABELS["sex"]}
+    np.savez(tmp_path / "a.npz", **images, **split, y=np.arange(11))
+    data = arrays.load("test", tmp_path, file="a.npz")
+    with pytest.raises(InputError, match=rf"^arrays:file=a\.npz: no label 'y'\. There are: v\. Note: {note}"):
+        data.column("y")
+    with pytest.raises(InputError, match=r"no label 'is'\. There are: v\.$"):
+        data.column("is")
+
+
 def test_a_file_is_data_as_it_is_typed(tmp_path: Path) -> None:
     """`--data faces.npz` names this data set; the content of the file is in the fingerprint."""
     prints = []
