@@ -1,0 +1,243 @@
+"""
+Where things are in an ONNX graph: how an image enters it, which operator classifies, and what goes in there.
+
+The bottleneck is the input of the last MatMul, Gemm or 1x1 Conv with constant weights on the way to the output;
+operators: https://onnx.ai/onnx/operators.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leakaudit.errors import InputError, RefusedError
+
+CLASSIFIERS = ("MatMul", "Gemm", "Conv", "QLinearMatMul", "MatMulInteger", "QGemm", "FusedMatMul", "FusedGemm")
+ENDS = {"Softmax": "softmax", "LogSoftmax": "logarithm of softmax", "Sigmoid": "sigmoid"}
+"""What makes probabilities of logits."""
+PASSED = (
+    *ENDS, "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast", "Add", "Sub", "Mul", "Div", "Dropout",
+    "Transpose", "GlobalAveragePool", "AveragePool", "ReduceMean", "Relu", "QuantizeLinear", "DequantizeLinear",
+    "Concat", "Gather", "Slice",
+)  # fmt: skip
+"""Operators that may stand between the classifier and the output."""
+SUMS = ("Add", "Sub", "Concat")
+"""Operators through which more than one path may carry information to the output."""
+HANDED_ON = ("Identity", "Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "DequantizeLinear")
+"""Operators after which a constant is still one."""
+KINDS = {1: "float32", 10: "float16", 11: "float64", 2: "uint8"}
+"""Numbers that images may be, by their code in ONNX."""
+CHANNELS = (1, 3)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The input of a graph."""
+
+    name: str
+    axes: str
+    """`nchw`, `nhwc`, `nhw`, `chw`, `hwc`, or `nd`: the images flattened."""
+    sizes: tuple[int | None, ...]
+    """Of each axis; None: any."""
+    dtype: str
+    """`float32`, `float16`, `float64` or `uint8`."""
+
+    @property
+    def batch(self) -> int | None:
+        """Images that a pass takes; None: any number."""
+        return self.sizes[0] if self.axes[0] == "n" else 1
+
+    @property
+    def shape(self) -> tuple[int | None, int | None, int | None]:
+        """Channels, height and width; None: any, or not told."""
+        if self.axes == "nd":
+            return None, None, None
+        size = dict(zip(self.axes, self.sizes, strict=True))
+        return size.get("c", 1), size["h"], size["w"]
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """The parts of a graph that an audit reads."""
+
+    entry: Entry
+    bottleneck: str
+    """Name of the tensor."""
+    logits: str
+    """Name of the tensor."""
+    classifier: str
+    """The operator, in a person's words: `Gemm /fc/Gemm`."""
+    end: str
+    """What the graph does to the logits: `softmax`, `sigmoid`; empty: nothing."""
+    notes: tuple[str, ...]
+
+
+def of(model: Any, path: Path) -> Anatomy:
+    """
+    The anatomy of a `ModelProto`.
+
+    Raises:
+        RefusedError: it has several inputs, an input that is no image, or no classifier that can be told.
+    """
+    graph = model.graph
+    notes: list[str] = []
+    entry = _entry(graph, path, notes)
+    output = _output(graph, path, notes)
+    makers = {name: node for node in graph.node for name in node.output if name}
+    found = constants(graph)
+    logits, end = _before_the_end(output, makers)
+    node, data = _classifier(logits, makers, found, path)
+    named = f"{node.op_type} {_short(node.name or node.output[0])}"
+    notes.insert(0, f"ONNX graph: the bottleneck is the input of its last {named}, the tensor {_short(data)}")
+    if end:
+        notes.append(f"the graph ends in {end}; logits are what enters it, the tensor {_short(logits)}")
+    if node.op_type in ("QLinearMatMul", "MatMulInteger", "QGemm"):
+        notes.append("the graph is quantised: its bottleneck is whole numbers")
+    return Anatomy(entry, data, logits, named, end, tuple(notes))
+
+
+def constants(graph: Any) -> dict[str, Any]:
+    """Tensors that the file holds, by name: initializers, and what operators `Constant` give."""
+    found = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and not node.domain:
+            found.update((node.output[0], attribute.t) for attribute in node.attribute if attribute.HasField("t"))
+    return found
+
+
+def constant(name: str, makers: dict[str, Any], found: dict[str, Any]) -> str | None:
+    """The name of the held tensor that a tensor is, turned or cast at most; None: it depends on the image."""
+    for _ in range(len(makers) + 1):
+        if name in found:
+            return name
+        node = makers.get(name)
+        if node is None or node.op_type not in HANDED_ON or not node.input:
+            return None
+        name = node.input[0]
+    return None
+
+
+def _short(text: str, most: int = 120) -> str:
+    words = repr(text)[1:-1]
+    return words if len(words) <= most else words[: most - 3] + "..."
+
+
+def _sizes(value: Any) -> tuple[int | None, ...] | None:
+    """The sides of a tensor; None: their number is not known."""
+    if not value.type.tensor_type.HasField("shape"):
+        return None
+    return tuple(
+        side.dim_value if side.HasField("dim_value") and side.dim_value > 0 else None
+        for side in value.type.tensor_type.shape.dim
+    )
+
+
+def _entry(graph: Any, path: Path, notes: list[str]) -> Entry:
+    held = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in held]
+    if len(inputs) != 1:
+        names = ", ".join(_short(value.name, 40) for value in inputs[:8])
+        raise RefusedError(f"{path}: the graph has {len(inputs)} inputs ({names}); an audit gives it one, images")
+    value = inputs[0]
+    sizes, kind = _sizes(value), KINDS.get(value.type.tensor_type.elem_type)
+    if kind is None:
+        raise RefusedError(f"{path}: input {_short(value.name)} is not of {', '.join(KINDS.values())}: no images")
+    axes = None if sizes is None else _axes(sizes, graph)
+    if sizes is None or axes is None:
+        told = "of unknown rank" if sizes is None else f"of {len(sizes)} axes"
+        raise RefusedError(f"{path}: input {_short(value.name)} is {told}: no images (n, channels, height, width)")
+    if axes in ("nhwc", "hwc"):
+        notes.append("the graph takes channels last; images are turned for it")
+    if axes == "nd":
+        notes.append(f"the graph takes images as rows of {sizes[1] or 'any number of'} numbers, channel by channel")
+    if kind == "uint8":
+        notes.append("the graph takes bytes: images enter as 0..255, by no other normalisation")
+    elif kind != "float32":
+        notes.append(f"the graph takes {kind}: images are cast")
+    entry = Entry(value.name, axes, sizes, kind)
+    if entry.batch is not None:
+        notes.append(f"the graph takes {entry.batch} image{'s' * (entry.batch > 1)} at a time, and is run so")
+    return entry
+
+
+def _axes(sizes: tuple[int | None, ...], graph: Any) -> str | None:
+    """What the axes of the input are; None: not those of images."""
+    if len(sizes) == 4:  # noqa: PLR2004 -- n, channels, height, width
+        return "nhwc" if sizes[3] in CHANNELS and sizes[1] not in CHANNELS else "nchw"
+    if len(sizes) == 3:  # noqa: PLR2004 -- one image, or several grey ones
+        whole = _sizes(graph.output[0])
+        if sizes[2] in CHANNELS and sizes[0] not in CHANNELS and sizes[0] is not None:
+            return "hwc"
+        single = sizes[0] == 1 or (sizes[0] in CHANNELS and (whole is None or len(whole) == 1))
+        return "chw" if single else "nhw"
+    return "nd" if len(sizes) == 2 else None  # noqa: PLR2004 -- n and numbers
+
+
+def _output(graph: Any, path: Path, notes: list[str]) -> str:
+    """The name of the tensor that is taken for the answer."""
+    outputs = list(graph.output)
+    if len(outputs) > 1:
+        flat = [value for value in outputs if len(_sizes(value) or ()) == 2]  # noqa: PLR2004 -- n and classes
+        if not flat:
+            names = ", ".join(_short(value.name, 40) for value in outputs[:8])
+            raise RefusedError(f"{path}: {len(outputs)} outputs ({names}), none of them known to be (n, classes)")
+        notes.append(f"of {len(outputs)} outputs {_short(flat[0].name)} is taken, the first of two axes")
+        outputs = flat
+    return str(outputs[0].name)
+
+
+def _before_the_end(output: str, makers: dict[str, Any]) -> tuple[str, str]:
+    """The tensor before what makes probabilities, and what that is; reshapes and casts may follow it."""
+    name = output
+    while name in makers and makers[name].op_type in (*ENDS, "Identity", "Cast", "Squeeze", "Reshape", "Flatten"):
+        node = makers[name]
+        if node.op_type in ENDS:
+            return str(node.input[0]), ENDS[node.op_type]
+        name = node.input[0]
+    return output, ""
+
+
+def _classifier(output: str, makers: dict[str, Any], found: dict[str, Any], path: Path) -> tuple[Any, str]:
+    """The one operator with constant weights behind the output, and the tensor that enters it."""
+    open_, seen = deque([output]), set()
+    ends: list[tuple[Any, str]] = []
+    strange: list[str] = []
+    while open_:
+        name = open_.popleft()
+        node = makers.get(name)
+        if name in seen or constant(name, makers, found) is not None:
+            continue
+        seen.add(name)
+        data = None if node is None else _data(node, makers, found)
+        if node is not None and data is not None:
+            ends.append((node, data))
+        elif node is not None and node.op_type in PASSED:
+            inputs = [each for each in node.input if each]
+            open_.extend(inputs if node.op_type in (*SUMS, "Mul", "Div") else inputs[:1])
+        else:
+            strange.append(node.op_type if node is not None else "the input")
+    sums = any(makers[name].op_type in SUMS for name in seen if name in makers)
+    if len(ends) == 1 and not (strange and sums):
+        return ends[0]
+    met = ", ".join([*(f"{node.op_type} {_short(node.name, 40)}" for node, _ in ends), *map(_short, strange)][:6])
+    raise InputError(
+        f"{path}: no single MatMul, Gemm or 1x1 Conv with constant weights leads to output {_short(output, 40)} "
+        f"(met {met or 'nothing'}); name the tensor to be read by --layer, or export the model up to its logits"
+    )
+
+
+def _data(node: Any, makers: dict[str, Any], found: dict[str, Any]) -> str | None:
+    """The tensor that enters a classifier; None: the operator is none."""
+    if node.op_type not in CLASSIFIERS or len(node.input) < 2:  # noqa: PLR2004 -- data and weights
+        return None
+    second = 3 if node.op_type in ("QLinearMatMul", "QGemm") else 1
+    if second >= len(node.input):
+        return None
+    held = [constant(node.input[place], makers, found) is not None for place in (0, second)]
+    if node.op_type == "Conv":
+        weights = constant(node.input[1], makers, found)
+        if weights is None or any(side != 1 for side in found[weights].dims[2:]):
+            return None
+    if held == [False, True]:
+        return str(node.input[0])
+    return str(node.input[second]) if held == [True, False] and node.op_type == "MatMul" else None
