@@ -79,7 +79,7 @@ def look(network: nn.Module, shape: tuple[int, ...], where: str = "") -> Classif
         widths = {matrix.shape[1] for _, matrix in offered}
         for run in reversed(runs):
             if math.prod(run.shape[1:]) in widths and run.shape[0] == IMAGES:
-                after = _after(network, run, shape)
+                after = _after(network, run, runs, shape)
                 if after is not None:
                     width = math.prod(run.shape[1:])
                     return Classifier(run.name, width, _notes(run, after, returned, width))
@@ -102,7 +102,7 @@ def remarks(network: nn.Module, name: str, shape: tuple[int, ...], where: str = 
         width = math.prod(run.shape[1:])
         if not any(matrix.shape[1] == width for _, matrix in matrices(returned)):
             return Classifier(name, 0, (f"what the network returns is not what {name} gives, whose input is read",))
-        after = _after(network, run, shape)
+        after = _after(network, run, runs, shape)
         if after is None:
             return Classifier(name, width, (f"what the network returns is not made by {name} alone",))
         return Classifier(name, width, _notes(run, after, returned, width))
@@ -199,8 +199,12 @@ def _weighs(part: nn.Module) -> bool:
     return any(isinstance(weight, Tensor) and weight.ndim > 1 for weight in own)
 
 
-def _after(network: nn.Module, run: _Run, shape: tuple[int, ...]) -> str | None:
-    """What stands between a layer's output and what is returned; None where that is not made by this layer alone."""
+def _after(network: nn.Module, run: _Run, runs: list[_Run], shape: tuple[int, ...]) -> str | None:
+    """
+    What stands between a layer's output and what is returned; None where that is not made by this layer alone.
+
+    Layers of the same width, such as a second head, give noise meanwhile: fresh ones say nearly the same of all images.
+    """
     width, left = math.prod(run.shape[1:]), run.times
     order = torch.Generator().manual_seed(0)
     drawn = torch.stack([torch.randperm(width, generator=order) for _ in range(IMAGES)])
@@ -212,20 +216,28 @@ def _after(network: nn.Module, run: _Run, shape: tuple[int, ...]) -> str | None:
         left -= 1
         return None if left else rows.to(output).view(output.shape)
 
-    hook = network.get_submodule(run.name).register_forward_hook(replaced)
+    def noise(_: nn.Module, __: Any, output: Any) -> Tensor | None:
+        rival = isinstance(output, Tensor) and output.is_floating_point() and output.shape[:1] == rows.shape[:1]
+        return torch.randn(output.shape, generator=order).to(output) if rival else None
+
+    wide = [each.name for each in runs if math.prod(each.shape[1:]) == width]
+    rivals = [network.get_submodule(name) for name in wide if not f"{run.name}.".startswith(f"{name}.")]
+    hooks = [rival.register_forward_hook(noise) for rival in rivals if _weighs(rival)]
+    hooks.append(network.get_submodule(run.name).register_forward_hook(replaced))
     try:
         returned = network(_images(network, shape))
     except UNFIT:
         return None
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
     answers = [matrix.float().cpu() for _, matrix in matrices(returned) if matrix.shape == rows.shape]
     return _function(rows, answers[0]) if answers else None
 
 
 def _function(rows: Tensor, answer: Tensor) -> str | None:
     """What makes the answer of the rows: the name of a function; empty for nothing; None: it is not of these alone."""
-    alike = torch.allclose(answer[0], answer[1], rtol=1e-4, atol=1e-7)
+    alike = torch.allclose(answer[0], answer[1], rtol=1e-5, atol=1e-8)
     if not torch.isfinite(answer).all() or not alike or answer.max() == answer.min():
         return None
     if torch.allclose(answer, rows, rtol=1e-4, atol=1e-6):

@@ -2,11 +2,13 @@
 The bottleneck and the inner maps of a forward pass, by hooks: any network with a classifier layer will do.
 
 The bottleneck z is the input of the classifier layer, taken by a forward pre-hook; taps are the outputs of inner
-layers by name. How a pass is computed (in mixed precision, with channels last in memory, compiled) is settled here too,
-so that a second network, which its method calls itself, goes the same way.
+layers by name, or vectors pooled from either side of a layer (`numerics.pooling`). How a pass is computed (in mixed
+precision, with channels last in memory, compiled) is settled here too, so that a second network, which its method calls
+itself, goes the same way.
 """
 
 import contextlib
+import difflib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +17,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from leakaudit.errors import InputError
-from leakaudit.numerics import compiling
+from leakaudit.layer import Layer
+from leakaudit.numerics import classifier, compiling, pooling
+
+FEW = 8
+"""Layers that a message names, where a network has no more."""
 
 
 class Out(NamedTuple):
@@ -25,7 +31,7 @@ class Out(NamedTuple):
     """Bottleneck."""
     logits: Float[Tensor, "n k"]
     taps: dict[str, Tensor]
-    """Outputs of the inner layers asked for."""
+    """Outputs of the inner layers asked for, and vectors (n, d) of layers to be read, by what is typed of them."""
 
     def detach(self) -> "Out":
         """The same numbers, out of the graph."""
@@ -35,24 +41,56 @@ class Out(NamedTuple):
 class Tapped(nn.Module):
     """A network whose forward pass gives `Out`; parameters and state are the network's own."""
 
-    def __init__(self, network: nn.Module, bottleneck: str, taps: Sequence[str] = (), *, readout: bool = False) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        bottleneck: str,
+        taps: Sequence[str] = (),
+        *,
+        readout: bool = False,
+        layers: Sequence[Layer] = (),
+        width: int = 0,
+    ) -> None:
         """
-        Hook `bottleneck`, the name of the classifier layer, and `taps`, names of inner layers.
+        Hook `bottleneck`, the name of the classifier layer, `taps`, names of inner layers, and `layers` to be pooled.
 
         With `readout` the classifier gets a detached bottleneck: no gradient of the logits reaches the network below.
+        `bottleneck` may be empty where there are `layers`: then z has no columns. `width` tells the logits among
+        several things that a network returns; 0: the first matrix.
         """
         super().__init__()
         self.network = network
         self.bottleneck = bottleneck
         self.readout = readout
         self.taps = tuple(taps)
+        self.layers = tuple(layers)
+        self.width = width
         self._seen: dict[str, Tensor] = {}
+        self._said: dict[str, tuple[str, int]] = {}
+        self._sides: tuple[int, ...] = ()
         self._amp = self._last = False
         self._compiled: Callable[[Tensor], Out] | None = None
         self._full: torch.Size | None = None
-        _layer(network, bottleneck).register_forward_pre_hook(self._keep_input)
+        if bottleneck or not layers:
+            _layer(network, bottleneck).register_forward_pre_hook(self._keep_input)
         for name in taps:
             _layer(network, name).register_forward_hook(self._keeper(name))
+        for layer in layers:
+            found = _layer(network, layer.name)
+            if layer.at == "output":
+                found.register_forward_hook(self._reader(layer))
+            else:
+                found.register_forward_pre_hook(self._reader(layer), with_kwargs=True)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How each of `layers` became vectors in the last pass: `layer3: map 256x14x14, mean over its 196 places`."""
+        said = []
+        for layer in self.layers:
+            words, times = self._said[str(layer)]
+            often = f"; it runs {times} times in a pass, its last is read" if times > 1 else ""
+            said.append(f"{layer}: {words}{often}")
+        return tuple(said)
 
     def hasten(self, where: str, *, amp: bool, channels_last: bool, compiled: bool) -> None:
         """
@@ -78,11 +116,19 @@ class Tapped(nn.Module):
 
     def _pass(self, x: Float[Tensor, "n ..."]) -> Out:
         self._seen.clear()
+        if self.layers:
+            self._said.clear()
+            self._sides = tuple(x.shape[2:])
         with torch.autocast(x.device.type, torch.bfloat16) if self._amp else contextlib.nullcontext():
             logits = self.network(x)
+        if not isinstance(logits, Tensor) or logits.ndim != 2:  # noqa: PLR2004 (rows and classes)
+            logits = classifier.chosen(logits, self.width)[1]
         seen = dict(self._seen)
         self._seen.clear()
-        asleep = [name or self.bottleneck for name in ("", *self.taps) if name not in seen]
+        if not self.bottleneck and self.layers:
+            seen[""] = logits[:, :0]
+        wanted = dict.fromkeys(("", *self.taps, *map(str, self.layers)))
+        asleep = [name or self.bottleneck for name in wanted if name not in seen]
         if asleep:
             raise InputError(f"{type(self.network).__name__}: a forward pass does not run layer {', '.join(asleep)}")
         out = Out(seen.pop("").flatten(1), logits, seen)
@@ -100,11 +146,26 @@ class Tapped(nn.Module):
 
         return keep
 
+    def _reader(self, layer: Layer) -> Any:
+        def read(_: nn.Module, *given: Any) -> None:
+            value = given[-1] if layer.at == "output" else (*given[0], *given[1].values())
+            found = pooling.first(value)
+            where = f"{type(self.network).__name__}: layer {layer}"
+            if found is None or not found.is_floating_point() or not found.ndim:
+                raise InputError(f"{where}: its {layer.at} holds no numbers that could be read")
+            how = pooling.rule(tuple(found.shape), layer.pool, self._sides, where)
+            self._seen[str(layer)] = pooling.pooled(found, how)
+            self._said[str(layer)] = how.words, self._said.get(str(layer), ("", 0))[1] + 1
+
+        return read
+
 
 def _layer(network: nn.Module, name: str) -> nn.Module:
-    layers: dict[str, nn.Module] = dict(network.named_modules())
-    if name not in layers or not name:
-        raise InputError(
-            f"no layer {name!r} in {type(network).__name__}. There are: {', '.join(filter(None, layers))}."
-        )
+    layers: dict[str, nn.Module] = {key: part for key, part in network.named_modules() if key}
+    if name not in layers:
+        near = difflib.get_close_matches(name, layers, n=3, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+        few = len(layers) <= FEW
+        there = f"There are: {', '.join(layers)}." if few else f"It has {len(layers)}; leakaudit inspect lists them."
+        raise InputError(f"no layer {name!r} in {type(network).__name__}. {hint}{there}")
     return layers[name]

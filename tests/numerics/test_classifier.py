@@ -73,12 +73,20 @@ def test_a_softmax_over_one_class_has_no_classifier() -> None:
     "end",
     [
         lambda net, z: (net.head(z) + net.other(z)) / 2,
+        lambda net, z: net.head(z) + net.other(z * 0),
         lambda net, z: net.head(z) + z.mean(1, keepdim=True) * torch.arange(5),
         lambda net, z: -net.head(z),
         lambda net, z: functional.linear(z, net.head.weight),
         lambda net, z: net.wide(net.trunk[:2](torch.ones(len(z), *SHAPE) * z.mean())).mean((2, 3)),
     ],
-    ids=["two heads", "a way around", "reversed", "no layer", "a mean over places"],
+    ids=[
+        "two heads",
+        "a second head that says nothing yet",
+        "a way around",
+        "reversed",
+        "no layer",
+        "a mean over places",
+    ],
 )
 def test_what_no_one_layer_makes_is_refused_with_the_last_to_run(end: Callable[[Net, Tensor], Any]) -> None:
     """Neither of two heads is taken, nor a layer beside which another way leads from the image to the answer."""
@@ -148,6 +156,8 @@ def test_remarks_on_a_layer_that_was_named() -> None:
     assert classifier.remarks(Net(plain), "head", SHAPE) == classifier.look(Net(plain), SHAPE)
     (note,) = classifier.remarks(Net(plain), "trunk.3", SHAPE).notes
     assert note == "what the network returns is not what trunk.3 gives, whose input is read"
+    wrapped = nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(108, 4), nn.Softmax(1)))
+    assert classifier.remarks(wrapped, "1.0", SHAPE) == classifier.look(wrapped, SHAPE)
     both = Net(lambda net, z: net.head(z) + net.other(z))
     assert classifier.remarks(both, "head", SHAPE).notes == ("what the network returns is not made by head alone",)
     with pytest.raises(InputError, match="does not run layer other"):
