@@ -12,15 +12,21 @@ import typer
 from leakaudit import catalog, recipe, store
 from leakaudit.errors import InputError
 
+LONGEST = 1500
+"""Letters of a line on stderr; of a longer one the middle is left out."""
+
 
 def say(words: str) -> None:
-    """One line on stderr."""
-    typer.echo(f"leakaudit: {words}", err=True)
+    """One line on stderr; what a terminal would obey, in a name that somebody chose, is spelt out."""
+    line = " ".join(words.split())
+    line = line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+    plain = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+    typer.echo(f"leakaudit: {plain}", err=True)
 
 
 def end(status: int, reason: str) -> NoReturn:
     """The last line, and out."""
-    typer.echo(f"leakaudit: exit {status}: {' '.join(reason.split())}", err=True)
+    say(f"exit {status}: {reason}")
     sys.exit(status)
 
 

@@ -24,6 +24,8 @@ from leakaudit.lying import Lying
 SUFFIXES = (".npz", ".parquet", ".safetensors", ".csv")
 MATRIX = 2
 MOST_CLASSES = 1000
+FREELY, PACKED = 1 << 26, 200
+"""Bytes that an `.npz` may unpack to whatever its own size, and how many times its own size it may beyond that."""
 EXACT = 2**24
 """Whole numbers below this keep apart as float32."""
 Arrays = dict[str, np.ndarray]
@@ -211,6 +213,9 @@ def _unzip(path: Path) -> Arrays:
     unpacked, memory = sum(_members(path).values()), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if unpacked > memory:
         raise RefusedError(f"{path}: unpacks to {unpacked / 2**30:.0f} GiB, there are {memory / 2**30:.0f} of memory")
+    if unpacked > FREELY and unpacked > PACKED * path.stat().st_size:
+        times = unpacked // max(1, path.stat().st_size)
+        raise RefusedError(f"{path}: unpacks to {times} times its size, as a bomb would; save it with numpy.savez")
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

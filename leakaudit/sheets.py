@@ -1,6 +1,7 @@
 """A stranger's table, `.parquet` or `.csv`: its columns as arrays, those of z and of the logits put side by side."""
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -64,19 +65,20 @@ def columns(table: Any, path: Path) -> Arrays:
         InputError: two columns of one name, a gap in those of z or of the logits, or one that is no number.
     """
     names: list[str] = table.column_names
-    double = {name for name in names if names.count(name) > 1}
+    double = sorted(name for name, times in Counter(names).items() if times > 1)
     if double:
-        raise InputError(f"{path}: columns of the same name: {', '.join(sorted(double))}")
+        raise InputError(f"{path}: columns of the same name: {', '.join(double[:12])}")
     arrays: Arrays = {}
     for whole, part in (("z", "z"), ("logits", "logit")):
         wide = [name for name in names if re.fullmatch(rf"{part}(0|[1-9]\d*)", name)]
         expected = [f"{part}{i}" for i in range(len(wide))]
         if set(wide) != set(expected):
-            gap = next(name for name in expected if name not in wide)
+            gap = min(set(expected) - set(wide), key=expected.index)
             raise InputError(f"{path}: {len(wide)} columns {part}0, {part}1, ... but no {gap}")
         if wide:
             arrays[whole] = np.stack([_numbers(table[name], f"{path}: column {name}") for name in expected], axis=1)
-            names = [name for name in names if name not in wide]
+            taken = set(wide)
+            names = [name for name in names if name not in taken]
     for name in names:
         lists = str(table[name].type).startswith(("list", "fixed_size_list", "large_list"))
         arrays[name] = _lists(table[name], f"{path}: column {name}") if lists else _values(table[name])
