@@ -9,6 +9,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 from leakaudit import brief, learning, portrait, protocol, standing, stats
+from leakaudit.aptitude import aptitude
 from leakaudit.audit import Attribute, Audit, Outcomes, worst
 from leakaudit.beyond import draw
 from leakaudit.brief import Terms
@@ -48,11 +49,13 @@ def attack(
     seed: int,
     device: str,
     seeds: int = 1,
+    prepared: str = "",
 ) -> Generator[Step, None, tuple[Audit, dict[str, Outcomes]]]:
     """
     Attack all private attributes; the result is an audit without gates, and per-row outcomes.
 
-    `seed` decides; of `seeds` many, counted up from it, the others show how far the attack itself scatters.
+    `seed` decides; of `seeds` many, counted up from it, the others show how far the attack itself scatters. `prepared`
+    says how images enter the model, in words.
 
     Raises:
         InputError: labels, embeddings or attackers that cannot be used; the message says what there is instead.
@@ -86,7 +89,7 @@ def attack(
     )
     outcomes = {name: portrait.outcomes(subject, chosen[name], inquiries[name], target) for name in private}
     yield Step(total, total, "done")
-    return _audit(subject, attributes, plan, chosen, terms, attackers), outcomes
+    return _audit(subject, attributes, plan, chosen, terms, attackers, prepared), outcomes
 
 
 def _asked(
@@ -164,10 +167,11 @@ def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms
 
 def _audit(
     subject: Embeddings, attributes: tuple[Attribute, ...], plan: Plan, chosen: Mapping[str, Labelled],
-    terms: Terms, attackers: tuple[Call, ...],
+    terms: Terms, attackers: tuple[Call, ...], prepared: str,
 ) -> Audit:  # fmt: skip
     origin, arena, exhibits = subject.origin, plan.arena, terms.exhibits
-    decided = worst(attributes)
+    decided, first = worst(attributes), next(iter(chosen.values()))
+    own = aptitude(subject, first, terms.target, arena.seed, prepared)
     return Audit(
         verdict=decided.verdict,
         reason=decided.reason if len(attributes) == 1 else f"{decided.private}: {decided.reason}",
@@ -183,7 +187,7 @@ def _audit(
         },
         threat=portrait.threat(terms.target, attackers, terms.auxiliaries, overlap_known=exhibits.trained is not None),
         attributes=attributes,
-        utility=portrait.utility(subject, next(iter(chosen.values())), terms.target),
+        utility=portrait.utility(subject, first, terms.target),
         provenance={
             "seed": arena.seed,
             "device": describe(arena.device),
@@ -191,7 +195,9 @@ def _audit(
             "notes": [
                 *portrait.notes(subject, chosen, attributes, terms.auxiliaries, exhibits.absent),
                 *renamed(subject, exhibits),
-                *copies(subject, next(iter(chosen.values())).rows, arena.group),
+                *copies(subject, first.rows, arena.group),
+                *own.notes,
             ],
         },
+        warnings=own.warnings,
     )  # fmt: skip

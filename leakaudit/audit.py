@@ -205,6 +205,8 @@ class Audit:
     gates: tuple[Gate, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
     """`leakaudit, versions, seed, device, command, inference, notes`."""
+    warnings: tuple[str, ...] = ()
+    """What must be read before the verdict: the model hardly does its own task, or its classes stand otherwise."""
 
     @property
     def name(self) -> str:

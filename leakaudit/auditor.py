@@ -24,13 +24,14 @@ from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.exhibits import Exhibits, renamed
 from leakaudit.numerics import device as devices
+from leakaudit.preprocessing import Preprocessing
 from leakaudit.subject import Subject, Terms, find
 
 LIES = "z lies on disk"
 BINS = 5
 """Quantile bins that decide for a continuous private attribute."""
 
-__all__ = ["attack", "find", "folder", "rebuild", "rows"]
+__all__ = ["attack", "attack_each", "find", "folder", "rebuild", "rows", "together"]
 
 
 def attack(
@@ -59,9 +60,32 @@ def attack(
             seed=terms.seed,
             device=terms.device,
             seeds=terms.seeds,
+            prepared=_prepared(subject),
         )
     what = [[str(call) for call in attackers], auxiliaries, terms.seeds, *["memorisation"] * terms.memorisation]
     return _leave(audit, outcomes, subject, terms, ["attack", what])
+
+
+def attack_each(
+    subject: Subject, terms: Terms, attackers: tuple[Call, ...], auxiliaries: tuple[str, ...]
+) -> Generator[Any, None, list[Path]]:
+    """`attack`, of each layer that is read apart; all layers are extracted in one pass."""
+    yield from together(subject, terms)
+    left = []
+    for part in subject.apart():
+        left.append((yield from attack(part, terms, attackers, auxiliaries))[1])  # noqa: PERF401 (it yields)
+    return left
+
+
+def together(subject: Subject, terms: Terms) -> Generator[Any, None, list[Embeddings]]:
+    """The embeddings of each layer that is read, of all in one pass where they are several."""
+    parts = subject.apart()
+    if len(parts) > 1 and subject.encoder is not None and subject.dataset is not None:
+        yield from extract.together(subject.encoder, subject.dataset, store=terms.store, **_how(terms))
+    found = []
+    for part in parts:
+        found.append((yield from rows(part, terms)))  # noqa: PERF401 (it yields)
+    return found
 
 
 def rebuild(subject: Subject, terms: Terms, decoder: Call) -> Generator[Any, None, tuple[Audit, Path]]:
@@ -124,8 +148,23 @@ def folder(made: Embeddings, terms: Terms) -> Path:
 
 
 def _extract(source: Encoder, dataset: Dataset, terms: Terms) -> Generator[Any, None, Embeddings]:
-    how: dict[str, Any] = {"device": terms.device, "batch_size": terms.batch_size, "amp": terms.amp}
-    return (yield from extract.extract(source, dataset, store=terms.store, **how))
+    return (yield from extract.extract(source, dataset, store=terms.store, **_how(terms)))
+
+
+def _how(terms: Terms) -> dict[str, Any]:
+    """How images pass through a network."""
+    return {"device": terms.device, "batch_size": terms.batch_size, "amp": terms.amp}
+
+
+def _fresh(source: Encoder, dataset: Dataset, terms: Terms) -> Generator[Any, None, Embeddings | str]:
+    """The baseline of a random initialisation; or why there is none, of a graph that does not tell its weights."""
+    try:
+        found = yield from _extract(source.untrained(terms.seed), dataset, terms)
+    except InputError as error:
+        if source.kind != "onnx":
+            raise
+        return str(error)
+    return found.take(np.arange(len(found))) if found.lying else found
 
 
 def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> Generator[Any, None, Exhibits]:
@@ -137,15 +176,15 @@ def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> G
         no_model = "embeddings alone: there is no model and no image here"
         reasons = dict.fromkeys(("trained", "table", "paper", "random_init", "raw"), no_model)
         return Exhibits(absent=reasons)
-    random_init = yield from _extract(subject.encoder.untrained(terms.seed), subject.dataset, terms)
-    random_init = random_init.take(np.arange(len(random_init))) if random_init.lying else random_init
+    fresh = yield from _fresh(subject.encoder, subject.dataset, terms)
+    random_init = fresh if isinstance(fresh, Embeddings) else None
+    if isinstance(fresh, str):
+        absent["random_init"] = fresh
     pixels = extract.pixels(subject.dataset)
     card = subject.checkpoint
     if card is None:
-        unknown = "the training of this model is not known"
-        return Exhibits(
-            random_init=random_init, raw=pixels, absent=dict.fromkeys(("trained", "table", "paper"), unknown)
-        )
+        unknown = dict.fromkeys(("trained", "table", "paper"), "the training of this model is not known")
+        return Exhibits(random_init=random_init, raw=pixels, absent=unknown | absent)
     table = card.table if (terms.target or card.recipe.target) == card.recipe.target else None
     if terms.private != (card.recipe.private,) or table is None or not table.any():
         table, absent["table"] = None, "the training table is recorded for the recipe's own attribute and target only"
@@ -205,12 +244,25 @@ def _leave(
     return audit, path
 
 
+def _prepared(subject: Subject) -> str:
+    """How images enter the model, in words; empty where there are none."""
+    source = subject.encoder
+    if source is None or len(source.shape) != 3:  # noqa: PLR2004 (channels, height, width)
+        return ""
+    height, width = source.shape[1:]
+    sides = (source.shape[0], height, width)
+    whose = source.prepared or ("the recipe's" if subject.checkpoint is not None else "")
+    return str(Preprocessing(sides, source.mean, source.std, source.resize, whose))
+
+
 def _about(subject: Subject) -> dict[str, Any]:
+    prepared = {"preprocessing": words} if (words := _prepared(subject)) else {}
     if subject.checkpoint is None:
-        return {}
+        return subject.about | prepared
     card, made = subject.checkpoint.card, subject.checkpoint.recipe
     guessed = {} if card.guessed is None else {"pseudo_labels": record.to_json(card.guessed)}
     return {
+        **prepared,
         "recipe": card.recipe,
         "method": str(made.method),
         "backbone": str(made.backbone),

@@ -146,6 +146,20 @@ def noted(report: Report) -> list[str]:
     return [note if len(who) == len(notes) else f"{', '.join(who)}: {note}" for note, who in owners.items()]
 
 
+def warned(report: Report) -> list[str]:
+    """What must be read before a verdict; whose it is, where there are several models."""
+    several = len(report.audits) > 1
+    return [f"{audit.name}: {each}" if several else capital(each) for audit in report.audits for each in audit.warnings]
+
+
+def prepared(report: Report) -> list[str]:
+    """How images enter; whose it is, unless it is all's."""
+    ways = {audit.name: str(audit.subject.get("preprocessing") or "") for audit in report.audits}
+    if len(set(ways.values())) == 1:
+        return [way for way in set(ways.values()) if way]
+    return [f"{name}: {way}" for name, way in ways.items() if way]
+
+
 def verdicts(report: Report) -> str:
     """Every verdict, and for a pair which leaks less: the sentence that would survive being quoted alone."""
     found = _entries.entries(report)

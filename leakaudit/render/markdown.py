@@ -27,6 +27,8 @@ def render(report: Report, *, width: int) -> str:
 def _head(report: Report, found: Sequence[Entry]) -> Iterator[str]:
     yield f"## {report.verdict}: {_text(_words.verdicts(report))}"
     names = dict(zip([a.name for a in report.audits], _entries.short([a.name for a in report.audits]), strict=True))
+    for words in _words.warned(report):
+        yield f"> [!WARNING]\n> {_text(words)}."
     for gate in report.gates:
         yield f"Gate `{gate.gate.replace('`', '')}`: **{gate.outcome}**, {_text(gate.reason)}."
     for private, group in _entries.questions(report):
@@ -153,7 +155,8 @@ def _provenance(report: Report) -> str:
     lines = [str(audit.provenance.get("command") or "") for audit in report.audits]
     commands = "\n".join(dict.fromkeys(line for text in lines for line in text.split("\n") if line))
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", commands) or [""]))
-    return _table(["object", "sha256"], rows) + (f"\n\n{fence}\n{commands}\n{fence}" if commands else "")
+    ways = "".join(f"\n\nImages enter as {_text(way)}." for way in _words.prepared(report))
+    return _table(["object", "sha256"], rows) + ways + (f"\n\n{fence}\n{commands}\n{fence}" if commands else "")
 
 
 def _bar(value: float, tolerance: float) -> str:

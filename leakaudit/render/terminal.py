@@ -2,7 +2,7 @@
 Text for a terminal: the verdict in words, then the table that proves it.
 
 `render` writes no escape codes, so that words come before colour; `style` adds the only two there are, for a terminal
-that wants them: LEAK is red, and the row that decides is bold.
+that wants them: LEAK is red, and the row that decides is bold, as is the word before a warning.
 """
 
 import io
@@ -48,7 +48,7 @@ def render(report: Report, *, width: int) -> str:
     tamed = _tame.tame(report)
     console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False, emoji=False, markup=False)
     found = _entries.entries(tamed)
-    for part in _compared(tamed, found, width) if len(tamed.audits) > 1 else _alone(found, width):
+    for part in _compared(tamed, found, width) if len(tamed.audits) > 1 else _alone(tamed, found, width):
         console.print(part)
     for part in _ending(tamed, found):
         console.print(part)
@@ -58,17 +58,19 @@ def render(report: Report, *, width: int) -> str:
 
 
 def style(text: str) -> str:
-    """The text with the word LEAK in red and the deciding rows in bold."""
+    """The text with the word LEAK in red, the deciding rows and the word before a warning in bold."""
     lines = [
         f"\033[1m{line}\033[0m" if re.search(r"(, decides$|: decides )", line) else line for line in text.split("\n")
     ]
+    lines = [re.sub(r"^( *WARNING:)", "\033[1m\\1\033[0m", line) for line in lines]
     return "\n".join(re.sub(r"^(LEAK)\b", "\033[1;31m\\1\033[0m", line) for line in lines)
 
 
-def _alone(found: Sequence[Entry], width: int) -> Iterator[Text | Table | Padding]:
+def _alone(report: Report, found: Sequence[Entry], width: int) -> Iterator[Text | Table | Padding]:
     for entry in found:
         part, figures = entry.attribute, entry.attribute.figures
         yield Text(f"{part.verdict}   {_words.clause(entry)}\n")
+        yield from (_prose(f"WARNING: {words}.\n") for words in _words.warned(report) if entry is found[0])
         before, share, after = _words.says(entry)
         accuracy = _figures.bounds(figures.private_accuracy, of="%")
         yield _prose(f"{before}{share}{after.replace(';', f' {accuracy};', 1)}")
@@ -128,6 +130,7 @@ def _compared(report: Report, found: Sequence[Entry], width: int) -> Iterator[Te
             table.add_row(*_texts(entry.attribute.verdict, entry.audit.name, read, _e(figures)))
         yield table
         yield Text("")
+        yield from (_prose(f"WARNING: {words}.\n") for words in _words.warned(report) if group[0] == found[0])
         for comparison in (part for part in report.comparisons if part.private == private):
             yield _prose(_words.told(comparison, names))
         yield _prose(f"Guessing names {_figures.percent(1 / len(group[0].attribute.classes))} %. {_cannot(group)}\n")
@@ -210,6 +213,7 @@ def _ending(report: Report, found: Sequence[Entry]) -> Iterator[Padding]:
     lines.append(("Controls", _words.controls_said(found)))
     if said := _words.papers_said(found):
         lines.append(("Papers", f"{said} Kept for comparison, never decides."))
+    lines += [("Prepared", way) for way in _words.prepared(report)]
     lines += [("Note", note) for note in _words.noted(report)]
     lines.append(("Not tested", _words.not_tested(report.audits[0])))
     lines += [("Gate", f"{gate.gate}: {gate.outcome}, {gate.reason}") for gate in report.gates]

@@ -84,6 +84,7 @@ def verdict(report: Report) -> Section:
     found = _entries.entries(report)
     names = _names(report)
     body = {
+        "warnings": _words.warned(report),
         "cards": [_card(entry, i, report) for i, entry in enumerate(found)],
         "told": [_words.told(part, names) for part in report.comparisons],
         "alone": len(report.audits) == 1,

@@ -1,0 +1,138 @@
+"""
+Whether the model does its own task on these rows: what an audit must say first, where it does not.
+
+The most common way to audit nonsense is a model whose images are prepared otherwise than it was trained on, or whose
+classes stand in another order. Both show in how it names the target. Skill is balanced accuracy above chance over what
+there is above chance: (b - 1/k) / (1 - 1/k), for k target classes that have rows.
+
+A warning is given where skill, at 95 %, is at most a tenth; and where it cannot be told from nothing and is below a
+half. Too few rows to say so much warn of nothing. Another order of the classes is sought on one half of the rows or
+groups (an assignment that maximises the sum of recalls) and told where on the other half its skill is at least a
+quarter and above that of the order given.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int64
+from scipy.optimize import linear_sum_assignment
+
+from leakaudit import stats
+from leakaudit.embeddings import Embeddings
+from leakaudit.labels import Labelled
+from leakaudit.stats import Interval
+
+HARDLY = 0.1
+"""Skill that is near none."""
+UNSURE = 0.5
+"""Skill that an interval must stay below for its rows to say anything."""
+ORDERED = 0.25
+"""Skill on unseen rows that another order of the classes must have."""
+NAMED = 12
+"""Classes that a warning lists."""
+
+Codes = Int64[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class Aptitude:
+    """What is to be said of a model's own task."""
+
+    warnings: tuple[str, ...] = ()
+    """Beside the verdict."""
+    notes: tuple[str, ...] = ()
+
+
+def aptitude(subject: Embeddings, rows: Labelled, target: str | None, seed: int, prepared: str = "") -> Aptitude:
+    """
+    What is to be said of how the model names the target on the attack rows.
+
+    `seed` draws the halves; `prepared` says how images enter, in words.
+    """
+    if target is None or subject.logits is None:
+        return Aptitude()
+    classes, outputs = len(subject.column(target).classes), subject.logits.shape[1]
+    if outputs != classes and subject.origin.kind == "checkpoint":
+        return Aptitude()  # the subject says which classes it has not learned
+    if outputs != classes:
+        many = f"{classes:,} classes" if classes else "numbers"
+        plural = "s" if outputs > 1 else ""
+        unlike = f"the model has {outputs:,} output{plural}, {target} has {many}"
+        return Aptitude(notes=(f"how well the model does its own task was not measured: {unlike}",))
+    kept = rows.known
+    y = rows.target.codes[kept]
+    guess = subject.logits[rows.rows[kept]].argmax(axis=1).astype(np.int64)
+    group = None if subject.group is None else subject.group[rows.rows[kept]]
+    if len(np.unique(y)) < 2:  # noqa: PLR2004 (nothing to tell apart)
+        return Aptitude()
+    own = subject.origin.kind == "checkpoint"
+    order = None if own else _order(y, guess, classes, group, seed)
+    found = _skill(y, guess, group)
+    if found.high > HARDLY and not (found.low <= 0 and found.high <= UNSURE) and order is None:
+        return Aptitude()
+    chance = 1 / len(np.unique(y))
+    right = found.value * (1 - chance) + chance
+    said = f"the model names the {target} right in {100 * right:.1f} % of rows (mean over classes; chance is "
+    said += f"{100 * chance:.1f} %)"
+    if order is not None:
+        return Aptitude((f"{said}: {_other(order, rows.target.classes)}",))
+    return Aptitude((f"{said}: {_why(subject.origin.kind, target, prepared)}",))
+
+
+def _other(order: tuple[Int64[np.ndarray, " k"], float], classes: tuple[str, ...]) -> str:
+    """That another order of the classes is the model's."""
+    known, share = order
+    names = ", ".join(classes[k] for k in known[:NAMED]) + ", ..." * (len(known) > NAMED)
+    return (
+        f"under another order of the classes it names {100 * share:.1f} %, on rows that were not used to find it: give "
+        f"the classes in the model's order, which seems to be {names}"
+    )
+
+
+def _why(kind: str, target: str, prepared: str) -> str:
+    """What may be the matter, of a subject of that kind."""
+    if kind == "checkpoint":
+        return f"what it has learned to name is not the {target} of these rows"
+    if kind == "file":
+        return "the logits may be of another task, or of other rows than these"
+    how = f"; they enter as {prepared}" if prepared else ""
+    return f"it may not be this model's task, or images are prepared otherwise than it was trained on{how}"
+
+
+def _skill(y: Codes, guess: Codes, group: Codes | None) -> Interval:
+    """Balanced accuracy above chance over what there is above it, of the classes that have rows."""
+    there, cells = np.unique(y, return_inverse=True)
+    found = stats.share(guess == y, cells, np.full(len(there), 1 / len(there)), group).interval
+    value, low, high = ((part - 1 / len(there)) / (1 - 1 / len(there)) for part in found)
+    return Interval(value, low, high)
+
+
+def _order(
+    y: Codes, guess: Codes, classes: int, group: Codes | None, seed: int
+) -> tuple[Int64[np.ndarray, " k"], float] | None:
+    """The target class of each output under another order, and its balanced accuracy on unseen rows."""
+    seen = _half(len(y), group, seed)
+    if len(np.unique(y[~seen])) < 2 or seen.sum() == 0:  # noqa: PLR2004 (nothing to tell apart)
+        return None
+    table = np.bincount(y[seen] * classes + guess[seen], minlength=classes**2).reshape(classes, classes)
+    recalls = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    known: Int64[np.ndarray, " k"] = np.empty(classes, np.int64)
+    names, outputs = linear_sum_assignment(-recalls - 1e-9 * np.eye(classes))
+    known[outputs] = names
+    if (known == np.arange(classes)).all():
+        return None
+    rest = None if group is None else group[~seen]
+    given, other = (_skill(y[~seen], each[~seen], rest) for each in (guess, known[guess]))
+    if other.low < ORDERED or other.low <= given.high:
+        return None
+    present = len(np.unique(y[~seen]))
+    return known, other.value * (1 - 1 / present) + 1 / present
+
+
+def _half(rows: int, group: Codes | None, seed: int) -> Bool[np.ndarray, " n"]:
+    """Half of the rows, or of whole groups."""
+    index = np.arange(rows) if group is None else np.unique(group, return_inverse=True)[1]
+    units = int(index.max(initial=-1)) + 1
+    drawn = np.random.default_rng(seed).permutation(units) < units // 2
+    half: Bool[np.ndarray, " n"] = drawn[index]
+    return half
