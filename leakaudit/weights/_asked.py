@@ -1,0 +1,142 @@
+"""
+What a file of weights may ask for, and what is said to one that asks for more.
+
+The list is part of what torch's own reader lets through, and the stand-ins. Sparse, quantised and meta tensors are not
+on it, nor are calls that make much out of little.
+"""
+
+import mmap
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from leakaudit.errors import RefusedError
+from leakaudit.weights._opcodes import DamagedError, Name, Parts, Told, walk
+from leakaudit.weights._standins import standins
+
+_WIDTHS = {
+    8: ("DoubleStorage", "LongStorage", "ComplexFloatStorage"),
+    4: ("FloatStorage", "IntStorage"),
+    2: ("HalfStorage", "BFloat16Storage", "ShortStorage"),
+    1: ("CharStorage", "ByteStorage", "BoolStorage", "storage.UntypedStorage"),
+    16: ("ComplexDoubleStorage",),
+}
+STORAGES = {name: width for width, names in _WIDTHS.items() for name in names}
+"""Bytes of an element, by the storage's class in `torch`."""
+TENSORS = {
+    *(f"torch._utils._rebuild_{kind}" for kind in ("tensor", "tensor_v2", "tensor_v3")),
+    *("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"),
+    "torch._tensor._rebuild_from_type_v2",
+}
+VALUES = {
+    *("collections.OrderedDict", "collections.Counter", "_codecs.encode"),
+    *("builtins.set", "builtins.bytearray", "builtins.complex", "torch.Size", "torch.device"),
+    *("torch.Tensor", "torch.nn.parameter.Parameter"),
+}
+DTYPES = {
+    *("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16"),
+    *("uint8", "bool", "complex32", "complex64", "complex128"),
+    *("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"),
+}
+ALLOWED = frozenset({*TENSORS, *VALUES, *(f"torch.{name}" for name in (*STORAGES, *DTYPES)), *standins(Counter())})
+ENCODINGS = ("latin1", "latin-1", "utf-8", "utf8", "ascii")
+PICKLE = 32 << 20
+"""Bytes of the pickle itself, without the tensors' numbers."""
+LONG, MANY = 120, 20
+OTHERS = {
+    "torch._utils._rebuild_sparse_tensor": "a sparse tensor; store it dense: tensor.to_dense()",
+    "torch._utils._rebuild_qtensor": "a quantised tensor; store its values: tensor.dequantize()",
+    "torch._utils._rebuild_meta_tensor_no_storage": "a tensor without numbers (on the meta device)",
+    "torch._utils._rebuild_wrapper_subclass": "a tensor of a subclass; store a plain one",
+    "torch._utils._rebuild_nested_tensor": "a nested tensor; store a padded one",
+}
+CODE = (
+    *("posix", "nt", "os", "sys", "subprocess", "builtins", "socket", "shutil", "runpy", "webbrowser", "ctypes"),
+    *("functools", "operator", "importlib", "pty", "code", "asyncio", "multiprocessing", "http", "urllib"),
+)
+
+
+def told(data: bytes | mmap.mmap, where: Path, start: int = 0) -> Told:
+    """
+    What a pickle of a torch file asks for, all of which is allowed.
+
+    Raises:
+        RefusedError: it is damaged, or asks for more; every name it may not ask for is listed.
+    """
+    try:
+        found = walk(data, start)
+    except DamagedError as error:
+        raise RefusedError(f"{where}: truncated or damaged ({error})") from error
+    if found.end - start > PICKLE:
+        raise RefusedError(f"{where}: a pickle of {found.end - start:,} bytes beside the tensors, more than {PICKLE:,}")
+    unsafe = [name for name in found.names if name not in ALLOWED]
+    if unsafe:
+        raise RefusedError(f"{where}: {refusal(unsafe, found)}")
+    for name, arguments in found.calls:
+        _check(name, arguments, where)
+    return found
+
+
+def _check(name: str, arguments: Any, where: Path) -> None:
+    """Calls that could make much out of little, or load a codec by its name."""
+    items = arguments.items if isinstance(arguments, Parts) else ()
+    if (name == "_codecs.encode" and not (len(items) == 1 or (len(items) == 2 and items[1] in ENCODINGS))) or (  # noqa: PLR2004 # a text and an encoding
+        name == "builtins.bytearray" and items and isinstance(items[0], int)
+    ):
+        raise RefusedError(f"{where}: calls {name} in a way no checkpoint does")
+    if name in {"torch.Tensor", "torch.nn.parameter.Parameter"} or name.startswith("torch.storage."):
+        raise RefusedError(f"{where}: makes a tensor out of nothing ({name})")
+
+
+def storages(found: Told, where: Path) -> dict[str, int]:
+    """
+    Bytes of each storage that a pickle declares, by its key.
+
+    Raises:
+        RefusedError: a storage is not declared as torch declares it.
+    """
+    sizes: dict[str, int] = {}
+    for declared in found.storages:
+        items = declared.items if isinstance(declared, Parts) else ()
+        if len(items) < 5 or not isinstance(items[1], Name) or type(items[4]) is not int or items[4] < 0:  # noqa: PLR2004 # word, class, key, device, count
+            raise RefusedError(f"{where}: a tensor's storage is not declared as torch declares it")
+        width = STORAGES.get(items[1].text.removeprefix("torch."))
+        if items[0] not in ("storage", b"storage") or width is None:
+            raise RefusedError(f"{where}: a storage of {shown(items[1].text)}, which no tensor that is read has")
+        key = items[2].decode("latin1") if isinstance(items[2], bytes) else str(items[2])
+        sizes[key] = max(sizes.get(key, 0), items[4] * width)
+    return sizes
+
+
+def refusal(unsafe: list[str], found: Told) -> str:
+    """Why a file that asks for these is not read, and what to do instead."""
+    for name in unsafe:
+        if name in OTHERS:
+            return f"holds {OTHERS[name]}"
+    run = [name for name in unsafe if name.partition(".")[0] in CODE]
+    networks = any(name.startswith(("torch.nn.", "torchvision.models.", "timm.models.")) for name in unsafe)
+    listed = listing(unsafe)
+    if run and not networks:
+        return f"unsafe: asks to run {listing(run)}" + (f" (it names {listed})" if len(unsafe) > len(run) else "")
+    if networks:
+        return (
+            f"a pickled model object ({listed}); its code would run. Export its weights where it was made: "
+            "torch.save(model.state_dict(), 'weights.pth')"
+        )
+    called = {name for name, _ in found.calls}
+    verb = "asks to run" if set(unsafe) <= called else "names"
+    return (
+        f"{verb} {listed}, which is no plain data; its code would run. Export the weights where it was made: "
+        "torch.save(model.state_dict(), 'weights.pth')"
+    )
+
+
+def listing(names: list[str]) -> str:
+    """Names out of a stranger's file, as a message may show them."""
+    return ", ".join(map(shown, names[:MANY])) + (f" and {len(names) - MANY} more" if len(names) > MANY else "")
+
+
+def shown(text: str) -> str:
+    """A text out of a stranger's file, shortened, without what would move a cursor."""
+    cut = text if len(text) <= LONG else f"{text[:LONG]}..."
+    return cut if cut.isprintable() else repr(cut)

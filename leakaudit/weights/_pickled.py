@@ -1,0 +1,72 @@
+"""
+The one place that lets torch read a stranger's pickle: `torch.load(weights_only=True)`, watched.
+
+The names it may ask for and the storages it declares were looked at before (`_asked`); while torch reads, no other
+name is allowed than torch's own and the stand-ins, and memory has a ceiling.
+"""
+
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from leakaudit.errors import RefusedError
+from leakaudit.weights import Contents
+from leakaudit.weights._asked import shown
+from leakaudit.weights._limits import ceiling
+from leakaudit.weights._plain import Plainly
+from leakaudit.weights._standins import standins
+
+
+def read(path: Path, kind: str, *, mapped: bool) -> Contents:
+    """
+    What torch reads out of a file, as plain data.
+
+    Raises:
+        RefusedError: torch refuses it, it takes more memory than such a file can need, or is no plain data.
+    """
+    met: Counter[str] = Counter()
+    size = path.stat().st_size
+    plainly = Plainly(size, copy=mapped)
+    try:
+        with ceiling(size):
+            tree = plainly(_load(path, met, mapped=mapped))
+    except MemoryError as error:
+        raise RefusedError(f"{path}: takes more memory than a file of {size:,} bytes can need") from error
+    except RefusedError:
+        raise
+    except Exception as error:
+        # whatever a stranger's bytes make torch raise, the file is not read
+        raise RefusedError(f"{path}: truncated, damaged or unsafe ({_reason(error)})") from error
+    notes = [f"{count} {name} read as plain data" for name, count in met.items()]
+    notes += [
+        f"{count} {'tensor' if count == 1 else 'tensors'} of {name} read as float32"
+        for name, count in plainly.widened.items()
+    ]
+    return Contents(kind, tree, tuple(notes))
+
+
+def _load(path: Path, met: Counter[str], *, mapped: bool) -> Any:
+    """What torch reads, while it allows no other names than its own and the stand-ins."""
+    import torch
+
+    named: list[Any] = [(standin, name) for name, standin in standins(met).items()]
+    before = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    try:
+        with warnings.catch_warnings(), torch.serialization.safe_globals(named):
+            warnings.simplefilter("ignore")
+            if mapped and path.suffix != ".safetensors":
+                return torch.load(str(path), map_location="cpu", weights_only=True, mmap=True)
+            with path.open("rb") as file:
+                return torch.load(file, map_location="cpu", weights_only=True)
+    finally:
+        torch.serialization.add_safe_globals(before)
+
+
+def _reason(error: Exception) -> str:
+    """The last sentence of what torch says, in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "WeightsUnpickler error" in line or "Unsupported" in line]
+    text = (telling or lines or [type(error).__name__])[0]
+    return shown(text.rpartition("WeightsUnpickler error: ")[2] or text)

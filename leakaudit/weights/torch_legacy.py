@@ -1,0 +1,47 @@
+"""Weights that torch.save wrote before torch 1.6: pickles one after another, then the numbers of each storage."""
+
+import mmap
+from pathlib import Path
+
+from leakaudit.errors import InputError, RefusedError
+from leakaudit.weights import Contents, _asked, _pickled
+
+MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+"""The number 0x1950a86a20f9469cfc6c, alone in the first of five pickles."""
+FRONT = 16
+"""Bytes among which it begins: a pickle's first opcodes."""
+PICKLES = 5
+"""The magic number, the format's version, the machine, the tree, the keys of the storages."""
+TREE = 3
+
+
+def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001 # as the others are called
+    """Whether its first pickle is torch's magic number."""
+    return head.startswith(b"\x80") and 0 < head.find(MAGIC) < FRONT
+
+
+def read(path: Path) -> Contents:
+    """
+    Its tensors and plain data.
+
+    Raises:
+        InputError: there is no such file.
+        RefusedError: it is truncated, or asks for anything but tensors and plain data.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        place, sizes = 0, {}
+        for number in range(PICKLES):
+            found = _asked.told(data, path, place)
+            place = found.end
+            if number == TREE:
+                sizes = _asked.storages(found, path)
+            elif found.storages or found.names:
+                raise RefusedError(f"{path}: a header that asks for {_asked.listing(list(found.names)) or 'a tensor'}")
+        there = len(data) - place
+    if sum(sizes.values()) > there:
+        raise RefusedError(
+            f"{path}: truncated, or damaged: {there:,} bytes of its tensors' {sum(sizes.values()):,} are there"
+        )
+    return _pickled.read(path, "torch legacy", mapped=False)

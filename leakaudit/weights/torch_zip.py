@@ -1,0 +1,39 @@
+"""Weights that torch.save wrote since torch 1.6: a zip archive of a pickle and the numbers of each storage."""
+
+import re
+from pathlib import Path
+
+from leakaudit.errors import InputError, RefusedError
+from leakaudit.weights import Contents, _asked, _members, _pickled
+
+PROGRAM = re.compile(r"[^/]+/(constants\.pkl|code/.*|models/.*|archive_format)")
+
+
+def recognises(head: bytes, path: Path) -> bool:
+    """Whether it is an archive of one folder's `data.pkl`, and of no code."""
+    names = _members.names(head, path)
+    return any(re.fullmatch(r"[^/]+/data\.pkl", name) for name in names) and not any(map(PROGRAM.fullmatch, names))
+
+
+def read(path: Path) -> Contents:
+    """
+    Its tensors and plain data.
+
+    Raises:
+        InputError: there is no such file.
+        RefusedError: it is truncated, or asks for anything but tensors and plain data.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    places = _members.checked(path)
+    start, size = places["data.pkl"]
+    if size > _asked.PICKLE:
+        raise RefusedError(f"{path}: a pickle of {size:,} bytes beside the tensors, more than {_asked.PICKLE:,}")
+    with path.open("rb") as file:
+        file.seek(start)
+        found = _asked.told(file.read(size), path)
+    for key, wanted in _asked.storages(found, path).items():
+        there = places.get(f"data/{key}", (0, 0))[1]
+        if wanted > there:
+            raise RefusedError(f"{path}: truncated, or damaged: {there:,} bytes of a tensor's {wanted:,} are there")
+    return _pickled.read(path, "torch zip", mapped=True)
