@@ -146,7 +146,7 @@ def load(path: Path, shape: tuple[int, ...] = (), layers: tuple[Layer, ...] = ()
     sites = {layer.name: _ends(model.graph, layer.name, path) for layer in layers}
     tried = _try(model, parts, sites, shape, path)
     if seed is not None:
-        model, _ = redrawing.redrawn(model, seed, path)
+        model = redrawing.redrawn(model, seed, path)
     return Graph(trial.opened(model, _wanted(parts, sites)), parts, tried, sites)
 
 
@@ -176,6 +176,10 @@ def describe(path: Path, shape: tuple[int, ...] = (), device: str = "cpu") -> De
         classes = 2
     if torch.device(device).type == "cuda" and not _cuda():
         notes.append("onnxruntime has no CUDA here: the graph runs on the CPU")
+    try:
+        notes.extend(redrawing.notes(model, path))
+    except InputError as error:
+        notes.append(f"no random-init baseline: {str(error).removeprefix(f'{path}: ')}")
     sha256 = hashlib.sha256(content).hexdigest()
     width = _pooled(torch.from_numpy(z.copy()), parts).shape[1]
     raw = entry.dtype == "uint8"

@@ -5,6 +5,7 @@ He et al., "Delving Deep into Rectifiers", ICCV 2015, equation 10: normal, of va
 """
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,55 +46,74 @@ FEW = 1
 """Numbers of a tensor that is a setting, not something learnt: a scale, an epsilon."""
 
 
-def redrawn(model: Any, seed: int, path: Path) -> tuple[Any, tuple[str, ...]]:
+@dataclass(frozen=True)
+class Draw:
+    """What a tensor is before any training."""
+
+    mean: float
+    deviation: float
+
+
+def redrawn(model: Any, seed: int, path: Path) -> Any:
     """
-    The same graph with fresh weights, and what a reader must know of them.
+    The same graph with fresh weights.
 
     Raises:
         InputError: the graph is quantised, or no operator has weights that can be told.
     """
-    library = type(model)
-    fresh = library()
+    fresh = type(model)()
     fresh.CopyFrom(model)
-    graph = fresh.graph
+    found, random = constants(fresh.graph), np.random.default_rng(seed)
+    for name, draw in _draws(fresh.graph, path).items():
+        tensor = found[name]
+        values = draw.mean + draw.deviation * random.standard_normal(tuple(tensor.dims))
+        for field in ("float_data", "int32_data", "double_data"):
+            tensor.ClearField(field)
+        tensor.raw_data = values.astype(np.dtype(REAL[tensor.data_type]).newbyteorder("<")).tobytes()
+    return fresh
+
+
+def notes(model: Any, path: Path) -> tuple[str, ...]:
+    """
+    What a reader must know of the fresh weights of a graph.
+
+    Raises:
+        InputError: as `redrawn`.
+    """
+    found, draws = constants(model.graph), _draws(model.graph, path)
+    kept = [
+        name
+        for name, each in found.items()
+        if name not in draws and each.data_type in REAL and math.prod(each.dims) > FEW
+    ]
+    if not kept:
+        return (RULE,)
+    shown = 3
+    some = ", ".join(repr(name)[1:-1][:40] for name in kept[:shown]) + ", ..." * (len(kept) > shown)
+    return RULE, f"of its random-init baseline {len(kept)} of {len(found)} tensors stay as in the file ({some})"
+
+
+def _draws(graph: Any, path: Path) -> dict[str, Draw]:
+    """How each held tensor is drawn, of those whose part in the graph is known."""
     if any(node.op_type in QUANTISED or node.op_type.endswith("Integer") for node in graph.node):
         raise InputError(f"{path}: a quantised graph; its weights cannot be drawn anew")
     found = constants(graph)
     makers = {name: node for node in graph.node for name in node.output if name}
-    random = np.random.default_rng(seed)
-    done: set[str] = set()
-    drawn = 0
+    draws: dict[str, Draw] = {}
     for node in graph.node:
         for place, name in enumerate(node.input):
             held = constant(name, makers, found)
-            if held is None or held in done or found[held].data_type not in REAL:
+            if held is None or held in draws or found[held].data_type not in REAL:
                 continue
-            tensor = found[held]
+            sides = list(found[held].dims)
             start = _start(node, place, makers, found)
-            if place in WEIGHTS.get(node.op_type, ()) and len(tensor.dims) > 1:
-                deviation = math.sqrt(2 / max(1, _fan_in(node, place, list(tensor.dims), held == name)))
-                values = random.standard_normal(tuple(tensor.dims), dtype=np.float64) * deviation
-                drawn += 1
+            if place in WEIGHTS.get(node.op_type, ()) and len(sides) > 1:
+                draws[held] = Draw(0.0, math.sqrt(2 / max(1, _fan_in(node, place, sides, turned=held != name))))
             elif start is not None:
-                values = np.full(tuple(tensor.dims), start)
-            else:
-                continue
-            _fill(tensor, values)
-            done.add(held)
-    if not drawn:
+                draws[held] = Draw(start, 0.0)
+    if not any(draw.deviation for draw in draws.values()):
         raise InputError(f"{path}: no MatMul, Gemm or Conv with weights in the file: none can be drawn anew")
-    kept = [
-        name for name, each in found.items()
-        if name not in done and each.data_type in REAL and math.prod(each.dims) > FEW
-    ]  # fmt: skip
-    return fresh, (RULE, *_kept(kept, len(found)))
-
-
-def _kept(kept: list[str], total: int) -> tuple[str, ...]:
-    if not kept:
-        return ()
-    some = ", ".join(repr(name)[1:-1][:40] for name in kept[:3])
-    return (f"{len(kept)} of {total} tensors stay as the file has them ({some}{', ...' * (len(kept) > 3)})",)  # noqa: PLR2004
+    return draws
 
 
 def _start(node: Any, place: int, makers: dict[str, Any], found: dict[str, Any]) -> float | None:
@@ -108,24 +128,12 @@ def _start(node: Any, place: int, makers: dict[str, Any], found: dict[str, Any])
     return 0.0 if product else None
 
 
-def _fan_in(node: Any, place: int, sides: list[int], as_held: bool) -> int:  # noqa: FBT001 -- one word
-    """Numbers that enter one output of the operator."""
+def _fan_in(node: Any, place: int, sides: list[int], *, turned: bool) -> int:
+    """Numbers that enter one output of the operator; `turned`: the tensor enters it through a Transpose."""
     if node.op_type == "Conv":
         return math.prod(sides[1:])
     if node.op_type == "ConvTranspose":
         return sides[0] * math.prod(sides[2:])
-    turned = any(each.name == "transB" and each.i for each in node.attribute)
-    turned ^= not as_held  # through a Transpose
+    turned ^= any(each.name == "transB" and bool(each.i) for each in node.attribute)
     turned ^= node.op_type in ("MatMul", "FusedMatMul") and place == 0  # W x, not x W
     return sides[-1] if turned else sides[-2]
-
-
-def _fill(tensor: Any, values: np.ndarray) -> None:
-    for field in ("float_data", "int32_data", "double_data"):
-        tensor.ClearField(field)
-    tensor.raw_data = values.astype(REAL[tensor.data_type]).astype(tensor_order(tensor)).tobytes()
-
-
-def tensor_order(tensor: Any) -> np.dtype:
-    """The kind of number as ONNX writes it: least byte first."""
-    return np.dtype(REAL[tensor.data_type]).newbyteorder("<")

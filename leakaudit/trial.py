@@ -66,7 +66,8 @@ def attempt(model: bytes, request: Request, where: str) -> Tried:
     root = str(Path(__file__).parents[1])
     paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     memory = MEMORY + 4 * len(model)
-    words = [sys.executable, "-P", "-W", "ignore", "-m", "leakaudit.trial", json.dumps(asdict(request)), str(memory)]
+    words = [sys.executable, "-P", "-W", "ignore", "-m", "leakaudit.trial", json.dumps(asdict(request))]
+    words += [str(memory), str(SECONDS)]
     try:
         done = subprocess.run(  # noqa: S603 -- this file, by this interpreter
             words,
@@ -119,13 +120,13 @@ def _answer(out: bytes) -> dict[str, Any] | None:
 
 def _main() -> None:
     """The child: reads, checks, infers, runs, answers."""
-    request, memory = json.loads(sys.argv[1]), int(sys.argv[2])
+    request, memory, seconds = json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     try:
         import resource
     except ImportError:  # no such limits on Windows
         pass
     else:
-        for what, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, SECONDS), (resource.RLIMIT_CORE, 0)):
+        for what, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
             resource.setrlimit(what, (most, most))
     try:
         answer = _try(sys.stdin.buffer.read(), request)

@@ -31,7 +31,7 @@ FIELDS = {
 """Fields of `ModelProto` and how each is written."""
 WORDS = (2, 3, 4)
 """Of these the producer's name and version, and the domain: printable text."""
-GRAPH, VERSION, VERSIONS = 7, 1, 64
+GRAPH, VERSION, VERSIONS, PRODUCER = 7, 1, 64, 2
 
 
 def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001 -- by content alone
@@ -47,11 +47,12 @@ def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001 -- by content a
             return False
         if field == GRAPH:
             return VERSION in seen
-        if field in WORDS and not head[at : at + value].decode("utf-8", "replace").isprintable():
+        word = head[at : at + value]
+        if field in WORDS and not (word.isascii() and word.decode().isprintable()):
             return False
         seen.add(field)
         at += value if wire == TEXT else 0
-    return len(seen) > len(WORDS)  # a graph that follows a long text: version, producer and more came before
+    return {VERSION, PRODUCER} <= seen  # the graph follows a long text
 
 
 def read(path: Path) -> Contents:
