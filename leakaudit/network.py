@@ -1,13 +1,24 @@
 """The network of an encoder, with its weights in it: built by a backbone, a user's own code or an ONNX graph."""
 
+import contextlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from leakaudit import catalog
+from leakaudit import catalog, graph, likeness, matching, own_code
 from leakaudit.backbones import bottleneck
 from leakaudit.encoder import Encoder
-from leakaudit.errors import RefusedError
+from leakaudit.errors import InputError, LeakauditError, RefusedError
+from leakaudit.matching import Match, Shape
+from leakaudit.numerics import classifier
+from leakaudit.numerics.weightless import Weightless
+
+LEAST = 0.5
+"""Share of the numbers below the classifier that a partial load must fill, to be an audit of anything."""
 
 
 def of(encoder: Encoder) -> tuple[nn.Module, str]:
@@ -15,34 +26,164 @@ def of(encoder: Encoder) -> tuple[nn.Module, str]:
     The network, and the name of its classifier, whose input is the bottleneck.
 
     Raises:
-        InputError: there is no such backbone or knob, or it does not take such images.
-        RefusedError: the weights do not fit.
+        InputError: there is no such backbone or knob, it does not take such images, the user's code fails, or the
+            weights do not fit the backbone that the user named.
+        RefusedError: the weights of a checkpoint do not fit its own backbone.
     """
+    network, layer = _built(encoder)
+    if encoder.weights is not None:
+        wanted = shapes(network)
+        found = matching.match(wanted, encoder.weights)
+        _check(encoder, found, wanted, layer)
+        fill(network, encoder.weights, found)
+    return network, layer
+
+
+def fitted(encoder: Encoder) -> Encoder:
+    """
+    The encoder of a stranger's weights with what they tell: number of classes, classifier and notes on how they fit.
+
+    The classes are the rows of the classifier's weights; `classes` counts where they have none. No number is drawn but
+    by a user's own code.
+
+    Raises:
+        InputError: as `of`.
+    """
+    assert encoder.weights is not None
+    start = replace(encoder, classes=encoder.classes or 2)
+    network, layer = _sketched(start)
+    found = matching.match(shapes(network), encoder.weights)
+    rows = _rows(found, encoder.weights, f"{layer}.weight")
+    if rows and rows != start.classes:
+        start = replace(start, classes=rows)
+        network, layer = _sketched(start)
+        found = matching.match(shapes(network), encoder.weights)
+    wanted = shapes(network)
+    _check(start, found, wanted, layer)
+    notes = (*found.notes, *(_partial(found, wanted, layer) if encoder.partial else ()))
+    if encoder.code is not None:
+        notes += (own_code.note(encoder.code, encoder.backbone),)
+        notes += classifier.remarks(network, layer, start.shape, start.name).notes
+    return replace(start, layer=layer, notes=(*encoder.notes, *notes))
+
+
+def shapes(network: nn.Module) -> dict[str, Shape]:
+    """Names and shapes of all tensors of a network."""
+    return {name: tuple(tensor.shape) for name, tensor in _tensors(network).items()}
+
+
+def fill(network: nn.Module, weights: Mapping[str, np.ndarray], found: Match) -> None:
+    """Put tensors into a network where the match says; counters that are missing become 0, all else stays."""
+    tensors = _tensors(network)
+    with torch.no_grad():
+        for name, source in found.fills.items():
+            tensors[name].copy_(torch.from_numpy(np.array(weights[source])).reshape(tensors[name].shape))
+        for name in found.counters:
+            tensors[name].zero_()
+
+
+def share(found: Match, wanted: Mapping[str, Shape], layer: str) -> float:
+    """Share of the numbers below the classifier that a match fills; 1 where there are none."""
+    sizes = {
+        name: math.prod(shape)
+        for name, shape in wanted.items()
+        if not name.startswith(f"{layer}.") and not name.endswith(matching.COUNTER)
+    }
+    whole = sum(sizes.values())
+    return sum(size for name, size in sizes.items() if name in found.fills) / whole if whole else 1.0
+
+
+def _built(encoder: Encoder) -> tuple[nn.Module, str]:
+    """The network with fresh weights, and the name of its classifier."""
+    if encoder.code is not None and encoder.backbone.name == "onnx":
+        seed = encoder.seed if encoder.kind == "random-init" else None
+        return graph.load(encoder.code, tuple(encoder.shape), encoder.layers, seed), graph.BOTTLENECK
+    if encoder.code is not None:
+        with _seeded(encoder.seed):
+            network = own_code.build(encoder.code, encoder.backbone, encoder.classes, encoder.shape)
+        layer = encoder.layer or classifier.find(network, encoder.shape, encoder.name)
+        if encoder.kind == "random-init":
+            _drawn(network, encoder)
+        return network, layer
     module = catalog.thing("backbones", encoder.backbone.name, encoder.name)
     knobs = catalog.check(module.build, encoder.backbone.knobs, f"{encoder.name}: backbone {encoder.backbone.name}")
     if "pretrained" in catalog.knobs(module.build) and (encoder.weights is not None or encoder.kind == "random-init"):
         knobs["pretrained"] = False
+    with _seeded(encoder.seed):
+        made: nn.Module = module.build(encoder.classes, tuple(encoder.shape), **knobs)
+    return made, encoder.layer or bottleneck(module, made)
+
+
+def _sketched(encoder: Encoder) -> tuple[nn.Module, str]:
+    """The same without numbers where that can be done, for names and shapes."""
+    if encoder.code is None:
+        with contextlib.suppress(RuntimeError, TypeError, ValueError), Weightless():
+            return _built(encoder)
+    return _built(encoder)
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(encoder.seed)
-        network: nn.Module = module.build(encoder.classes, tuple(encoder.shape), **knobs)
-    if encoder.weights is not None:
-        _fill(network, encoder.weights, f"{encoder.name}: the weights do not fit {encoder.backbone}")
-    return network, encoder.layer or bottleneck(module, network)
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
-def _fill(network: nn.Module, weights: dict[str, np.ndarray], where: str) -> None:
-    wanted = network.state_dict()
-    missing = [name for name in wanted if name not in weights]
-    unknown = [name for name in weights if name not in wanted]
-    shapes = [
-        f"{name} {list(weights[name].shape)} for {list(wanted[name].shape)}"
-        for name in wanted
-        if name in weights and weights[name].shape != tuple(wanted[name].shape)
-    ]
-    parts = [("missing", missing), ("unknown", unknown), ("of another shape", shapes)]
-    wrong = [
-        f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if names[3:] else ''})" for what, names in parts if names
-    ]
-    if wrong:
-        raise RefusedError(f"{where}: {'; '.join(wrong)}; of {len(wanted)} tensors")
-    network.load_state_dict({name: torch.from_numpy(np.array(tensor)) for name, tensor in weights.items()})
+def _drawn(network: nn.Module, encoder: Encoder) -> None:
+    """Draw a network anew whose code does not draw it: another seed has to give another."""
+    assert encoder.code is not None
+    with _seeded(encoder.seed + 1):
+        other = own_code.build(encoder.code, encoder.backbone, encoder.classes, encoder.shape)
+    classifier.find(other, encoder.shape, encoder.name)
+    pairs = zip(network.parameters(), other.parameters(), strict=True)
+    if all(torch.equal(one, two) for one, two in pairs):
+        with _seeded(encoder.seed):
+            own_code.redrawn(network)
+
+
+def _tensors(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in network.state_dict().items() if isinstance(tensor, Tensor)}
+
+
+def _rows(found: Match, weights: Mapping[str, np.ndarray], name: str) -> int:
+    """Rows of a tensor in the file; 0 where it has none of that name."""
+    if name in found.fills:
+        return len(weights[found.fills[name]])
+    return next((each.found[0] for each in found.misshaped if each.name == name and each.found), 0)
+
+
+def _check(encoder: Encoder, found: Match, wanted: Mapping[str, Shape], layer: str) -> None:
+    """Refuse weights that do not fit."""
+    if found.fits or (encoder.partial and not found.rivals and share(found, wanted, layer) >= LEAST):
+        return
+    kind: type[LeakauditError] = RefusedError if encoder.kind == "checkpoint" else InputError
+    where = f"{encoder.name}: the weights do not fit {likeness.typed(encoder.backbone)}"
+    if encoder.partial and not found.rivals:
+        filled = f"{share(found, wanted, layer):.1%} of the numbers below the classifier {layer}"
+        raise kind(f"{where}: they fill {filled}, an audit of nothing; --partial wants {LEAST:.0%}")
+    hint = "" if found.rivals else likeness.hint(encoder.weights or {}, encoder.backbone, found, encoder.shape)
+    if not hint and found.whole and not found.rivals:
+        hint = "--partial leaves aside what no layer wants"
+    raise kind(f"{where}: {matching.line(found)}{f'. {hint}' if hint else ''}")
+
+
+def _partial(found: Match, wanted: Mapping[str, Shape], layer: str) -> tuple[str, ...]:
+    """What of a partial load stayed fresh and what was left."""
+    fresh = [*found.missing, *(each.name for each in found.misshaped)]
+    if not fresh and not found.unexpected:
+        return ()
+    filled = f"{len(found.fills)} of {len(found.fills) + len(fresh)} tensors filled"
+    said = [f"partial load: {filled}, {share(found, wanted, layer):.1%} of the numbers below the classifier"]
+    if fresh:
+        said.append(f"as drawn with the seed: {_first(fresh)}")
+    if found.unexpected:
+        said.append(f"no layer wants: {_first(found.unexpected)}")
+    if f"{layer}.weight" in fresh:
+        said.append(f"the classifier {layer} is fresh: what it says of the target is chance")
+    return tuple(said)
+
+
+def _first(names: Sequence[str]) -> str:
+    shown = 5
+    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return f"{', '.join(map(matching.show, names[:shown]))}{rest}"

@@ -1,0 +1,190 @@
+"""
+Likeness: which known networks have the tensors of a stranger's file, by names and shapes.
+
+Candidates are those of `kindred`. They are built without numbers (`numerics.weightless`), the likeliest
+first, for a few seconds of processor time. What agrees is counted by `matching`; rows of the classifier and channels of
+the images are not: they are the data's.
+"""
+
+import math
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from leakaudit import catalog, kindred, matching
+from leakaudit.backbones import bottleneck
+from leakaudit.catalog import Call
+from leakaudit.errors import InputError
+from leakaudit.matching import Match, Misshaped, Shape
+from leakaudit.numerics.weightless import Weightless
+
+SECONDS = 3.0
+"""Processor time for all candidates together."""
+LEAST = 0.5
+"""Share of tensors that have to agree for a network to be named."""
+NAMED = 5
+"""Networks that are named, at most."""
+SIDE = 224
+"""Height and width for which networks are built that do not fix them."""
+CHANNELS = (1, 2, 3, 4)
+"""Of images, as the shapes of a first convolution tell."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How like a known network the tensors of a file are."""
+
+    call: Call
+    """As it is typed after `--backbone`."""
+    share: float
+    """Tensors that agree, of all that either side has."""
+    exact: bool
+    """Whether all do."""
+    channels: int
+    """Of the images, as the first convolution of the file has them; 0: it has none."""
+
+
+def known(tensors: Mapping[str, Any], hint: str = "", seconds: float = SECONDS) -> list[Likeness]:
+    """
+    The networks most like the tensors (whatever has a `shape`), best first, at most `NAMED`.
+
+    `hint` is any text that may hold a model's name: a file's name, a backbone as it was typed.
+    """
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if not shapes:
+        return []
+    until = time.process_time() + seconds
+    found: dict[str, Likeness] = {}
+    for call in kindred.calls(shapes, hint):
+        done = time.process_time() > until or (call.name == "timm" and any(like.exact for like in found.values()))
+        if done and str(call) not in hint:
+            break
+        like = _like(call, shapes) if str(call) not in found else None
+        if like is not None and like.share >= LEAST:
+            found[str(call)] = like
+    order = {"torchvision": 0, "timm": 2}
+    return sorted(found.values(), key=lambda like: (not like.exact, -like.share, order.get(like.call.name, 1)))[:NAMED]
+
+
+def hint(tensors: Mapping[str, Any], given: Call, found: Match, shape: tuple[int, ...]) -> str:
+    """A clause on why weights do not fit the backbone that was typed, and what they would; empty: nothing is known."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    data = _data(found, shape)
+    if data:
+        return data
+    like = known(tensors, typed(given))
+    exact = [each for each in like if each.exact and each.call != given]
+    built = layout(shapes)
+    if exact:
+        name, *others = [typed(each.call) for each in exact[:3]]
+        also = f" (and of {', '.join(others)})" if others else ""
+        return f"These are the tensors of {name}{also}{f', {built}' if built else ''}: --backbone {name}"
+    if like and like[0].call != given:
+        near = f"Nearest is {typed(like[0].call)}, of which {like[0].share:.0%} agree"
+        return f"{near}{f'; the file has {built}' if built else ''}"
+    return f"The file has {built}" if built else ""
+
+
+def typed(call: Call) -> str:
+    """A backbone as it is typed: `torchvision:resnet34`."""
+    if call.name not in catalog.SHELVES:
+        return str(call)
+    rest = str(Call(call.knobs["model"], {name: value for name, value in call.knobs.items() if name != "model"}))
+    return f"{call.name}:{rest}"
+
+
+def layout(shapes: Mapping[str, Shape]) -> str:
+    """How a residual network is built, as the names of its tensors say; empty where it is none."""
+    convolutions: dict[int, dict[int, int]] = {}
+    for name, shape in shapes.items():
+        part = re.search(r"layer(\d+)\.(\d+)\.conv\d+\.weight$", name)
+        if part and len(shape) == 4:  # noqa: PLR2004 (a convolution)
+            blocks = convolutions.setdefault(int(part[1]), {})
+            blocks[int(part[2])] = blocks.get(int(part[2]), 0) + 1
+    if not convolutions:
+        return ""
+    counts = [len(blocks) for blocks in convolutions.values()]
+    inside = {each for blocks in convolutions.values() for each in blocks.values()}
+    kind = {2: "basic", 3: "bottleneck"}.get(inside.pop() if len(inside) == 1 else 0, "residual")
+    words = {1: "one stage", 2: "two stages", 3: "three stages", 4: "four stages"}
+    stages = words.get(len(counts), f"{len(counts)} stages")
+    blocks_said = str(counts[0]) if len(set(counts)) == 1 else ", ".join(map(str, counts))
+    said = f"{stages} of {blocks_said} {kind} blocks"
+    if len(counts) == 3 and kind == "basic" and len(set(counts)) == 1:  # noqa: PLR2004 (as in section 4.2)
+        said += f": a residual network for CIFAR, 6n + 2 = {6 * counts[0] + 2} layers"
+    return said
+
+
+def _data(found: Match, shape: tuple[int, ...]) -> str:
+    """That it is the images that are others, in channels or in size, where that is so; empty where it is not."""
+    if found.missing or found.unexpected or len(found.misshaped) != 1:
+        return ""
+    each = found.misshaped[0]
+    if re.search(r"pos_embed(ding)?$", each.name) and each.wanted[-1:] == each.found[-1:]:
+        tokens = [size[-2] - extra for extra in (0, 1, 2) for size in (each.wanted, each.found)]
+        for here, there in zip(tokens[::2], tokens[1::2], strict=True):
+            side, rest = divmod(shape[1] * math.isqrt(there), math.isqrt(here))
+            if math.isqrt(here) ** 2 == here and math.isqrt(there) ** 2 == there and not rest:
+                return f"Its positions are those of images of {side}x{side}: --size {side}"
+    if not _first(each):
+        return ""
+    word = "channel" if each.found[1] == 1 else "channels"
+    return f"Its first convolution takes images of {each.found[1]} {word}, and these have {shape[0]}"
+
+
+def _first(each: Misshaped) -> bool:
+    """Whether only the channels of a first convolution differ."""
+    wanted, found = each.wanted, each.found
+    maps = len(wanted) == len(found) == 4  # noqa: PLR2004 (out, in, height, width)
+    return maps and wanted[0] == found[0] and wanted[2:] == found[2:] and wanted[1] in CHANNELS and found[1] in CHANNELS
+
+
+def _like(call: Call, shapes: Mapping[str, Shape]) -> Likeness | None:
+    """How like one network the tensors are; None where it cannot be built."""
+    built = _sketch(call, shapes)
+    if built is None:
+        return None
+    network, layer = built
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    tensors = {name: _Shaped(shape) for name, shape in shapes.items()}
+    found = matching.match(wanted, tensors)
+    spared = [each for each in found.misshaped if _first(each) or _rows(each, layer)]
+    agreeing = len(found.fills) + len(spared)
+    total = agreeing + len(found.missing) + len(found.misshaped) - len(spared) + len(found.unexpected)
+    stem = [each.found[1] for each in spared if _first(each)]
+    return Likeness(call, agreeing / total if total else 0.0, agreeing == total, stem[0] if stem else 3)
+
+
+@dataclass(frozen=True)
+class _Shaped:
+    """A tensor without numbers."""
+
+    shape: Shape
+
+
+def _rows(each: Misshaped, layer: str) -> bool:
+    """Whether only the classes of the classifier differ."""
+    return each.name.startswith(f"{layer}.") and each.wanted[1:] == each.found[1:]
+
+
+def _sketch(call: Call, shapes: Mapping[str, Shape]) -> tuple[nn.Module, str] | None:
+    """A network without numbers and its classifier, for images of the size that it was made for."""
+    shape = (3, SIDE, SIDE)
+    if call.name == "mlp":
+        shape = (1, 1, next(shape[1] for name, shape in shapes.items() if kindred.end(name) == "features.0.weight"))
+    if call.name == "timm":
+        import timm
+
+        made = timm.get_pretrained_cfg(call.knobs["model"])
+        shape = made.input_size if made else shape
+    module = catalog.thing("backbones", call.name)
+    try:
+        with Weightless():
+            network: nn.Module = module.build(2, shape, **call.knobs)
+            return network, bottleneck(module, network)
+    except (InputError, RuntimeError, TypeError, ValueError, AssertionError, KeyError, AttributeError):
+        return None
