@@ -1,125 +1,221 @@
 """
 Extraction: every image through the encoder once, bottleneck and logits to the store, shard by shard.
 
-A shard is whole or absent, so an interrupted extraction goes on where it stopped; the manifest is written last.
-Images are read two batches ahead and go to the device as their source keeps them; shards are written behind the passes.
+A shard is whole or absent, so an interrupted extraction goes on where it stopped; the manifest is written last. Several
+layers are read in one pass, each into a folder of its own, as if it had been asked for alone. Shards are written behind
+the passes.
 """
 
 import contextlib
 import math
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from jaxtyping import Float32
-from torch import Tensor
+from torch import nn
 
-from leakaudit import embeddings
+from leakaudit import embeddings, entrance, passes
 from leakaudit import network as networks
 from leakaudit.dataset import Dataset
 from leakaudit.embeddings import SHARD, Embeddings, Origin
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
-from leakaudit.numerics.normalising import Normalise
+from leakaudit.layer import Layer
+from leakaudit.numerics import classifier, pooling
 from leakaudit.numerics.pixels import DRAWN, components
 from leakaudit.numerics.taps import Tapped
-from leakaudit.store import canonical, digest, digest_tensors, open_store, writing
+from leakaudit.store import canonical, digest, digest_file, digest_tensors, open_store, writing
 
 PATIENCE_SECONDS = 600
 """How long one extraction waits for another of the same embeddings."""
 PROBES = 16
 """Images whose pixels are part of the key, beside the contents of all: what is decoded otherwise is another image."""
-AHEAD = 2
-"""Batches that are read while one is worked on."""
 PIECE = 5 << 18
 """Numbers that enter a network at a time on a CPU, whose inner maps then stay close to it: 8 images of 3x224x224."""
-
-
-Passed = tuple[range, Float32[np.ndarray, "b d"], Float32[np.ndarray, "b k"]]
-"""Rows of a batch, their bottleneck and their logits."""
+TRIED = 2
+"""Images of the pass that shows what layers give, before any are written."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One shard is in the store."""
+    """One shard is in the store: of every layer, where several are read."""
 
     done: int
     """Rows finished."""
     total: int
     path: Path
+    """Of the last layer."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where what is read of one layer lies, and whose it is."""
+
+    origin: Origin
+    where: Path
+
+    @property
+    def finished(self) -> bool:
+        return (self.where / "manifest.json").exists()
+
+    def lacks(self, number: int) -> bool:
+        return not self.finished and not embeddings.shard(self.where, number).exists()
 
 
 def extract(
     encoder: Encoder, dataset: Dataset, *, store: Path, device: str, batch_size: int, amp: bool = False
 ) -> Generator[Shard, None, Embeddings]:
     """
-    Bottleneck and logits of every image; shards that are there already are checked and kept.
+    Bottleneck, or the one layer of `encoder.layers`, and logits of every image; shards that are there are kept.
 
     At most `batch_size` images pass at a time, fewer on a CPU where they are large; with `amp` in mixed precision
     (bfloat16), under a key of its own.
 
     Raises:
-        InputError: the images do not fit the encoder, it gives a number that is not finite, or the disk is full.
+        InputError: the images do not fit the encoder, it has no such layer, it gives a number that is not finite, or
+            the disk is full.
         RefusedError: the weights do not fit the backbone, or a shard is damaged or another model's.
     """
-    if tuple(dataset.images.shape) != tuple(encoder.shape):
-        wanted, found = ("x".join(map(str, shape)) for shape in (encoder.shape, dataset.images.shape))
-        raise InputError(f"{encoder.name} takes images of {wanted}, {dataset.name} has {found} (channels x h x w)")
-    if len(dataset) == 0:
-        raise InputError(f"{dataset.name}: no rows in split {dataset.split}")
-    network, layer = networks.of(encoder)
-    origin = Origin(
-        name=encoder.name,
-        kind=encoder.kind,
-        sha256=digest_tensors({name: tensor.numpy() for name, tensor in network.state_dict().items()}),
-        data=dataset.name,
-        split=dataset.split,
-        fingerprint=dataset.fingerprint,
-        layer=layer,
-        key="",
-    )
-    entry = [str(encoder.backbone), encoder.classes, layer, encoder.shape, encoder.mean, encoder.std]
-    entry += ["bfloat16"] * amp
+    assert len(encoder.layers) <= 1, "several layers are read by together()"
+    (found,) = yield from together(encoder, dataset, store=store, device=device, batch_size=batch_size, amp=amp)
+    return found
+
+
+def together(
+    encoder: Encoder, dataset: Dataset, *, store: Path, device: str, batch_size: int, amp: bool = False
+) -> Generator[Shard, None, list[Embeddings]]:
+    """
+    The embeddings of each of `encoder.layers`, in one pass over the images; of none, of the bottleneck alone.
+
+    Each lies under the key that it has when it is asked for alone, with the same bytes, and is read back by `extract`.
+
+    Raises:
+        InputError, RefusedError: as `extract`.
+    """
+    said = entrance.check(encoder, dataset)
+    layers = tuple(dict.fromkeys(encoder.layers))
+    network, bottleneck = networks.of(encoder)
+    home = open_store(store)
+    places = [
+        _Place(origin, embeddings.folder(home, origin.key, dataset.split))
+        for origin in _origins(encoder, dataset, network, bottleneck, layers, amp=amp)
+    ]
+    with contextlib.ExitStack() as held:
+        for where in sorted(place.where for place in places):
+            held.enter_context(_alone(where))
+        if not all(place.finished for place in places):
+            tapped, notes = _prepared(encoder, network, bottleneck, layers, device, amp=amp)
+            yield from _filled(places, tapped, encoder, dataset, device, batch_size)
+            for number, place in enumerate(places):
+                if not place.finished:
+                    own = (*said, *notes, *tapped.notes[number : number + 1])
+                    embeddings.seal(place.where, place.origin.key, place.origin, dataset, own)
+        read = [embeddings.read(place.where) for place in places]
+    made = {
+        layer: replace(each, notes=tuple(dict.fromkeys((*each.notes, *encoder.notes))))
+        for layer, each in zip(layers or ("",), read, strict=True)
+    }
+    return [made[layer] for layer in encoder.layers or ("",)]
+
+
+def _origins(
+    encoder: Encoder, dataset: Dataset, network: nn.Module, bottleneck: str, layers: tuple[Layer, ...], *, amp: bool
+) -> list[Origin]:
+    """Whose the embeddings of each layer are, with the key of each."""
+    state = digest_tensors({name: tensor.numpy() for name, tensor in network.state_dict().items()})
     probe = np.unique(np.linspace(0, len(dataset) - 1, PROBES).astype(np.int64))
     seen = digest_tensors({"contents": dataset.contents, "images": dataset.images.batch(probe)})
-    key = digest("embeddings 1 float32", origin.sha256, canonical(entry), origin.fingerprint, seen)[:16]
-    where = embeddings.folder(open_store(store), key, dataset.split)
-    with writing(where):
-        where.mkdir(parents=True, exist_ok=True)
-    with _alone(where):
-        if (where / "manifest.json").exists():
-            return embeddings.read(where)
-        for stray in where.glob(".*.part"):
+    further: dict[str, Any] = {}
+    if encoder.resize is not None:
+        further["resize"] = encoder.resize
+    if encoder.code is not None:
+        further["code"] = digest_file(encoder.code)
+    origins = []
+    for layer in layers or (None,):
+        name = bottleneck if layer is None else str(layer)
+        entry = [str(encoder.backbone), encoder.classes, name, encoder.shape, encoder.mean, encoder.std]
+        entry += ["bfloat16"] * amp
+        own = further if layer is None else further | {"at": layer.at, "pool": layer.pool}
+        entry += [own] if own else []
+        key = digest("embeddings 1 float32", state, canonical(entry), dataset.fingerprint, seen)[:16]
+        origins.append(
+            Origin(
+                name=encoder.name,
+                kind=encoder.kind,
+                sha256=state,
+                data=dataset.name,
+                split=dataset.split,
+                fingerprint=dataset.fingerprint,
+                layer=name,
+                key=key,
+            )
+        )
+    return origins
+
+
+def _prepared(
+    encoder: Encoder, network: nn.Module, bottleneck: str, layers: tuple[Layer, ...], device: str, *, amp: bool
+) -> tuple[Tapped, tuple[str, ...]]:
+    """The network on the device with hooks in it, and what a reader must know of how it is read."""
+    notes = ("the network ran in mixed precision (bfloat16)",) * amp
+    width = 0
+    if bottleneck and encoder.kind != "checkpoint" and encoder.backbone.name != "onnx":
+        found = classifier.remarks(network, bottleneck, encoder.shape, encoder.name)
+        width, notes = found.width, (*notes, *found.notes)
+    tapped = Tapped(network, bottleneck, layers=layers, width=width or encoder.classes).eval()
+    if layers:
+        with torch.no_grad():
+            found_widths = tapped(classifier.waves(encoder.shape, TRIED)).taps
+        together = sum(each.shape[1] for each in found_widths.values())
+        if together > pooling.MOST:
+            raise InputError(
+                f"{encoder.name}: {len(layers)} layers of together {together:,} numbers for each image, at most "
+                f"{pooling.MOST:,} in one pass; ask for fewer, or for pool=mean"
+            )
+    tapped = tapped.to(device)
+    tapped.hasten(encoder.name, amp=amp, channels_last=True, compiled=False)
+    return tapped, notes
+
+
+def _filled(
+    places: list[_Place], tapped: Tapped, encoder: Encoder, dataset: Dataset, device: str, batch_size: int
+) -> Iterator[Shard]:
+    """Write the shards that any unfinished layer lacks, in one pass over the rows of all of them."""
+    if torch.device(device).type == "cpu":
+        batch_size = min(batch_size, max(1, PIECE // math.prod(encoder.shape)))
+    for place in places:
+        for stray in place.where.glob(".*.part"):
             stray.unlink()
-        tapped = Tapped(network, layer).to(device).eval()
-        tapped.hasten(encoder.name, amp=amp, channels_last=True, compiled=False)
-        if torch.device(device).type == "cpu":
-            batch_size = min(batch_size, max(1, PIECE // math.prod(encoder.shape)))
-        shards = [range(first, min(first + SHARD, len(dataset))) for first in range(0, len(dataset), SHARD)]
-        missing = [each for number, each in enumerate(shards) if not embeddings.shard(where, number).exists()]
-        made = _shards(missing, _passes(tapped, encoder, dataset, _starts(missing, batch_size), batch_size, device))
-        with ThreadPoolExecutor(1, "write") as writer:
-            written: deque[tuple[Future[None], Shard]] = deque()
-            for number, rows in enumerate(shards):
-                path = embeddings.shard(where, number)
-                if rows in missing:
-                    z, logits = next(made)
-                    _check(z, logits, rows, f"{dataset.name} {dataset.split}", encoder.name)
-                    work = writer.submit(embeddings.write_shard, path, key, rows.start, z, logits)
-                else:
-                    work = writer.submit(_kept, path, key, rows)
-                written.append((work, Shard(rows.stop, len(dataset), path)))
-                if len(written) > 1:
-                    yield _finished(*written.popleft())
-            yield _finished(*written.popleft())
-        notes = ("the network ran in mixed precision (bfloat16)",) * amp
-        return embeddings.seal(where, key, replace(origin, key=key), dataset, notes)
+    shards = [range(first, min(first + SHARD, len(dataset))) for first in range(0, len(dataset), SHARD)]
+    missing = [rows for number, rows in enumerate(shards) if any(place.lacks(number) for place in places)]
+    starts = passes.starts(missing, batch_size)
+    made = passes.shards(missing, passes.passes(tapped, encoder, dataset, starts, batch_size, device))
+    with ThreadPoolExecutor(1, "write") as writer:
+        written: deque[tuple[list[Future[None]], Shard]] = deque()
+        for number, rows in enumerate(shards):
+            vectors: list[np.ndarray] = []
+            if rows in missing:
+                *vectors, logits = next(made)
+            work = []
+            for at, place in enumerate(places):
+                path, key = embeddings.shard(place.where, number), place.origin.key
+                if place.lacks(number):
+                    what = f"z of {place.origin.layer}" if tapped.layers else "z"
+                    _check({what: vectors[at], "logits": logits}, rows, f"{dataset.name} {dataset.split}", encoder.name)
+                    work.append(writer.submit(embeddings.write_shard, path, key, rows.start, vectors[at], logits))
+                elif not place.finished:
+                    work.append(writer.submit(_kept, path, key, rows))
+            written.append((work, Shard(rows.stop, len(dataset), path)))
+            if len(written) > 1:
+                yield _finished(*written.popleft())
+        yield _finished(*written.popleft())
 
 
 def pixels(dataset: Dataset, side: int = 32) -> Float32[np.ndarray, "n p"]:
@@ -162,79 +258,16 @@ def _kept(path: Path, key: str, rows: range) -> None:
     embeddings.read_shard(path, key, rows.start, len(rows))
 
 
-def _finished(work: Future[None], shard: Shard) -> Shard:
+def _finished(work: list[Future[None]], shard: Shard) -> Shard:
     """The record of a shard, once it is in the store."""
-    work.result()
+    for each in work:
+        each.result()
     return shard
 
 
-def _starts(missing: Sequence[range], size: int) -> list[int]:
-    """First rows of batches that hold missing rows: multiples of `size`, so that a resumed run computes the same."""
-    return sorted({start for rows in missing for start in range(rows.start // size * size, rows.stop, size)})
-
-
-def _shards(missing: Sequence[range], passes: Iterator[Passed]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Bottleneck and logits of each missing shard, from batches that may reach over its ends."""
-    at: range = range(0)
-    values: list[np.ndarray] = []
-    for rows in missing:
-        parts: list[list[np.ndarray]] = []
-        while True:
-            first, last = max(at.start, rows.start), min(at.stop, rows.stop)
-            if first < last:
-                parts.append([each[first - at.start : last - at.start] for each in values])
-            if at.stop >= rows.stop:
-                break
-            at, *values = next(passes)
-        z, logits = (np.concatenate(part) for part in zip(*parts, strict=True))
-        yield z, logits
-
-
-def _passes(
-    tapped: Tapped, encoder: Encoder, dataset: Dataset, starts: Sequence[int], size: int, device: str
-) -> Iterator[Passed]:
-    """Rows, bottleneck and logits of each batch; while one is fetched from the device the next is under way there."""
-    cuda = torch.device(device).type == "cuda"
-    normalise = Normalise(encoder.mean, encoder.std, encoder.shape, device)
-
-    def read(start: int) -> tuple[range, Tensor]:
-        rows = range(start, min(start + size, len(dataset)))
-        batch = torch.from_numpy(dataset.images.batch(np.arange(rows.start, rows.stop, dtype=np.int64)))
-        return rows, batch.pin_memory() if cuda else batch
-
-    def begin(rows: range, batch: Tensor) -> tuple[range, Tensor, Tensor, torch.cuda.Event | None]:
-        with torch.inference_mode():
-            out = tapped(normalise(batch.to(device, non_blocking=True)))
-            z, logits = (part.float().to("cpu", non_blocking=cuda) for part in (out.z, out.logits))
-        arrived = torch.cuda.Event() if cuda else None
-        if arrived is not None:
-            arrived.record(torch.cuda.current_stream(device))
-        return rows, z, logits, arrived
-
-    def end(rows: range, z: Tensor, logits: Tensor, arrived: torch.cuda.Event | None) -> Passed:
-        if arrived is not None:
-            arrived.synchronize()
-        return rows, z.numpy(), logits.numpy()
-
-    rest, under_way = iter(starts), deque[tuple[range, Tensor, Tensor, torch.cuda.Event | None]]()
-    with ThreadPoolExecutor(AHEAD, "read") as readers:
-        ahead = deque(readers.submit(read, start) for start in islice(rest, AHEAD))
-        while ahead:
-            try:
-                rows, batch = ahead.popleft().result()
-            except InputError:  # what was read before a bad image is not lost with it
-                yield from (end(*each) for each in under_way)
-                raise
-            ahead.extend(readers.submit(read, start) for start in islice(rest, 1))
-            under_way.append(begin(rows, batch))
-            if len(under_way) > 1:
-                yield end(*under_way.popleft())
-    yield end(*under_way.popleft())
-
-
-def _check(z: np.ndarray, logits: np.ndarray, rows: range, where: str, name: str) -> None:
+def _check(found: dict[str, np.ndarray], rows: range, where: str, name: str) -> None:
     """Refuse what is not finite."""
-    for what, values in (("z", z), ("logits", logits)):
+    for what, values in found.items():
         bad = ~np.isfinite(values).all(axis=1)
         if bad.any():
             raise InputError(

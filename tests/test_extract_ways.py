@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from test_extract import dataset, encoder, finish, run
 
-from leakaudit import embeddings, extract, store
+from leakaudit import embeddings, extract, passes, store
 from leakaudit import network as networks
 from leakaudit.dataset import Dataset, Pixels
 from leakaudit.datasets import table
@@ -82,7 +82,7 @@ def test_few_batches_are_held_at_a_time(tmp_path: Path) -> None:
     data = dataset(300)
     run(tmp_path, replace(data, images=Counted(data.images.values)), batch_size=5)
     assert len(most) > 60
-    assert 1 <= max(most) <= extract.AHEAD + 2
+    assert 1 <= max(most) <= passes.AHEAD + 2
 
 
 def test_mixed_precision_is_close_and_apart(tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""
+Every image of a data set once through a network, in batches of which two are read ahead of the one at work.
+
+Images go to the device as their source keeps them; while one batch is fetched from there, the next is under way.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from leakaudit.dataset import Dataset
+from leakaudit.encoder import Encoder
+from leakaudit.errors import InputError
+from leakaudit.numerics.normalising import Normalise
+from leakaudit.numerics.taps import Out, Tapped
+
+AHEAD = 2
+"""Batches that are read while one is worked on."""
+
+Passed = tuple[range, list[Float32[np.ndarray, "b _"]]]
+"""Rows of a batch; what is read of them, and their logits, which come last."""
+Under = tuple[range, list[Tensor], "torch.cuda.Event | None"]
+"""The same on its way from the device."""
+
+
+def starts(missing: Sequence[range], size: int) -> list[int]:
+    """First rows of batches that hold missing rows: multiples of `size`, so that a resumed run computes the same."""
+    return sorted({start for rows in missing for start in range(rows.start // size * size, rows.stop, size)})
+
+
+def shards(missing: Sequence[range], passes: Iterator[Passed]) -> Iterator[list[Float32[np.ndarray, "n _"]]]:
+    """What is read of each missing shard, and its logits, from batches that may reach over its ends."""
+    at: range = range(0)
+    values: list[np.ndarray] = []
+    for rows in missing:
+        parts: list[list[np.ndarray]] = []
+        while True:
+            first, last = max(at.start, rows.start), min(at.stop, rows.stop)
+            if first < last:
+                parts.append([each[first - at.start : last - at.start] for each in values])
+            if at.stop >= rows.stop:
+                break
+            at, values = next(passes)
+        yield [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def read(out: Out, tapped: Tapped) -> list[Float[Tensor, "b _"]]:
+    """What a pass read: the layers asked for, or else the bottleneck; and the logits, which come last."""
+    vectors = [out.taps[str(layer)] for layer in tapped.layers] or [out.z]
+    return [part.float() for part in (*vectors, out.logits)]
+
+
+def passes(
+    tapped: Tapped, encoder: Encoder, dataset: Dataset, first_rows: Sequence[int], size: int, device: str
+) -> Iterator[Passed]:
+    """Rows, and what is read of them, of each batch; while one is fetched the next is under way on the device."""
+    cuda = torch.device(device).type == "cuda"
+    normalise = Normalise(encoder.mean, encoder.std, encoder.shape, device, encoder.resize)
+
+    def load(start: int) -> tuple[range, Tensor]:
+        rows = range(start, min(start + size, len(dataset)))
+        batch = torch.from_numpy(dataset.images.batch(np.arange(rows.start, rows.stop, dtype=np.int64)))
+        return rows, batch.pin_memory() if cuda else batch
+
+    def begin(rows: range, batch: Tensor) -> Under:
+        with torch.inference_mode():
+            found = read(tapped(normalise(batch.to(device, non_blocking=True))), tapped)
+            parts = [part.to("cpu", non_blocking=cuda) for part in found]
+        arrived = torch.cuda.Event() if cuda else None
+        if arrived is not None:
+            arrived.record(torch.cuda.current_stream(device))
+        return rows, parts, arrived
+
+    def end(rows: range, parts: list[Tensor], arrived: "torch.cuda.Event | None") -> Passed:
+        if arrived is not None:
+            arrived.synchronize()
+        return rows, [part.numpy() for part in parts]
+
+    rest, under_way = iter(first_rows), deque[Under]()
+    with ThreadPoolExecutor(AHEAD, "read") as readers:
+        ahead = deque(readers.submit(load, start) for start in islice(rest, AHEAD))
+        while ahead:
+            try:
+                rows, batch = ahead.popleft().result()
+            except InputError:  # what was read before a bad image is not lost with it
+                yield from (end(*each) for each in under_way)
+                raise
+            ahead.extend(readers.submit(load, start) for start in islice(rest, 1))
+            under_way.append(begin(rows, batch))
+            if len(under_way) > 1:
+                yield end(*under_way.popleft())
+    yield end(*under_way.popleft())
