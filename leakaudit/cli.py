@@ -12,7 +12,18 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from leakaudit import __version__, catalog, cli_datasets, console, options, progress, recipe, settings, store
+from leakaudit import (
+    __version__,
+    catalog,
+    cli_checkpoints,
+    cli_datasets,
+    console,
+    options,
+    progress,
+    recipe,
+    settings,
+    store,
+)
 from leakaudit.errors import InputError, LeakauditError, interrupted
 
 app = typer.Typer(
@@ -24,6 +35,7 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_datasets.app, name="datasets")
+app.add_typer(cli_checkpoints.app, name="checkpoints")
 
 INTERRUPTED = 130
 STOPPED = "interrupted; what was finished is kept, and the next run (train: --resume) goes on from there"
