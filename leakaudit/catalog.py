@@ -32,9 +32,12 @@ class Call(NamedTuple):
     knobs: dict[str, Any]
 
     def __str__(self) -> str:
-        """The way it is typed: `biased-mnist:rho=0.99`."""
-        knobs = ",".join(f"{name}={_toml(value)}" for name, value in self.knobs.items())
-        return f"{self.name}:{knobs}" if knobs else self.name
+        """The way it is typed: `biased-mnist:rho=0.99`, `timm:resnet18:drop_rate=0.1`."""
+        model = self.knobs.get("model") if self.name in SHELVES else None
+        name = f"{self.name}:{model}" if model else self.name
+        rest = {knob: value for knob, value in self.knobs.items() if not model or knob != "model"}
+        knobs = ",".join(f"{knob}={_toml(value)}" for knob, value in rest.items())
+        return f"{name}:{knobs}" if knobs else name
 
 
 def names(room: str) -> list[str]:

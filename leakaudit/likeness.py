@@ -76,25 +76,17 @@ def hint(tensors: Mapping[str, Any], given: Call, found: Match, shape: tuple[int
     data = _data(found, shape)
     if data:
         return data
-    like = known(tensors, typed(given))
+    like = known(tensors, str(given))
     exact = [each for each in like if each.exact and each.call != given]
     built = layout(shapes)
     if exact:
-        name, *others = [typed(each.call) for each in exact[:3]]
+        name, *others = [str(each.call) for each in exact[:3]]
         also = f" (and of {', '.join(others)})" if others else ""
         return f"These are the tensors of {name}{also}{f', {built}' if built else ''}: --backbone {name}"
     if like and like[0].call != given:
-        near = f"Nearest is {typed(like[0].call)}, of which {like[0].share:.0%} agree"
+        near = f"Nearest is {like[0].call}, of which {like[0].share:.0%} agree"
         return f"{near}{f'; the file has {built}' if built else ''}"
     return f"The file has {built}" if built else ""
-
-
-def typed(call: Call) -> str:
-    """A backbone as it is typed: `torchvision:resnet34`."""
-    if call.name not in catalog.SHELVES:
-        return str(call)
-    rest = str(Call(call.knobs["model"], {name: value for name, value in call.knobs.items() if name != "model"}))
-    return f"{call.name}:{rest}"
 
 
 def layout(shapes: Mapping[str, Shape]) -> str:

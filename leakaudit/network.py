@@ -63,7 +63,7 @@ def fitted(encoder: Encoder) -> Encoder:
     notes = (*found.notes, *(_partial(found, wanted, layer) if encoder.partial else ()))
     if encoder.code is not None:
         notes += (own_code.note(encoder.code, encoder.backbone),)
-        notes += classifier.remarks(network, layer, start.shape, start.name).notes
+        notes += classifier.remarks(network, layer, start.shape, start.name).notes if layer else ()
     return replace(start, layer=layer, notes=(*encoder.notes, *notes))
 
 
@@ -96,12 +96,11 @@ def share(found: Match, wanted: Mapping[str, Shape], layer: str) -> float:
 def _built(encoder: Encoder) -> tuple[nn.Module, str]:
     """The network with fresh weights, and the name of its classifier."""
     if encoder.code is not None and encoder.backbone.name == "onnx":
-        seed = encoder.seed if encoder.kind == "random-init" else None
-        return graph.load(encoder.code, tuple(encoder.shape), encoder.layers, seed), graph.BOTTLENECK
+        return graph.of(encoder), graph.BOTTLENECK
     if encoder.code is not None:
         with _seeded(encoder.seed):
             network = own_code.build(encoder.code, encoder.backbone, encoder.classes, encoder.shape)
-        layer = encoder.layer or classifier.find(network, encoder.shape, encoder.name)
+        layer = encoder.layer or _classifier(network, encoder)
         if encoder.kind == "random-init":
             _drawn(network, encoder)
         return network, layer
@@ -112,6 +111,16 @@ def _built(encoder: Encoder) -> tuple[nn.Module, str]:
     with _seeded(encoder.seed):
         made: nn.Module = module.build(encoder.classes, tuple(encoder.shape), **knobs)
     return made, encoder.layer or bottleneck(module, made)
+
+
+def _classifier(network: nn.Module, encoder: Encoder) -> str:
+    """The name of the classifier; empty where no layer is one and others are read in place of its input."""
+    try:
+        return classifier.find(network, encoder.shape, encoder.name)
+    except InputError:
+        if encoder.layers:
+            return ""
+        raise
 
 
 def _sketched(encoder: Encoder) -> tuple[nn.Module, str]:
@@ -134,7 +143,7 @@ def _drawn(network: nn.Module, encoder: Encoder) -> None:
     assert encoder.code is not None
     with _seeded(encoder.seed + 1):
         other = own_code.build(encoder.code, encoder.backbone, encoder.classes, encoder.shape)
-    classifier.find(other, encoder.shape, encoder.name)
+    _classifier(other, encoder)
     pairs = zip(network.parameters(), other.parameters(), strict=True)
     if all(torch.equal(one, two) for one, two in pairs):
         with _seeded(encoder.seed):
@@ -157,7 +166,7 @@ def _check(encoder: Encoder, found: Match, wanted: Mapping[str, Shape], layer: s
     if found.fits or (encoder.partial and not found.rivals and share(found, wanted, layer) >= LEAST):
         return
     kind: type[LeakauditError] = RefusedError if encoder.kind == "checkpoint" else InputError
-    where = f"{encoder.name}: the weights do not fit {likeness.typed(encoder.backbone)}"
+    where = f"{encoder.name}: the weights do not fit {encoder.backbone}"
     if encoder.partial and not found.rivals:
         filled = f"{share(found, wanted, layer):.1%} of the numbers below the classifier {layer}"
         raise kind(f"{where}: they fill {filled}, an audit of nothing; --partial wants {LEAST:.0%}")
