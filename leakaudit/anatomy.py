@@ -87,10 +87,10 @@ def of(model: Any, path: Path) -> Anatomy:
     found = constants(graph)
     logits, end = _before_the_end(output, makers)
     node, data = _classifier(logits, makers, found, path)
-    named = f"{node.op_type} {_short(node.name or node.output[0])}"
-    notes.insert(0, f"ONNX graph: the bottleneck is the input of its last {named}, the tensor {_short(data)}")
+    named = f"{node.op_type} {short(node.name or node.output[0])}"
+    notes.insert(0, f"ONNX graph: the bottleneck is the input of its last {named}, the tensor {short(data)}")
     if end:
-        notes.append(f"the graph ends in {end}; logits are what enters it, the tensor {_short(logits)}")
+        notes.append(f"the graph ends in {end}; logits are what enters it, the tensor {short(logits)}")
     if node.op_type in ("QLinearMatMul", "MatMulInteger", "QGemm"):
         notes.append("the graph is quantised: its bottleneck is whole numbers")
     return Anatomy(entry, data, logits, named, end, tuple(notes))
@@ -117,8 +117,9 @@ def constant(name: str, makers: dict[str, Any], found: dict[str, Any]) -> str | 
     return None
 
 
-def _short(text: str, most: int = 120) -> str:
-    words = repr(text)[1:-1]
+def short(text: object, most: int = 120) -> str:
+    """A stranger's text, on one line, escaped and cut."""
+    words = repr(str(text))[1:-1]
     return words if len(words) <= most else words[: most - 3] + "..."
 
 
@@ -136,16 +137,16 @@ def _entry(graph: Any, path: Path, notes: list[str]) -> Entry:
     held = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in held]
     if len(inputs) != 1:
-        names = ", ".join(_short(value.name, 40) for value in inputs[:8])
+        names = ", ".join(short(value.name, 40) for value in inputs[:8])
         raise RefusedError(f"{path}: the graph has {len(inputs)} inputs ({names}); an audit gives it one, images")
     value = inputs[0]
     sizes, kind = _sizes(value), KINDS.get(value.type.tensor_type.elem_type)
     if kind is None:
-        raise RefusedError(f"{path}: input {_short(value.name)} is not of {', '.join(KINDS.values())}: no images")
+        raise RefusedError(f"{path}: input {short(value.name)} is not of {', '.join(KINDS.values())}: no images")
     axes = None if sizes is None else _axes(sizes, graph)
     if sizes is None or axes is None:
         told = "of unknown rank" if sizes is None else f"of {len(sizes)} axes"
-        raise RefusedError(f"{path}: input {_short(value.name)} is {told}: no images (n, channels, height, width)")
+        raise RefusedError(f"{path}: input {short(value.name)} is {told}: no images (n, channels, height, width)")
     if axes in ("nhwc", "hwc"):
         notes.append("the graph takes channels last; images are turned for it")
     if axes == "nd":
@@ -179,9 +180,9 @@ def _output(graph: Any, path: Path, notes: list[str]) -> str:
     if len(outputs) > 1:
         flat = [value for value in outputs if len(_sizes(value) or ()) == 2]  # noqa: PLR2004 -- n and classes
         if not flat:
-            names = ", ".join(_short(value.name, 40) for value in outputs[:8])
+            names = ", ".join(short(value.name, 40) for value in outputs[:8])
             raise RefusedError(f"{path}: {len(outputs)} outputs ({names}), none of them known to be (n, classes)")
-        notes.append(f"of {len(outputs)} outputs {_short(flat[0].name)} is taken, the first of two axes")
+        notes.append(f"of {len(outputs)} outputs {short(flat[0].name)} is taken, the first of two axes")
         outputs = flat
     return str(outputs[0].name)
 
@@ -219,9 +220,9 @@ def _classifier(output: str, makers: dict[str, Any], found: dict[str, Any], path
     sums = any(makers[name].op_type in SUMS for name in seen if name in makers)
     if len(ends) == 1 and not (strange and sums):
         return ends[0]
-    met = ", ".join([*(f"{node.op_type} {_short(node.name, 40)}" for node, _ in ends), *map(_short, strange)][:6])
+    met = ", ".join([*(f"{node.op_type} {short(node.name, 40)}" for node, _ in ends), *map(short, strange)][:6])
     raise InputError(
-        f"{path}: no single MatMul, Gemm or 1x1 Conv with constant weights leads to output {_short(output, 40)} "
+        f"{path}: no single MatMul, Gemm or 1x1 Conv with constant weights leads to output {short(output, 40)} "
         f"(met {met or 'nothing'}); name the tensor to be read by --layer, or export the model up to its logits"
     )
 

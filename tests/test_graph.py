@@ -1,5 +1,6 @@
 """A stranger's ONNX graph gives the bottleneck and the logits that its operators say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 import torch
 from graphs import FLOAT, MLP, cnn, cnn_by_hand, helper, mlp, mlp_by_hand, model, numbers, onnx, save
 
-from leakaudit import graph, store
+from leakaudit import extract, graph, store
 from leakaudit import network as networks
 from leakaudit.catalog import Call
+from leakaudit.dataset import Dataset, Labels, Pixels, identify
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.layer import parse
@@ -26,6 +28,15 @@ def passed(path: Path, x: np.ndarray, seed: int | None = None) -> tuple[np.ndarr
     with torch.inference_mode():
         out = made(torch.from_numpy(x))
     return out.z.numpy(), out.logits.numpy()
+
+
+def encoder(path: Path) -> Encoder:
+    """The encoder of a graph, as the command line makes it."""
+    told = graph.describe(path, IMAGE)
+    return Encoder(
+        told.name, "onnx", Call("onnx", {}), told.classes, IMAGE, (0.0,) * 3, (1.0,) * 3, None,
+        layer=told.layer, code=path, notes=told.notes,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -62,8 +73,10 @@ def test_bytes_enter_as_bytes(tmp_path):
     x = np.random.default_rng(0).integers(0, 256, (4, *IMAGE)).astype(np.float32)
     np.testing.assert_allclose(passed(path, x / 255)[1], mlp_by_hand(x)[1], rtol=1e-4, atol=1e-2)
     assert graph.describe(path).raw
-    with pytest.raises(InputError, match="takes bytes"):
-        passed(path, x / 255 - 0.5)
+    with pytest.raises(InputError, match="the graph takes bytes; --mean 0"):
+        networks.of(replace(encoder(path), mean=(0.5,) * 3))
+    with pytest.raises(InputError, match=r"images in 0\.\.1 expected"):
+        passed(path, x)
 
 
 def test_a_description_says_what_is_needed(tmp_path):
@@ -142,15 +155,6 @@ def test_images_of_another_shape_are_said(tmp_path):
         made(torch.zeros(1, *IMAGE))
 
 
-def encoder(path: Path) -> Encoder:
-    """The encoder of a graph, as the command line makes it."""
-    told = graph.describe(path, IMAGE)
-    return Encoder(
-        told.name, "onnx", Call("onnx", {}), told.classes, IMAGE, (0.0,) * 3, (1.0,) * 3, None,
-        layer=told.layer, code=path, notes=told.notes,
-    )  # fmt: skip
-
-
 def test_an_untrained_graph_has_other_weights(tmp_path):
     """The baseline of a random initialisation is the same graph with weights by the seed; its digest is its own."""
     made = encoder(save(mlp(), tmp_path))
@@ -178,3 +182,29 @@ def test_two_inputs_are_refused(tmp_path):
     with pytest.raises(RefusedError, match=r"2 inputs \(x, mask\)"):
         graph.describe(save(made, tmp_path))
     assert MLP["w1"].shape == (5, 48)
+
+
+def test_the_digest_is_that_of_the_file(tmp_path):
+    """Whichever layers are read, so that each lies in the store under one key."""
+    path = save(cnn(), tmp_path)
+    made = [graph.load(path, IMAGE, layers) for layers in ((), (parse("head"),), (parse("head"), parse("z")))]
+    assert {bytes(each.state_dict()["sha256"].numpy()).hex() for each in made} == {store.digest_file(path)}
+
+
+def test_a_graph_is_extracted(tmp_path):
+    """Shards hold what numpy gives, by the same call as any network's."""
+    values = np.random.default_rng(3).integers(0, 256, (20, *IMAGE), dtype=np.uint8)
+    columns = {"v": Labels(np.arange(20) % 2, ("a", "b"))}
+    ids = identify("made", np.arange(20))
+    given = Dataset("made", "test", Pixels(values), columns, ids, (0.0,) * 3, (1.0,) * 3)
+    steps = extract.extract(encoder(save(cnn(), tmp_path)), given, store=tmp_path / "s", device="cpu", batch_size=7)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            found = stop.value
+            break
+    z, logits = cnn_by_hand(values.astype(np.float32) / 255)
+    np.testing.assert_allclose(found.z[:], z, atol=CLOSE, rtol=CLOSE)
+    np.testing.assert_allclose(found.logits[:], logits, atol=CLOSE, rtol=CLOSE)
+    assert found.origin.layer == "bottleneck"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from leakaudit.anatomy import short
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.weights import Contents
 
@@ -101,12 +102,6 @@ def model(path: Path, content: bytes | None = None) -> Any:
     for tensor in _tensors(found, path):
         _check_tensor(library, tensor, path)
     return found
-
-
-def short(text: object, most: int = 120) -> str:
-    """A stranger's text, on one line, escaped and cut."""
-    words = repr(str(text))[1:-1]
-    return words if len(words) <= most else words[: most - 3] + "..."
 
 
 def _library(path: Path) -> Any:
