@@ -5,6 +5,7 @@ torch writes archives whose members are not compressed, and its reader trusts wh
 member that claims more bytes than the file has, that shares its bytes with another, or that stands twice, is refused.
 """
 
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -15,6 +16,14 @@ MAGIC = b"PK\x03\x04"
 DIRECTORY = 8 << 20
 """Bytes of an archive's directory, at most: 60,000 tensors fill no more."""
 ENCRYPTED = 1
+KINDS = {
+    "torchscript": r"([^/]+/)?(constants\.pkl|bytecode\.pkl|model\.json|code/.+\.py)",
+    "torch_export": r"([^/]+/)?(archive_format|models/.+\.json|data/aotinductor/.+|serialized_exported_program\.json)",
+    "torch_package": r"[^/]+/\.data/(extern_modules|python_version)",
+    "keras": r"(config\.json|model\.weights\.h5)",
+    "torch_zip": r"[^/]+/data\.pkl",
+}
+"""What an archive is by a member that it has; the first holds."""
 _END = struct.Struct("<4s4H2LH")
 _LOCAL = struct.Struct("<4s5H3L2H")
 
@@ -40,14 +49,17 @@ def members(path: Path) -> list[zipfile.ZipInfo]:
         raise RefusedError(f"{path}: truncated, or a damaged archive ({error})") from error
 
 
-def names(head: bytes, path: Path) -> list[str]:
-    """The names of its members; none where it is no archive, or a damaged one."""
+def kind(head: bytes, path: Path) -> str:
+    """Of `KINDS`, `numpy_arrays` or `packed`; empty where it is no archive."""
     if not head.startswith(MAGIC):
-        return []
+        return ""
     try:
-        return [member.filename for member in members(path)]
+        names = [member.filename for member in members(path)]
     except RefusedError:
-        return []
+        return "packed"
+    known = (word for word, mark in KINDS.items() if any(re.fullmatch(mark, name) for name in names))
+    arrays = bool(names) and all(name.endswith(".npy") for name in names)
+    return next(known, "numpy_arrays" if arrays else "packed")
 
 
 def checked(path: Path) -> dict[str, tuple[int, int]]:

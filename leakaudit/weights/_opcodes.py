@@ -14,6 +14,10 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+TORCH = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+"""The number 0x1950a86a20f9469cfc6c, alone in the first of the pickles that torch.save wrote before torch 1.6."""
+FRONT = 16
+"""Bytes among which it begins: a pickle's first opcodes."""
 DEEP = 64
 """Tuples within tuples: what lies deeper is no configuration, and hashing it would exhaust the C stack."""
 TOIL = 20_000_000
@@ -62,6 +66,11 @@ class Told:
 
 THING: Final = object()
 MARK: Final = object()
+
+
+def is_torch(head: bytes) -> bool:
+    """Whether a file begins with torch's magic number in a pickle."""
+    return head.startswith(b"\x80") and 0 < head.find(TORCH) < FRONT
 
 
 def walk(data: bytes | mmap.mmap, start: int = 0) -> Told:

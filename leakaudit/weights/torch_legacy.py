@@ -4,12 +4,8 @@ import mmap
 from pathlib import Path
 
 from leakaudit.errors import InputError, RefusedError
-from leakaudit.weights import Contents, _asked, _pickled
+from leakaudit.weights import Contents, _asked, _opcodes, _pickled
 
-MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
-"""The number 0x1950a86a20f9469cfc6c, alone in the first of five pickles."""
-FRONT = 16
-"""Bytes among which it begins: a pickle's first opcodes."""
 PICKLES = 5
 """The magic number, the format's version, the machine, the tree, the keys of the storages."""
 TREE = 3
@@ -17,7 +13,7 @@ TREE = 3
 
 def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001 # as the others are called
     """Whether its first pickle is torch's magic number."""
-    return head.startswith(b"\x80") and 0 < head.find(MAGIC) < FRONT
+    return _opcodes.is_torch(head)
 
 
 def read(path: Path) -> Contents:

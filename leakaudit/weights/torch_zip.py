@@ -1,18 +1,14 @@
 """Weights that torch.save wrote since torch 1.6: a zip archive of a pickle and the numbers of each storage."""
 
-import re
 from pathlib import Path
 
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.weights import Contents, _asked, _members, _pickled
 
-PROGRAM = re.compile(r"[^/]+/(constants\.pkl|code/.*|models/.*|archive_format)")
-
 
 def recognises(head: bytes, path: Path) -> bool:
     """Whether it is an archive of one folder's `data.pkl`, and of no code."""
-    names = _members.names(head, path)
-    return any(re.fullmatch(r"[^/]+/data\.pkl", name) for name in names) and not any(map(PROGRAM.fullmatch, names))
+    return _members.kind(head, path) == "torch_zip"
 
 
 def read(path: Path) -> Contents:
