@@ -6,6 +6,7 @@ on it, nor are calls that make much out of little.
 """
 
 import mmap
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ ENCODINGS = ("latin1", "latin-1", "utf-8", "utf8", "ascii")
 PICKLE = 32 << 20
 """Bytes of the pickle itself, without the tensors' numbers."""
 LONG, MANY = 120, 20
+EXPORT = "Export its weights where it was made: torch.save(model.state_dict(), 'weights.pth')"
 OTHERS = {
     "torch._utils._rebuild_sparse_tensor": "a sparse tensor; store it dense: tensor.to_dense()",
     "torch._utils._rebuild_qtensor": "a quantised tensor; store its values: tensor.dequantize()",
@@ -50,10 +52,7 @@ OTHERS = {
     "torch._utils._rebuild_wrapper_subclass": "a tensor of a subclass; store a plain one",
     "torch._utils._rebuild_nested_tensor": "a nested tensor; store a padded one",
 }
-CODE = (
-    *("posix", "nt", "os", "sys", "subprocess", "builtins", "socket", "shutil", "runpy", "webbrowser", "ctypes"),
-    *("functools", "operator", "importlib", "pty", "code", "asyncio", "multiprocessing", "http", "urllib"),
-)
+NETWORKS = ("torch.nn.", "torchvision.models.", "timm.models.", "timm.layers.")
 
 
 def told(data: bytes | mmap.mmap, where: Path, start: int = 0) -> Told:
@@ -66,12 +65,14 @@ def told(data: bytes | mmap.mmap, where: Path, start: int = 0) -> Told:
     try:
         found = walk(data, start)
     except DamagedError as error:
-        raise RefusedError(f"{where}: truncated or damaged ({error})") from error
+        unsafe = [name for name in error.names if name not in ALLOWED]
+        also = f"; it asks for {listing(unsafe)}" if unsafe else ""
+        raise RefusedError(f"{where}: truncated or damaged ({error}){also}") from error
     if found.end - start > PICKLE:
         raise RefusedError(f"{where}: a pickle of {found.end - start:,} bytes beside the tensors, more than {PICKLE:,}")
     unsafe = [name for name in found.names if name not in ALLOWED]
     if unsafe:
-        raise RefusedError(f"{where}: {refusal(unsafe, found)}")
+        raise RefusedError(f"{where}: {refusal(unsafe)}")
     for name, arguments in found.calls:
         _check(name, arguments, where)
     return found
@@ -108,27 +109,18 @@ def storages(found: Told, where: Path) -> dict[str, int]:
     return sizes
 
 
-def refusal(unsafe: list[str], found: Told) -> str:
+def refusal(unsafe: list[str]) -> str:
     """Why a file that asks for these is not read, and what to do instead."""
     for name in unsafe:
         if name in OTHERS:
             return f"holds {OTHERS[name]}"
-    run = [name for name in unsafe if name.partition(".")[0] in CODE]
-    networks = any(name.startswith(("torch.nn.", "torchvision.models.", "timm.models.")) for name in unsafe)
-    listed = listing(unsafe)
-    if run and not networks:
-        return f"unsafe: asks to run {listing(run)}" + (f" (it names {listed})" if len(unsafe) > len(run) else "")
-    if networks:
-        return (
-            f"a pickled model object ({listed}); its code would run. Export its weights where it was made: "
-            "torch.save(model.state_dict(), 'weights.pth')"
-        )
-    called = {name for name, _ in found.calls}
-    verb = "asks to run" if set(unsafe) <= called else "names"
-    return (
-        f"{verb} {listed}, which is no plain data; its code would run. Export the weights where it was made: "
-        "torch.save(model.state_dict(), 'weights.pth')"
-    )
+    if any(name.startswith(NETWORKS) for name in unsafe):
+        return f"a pickled model object ({listing(unsafe)}); its code would run. {EXPORT}"
+    run = [name for name in unsafe if name.partition(".")[0] in sys.stdlib_module_names]
+    if run:
+        more = [name for name in unsafe if name not in run]
+        return f"asks to run {listing(run)}" + (f", and names {listing(more)}" if more else "")
+    return f"asks for {listing(unsafe)}, whose code would run. {EXPORT}"
 
 
 def listing(names: list[str]) -> str:

@@ -18,6 +18,8 @@ TORCH = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """The number 0x1950a86a20f9469cfc6c, alone in the first of the pickles that torch.save wrote before torch 1.6."""
 FRONT = 16
 """Bytes among which it begins: a pickle's first opcodes."""
+STEPS = 10_000_000
+"""Opcodes of a pickle, at most."""
 DEEP = 64
 """Tuples within tuples: what lies deeper is no configuration, and hashing it would exhaust the C stack."""
 TOIL = 20_000_000
@@ -29,6 +31,9 @@ _HASHING = {"builtins.set", "builtins.frozenset", "collections.Counter", "collec
 
 class DamagedError(ValueError):
     """A pickle that no pickler writes: cut short, or its opcodes do not fit together."""
+
+    names: tuple[str, ...] = ()
+    """What it asked for before."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +88,15 @@ def walk(data: bytes | mmap.mmap, start: int = 0) -> Told:
     machine = _Machine()
     reader = _Reader(data, start)
     try:
-        for opcode, argument, _ in pickletools.genops(reader):  # type: ignore[arg-type] # reads, lines and places only
+        for number, (opcode, argument, _) in enumerate(pickletools.genops(reader)):  # type: ignore[arg-type] # as a file
+            if number > STEPS:
+                raise DamagedError(f"more than {STEPS:,} opcodes")
             machine.step(opcode, argument)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise DamagedError(f"no whole pickle: {str(error)[:80]}") from error
+        told = "takes what it never kept" if isinstance(error, (KeyError, IndexError)) else str(error)[:100]
+        damaged = DamagedError(told if told.isprintable() else repr(told))
+        damaged.names = tuple(machine.told.names)
+        raise damaged from error
     machine.told.end = reader.place
     return machine.told
 

@@ -11,7 +11,9 @@ PROTOCOLS = range(2, 6)
 """Of pickles that say which they are in their first two bytes; older ones begin with what they hold."""
 OLD = 1 << 20
 """Bytes of a pickle that does not say what it is, at most: it is followed to its end."""
-EXPORT = "Write its arrays to safetensors where it was made: safetensors.numpy.save_file(arrays, 'weights.safetensors')"
+PICKLES = 100
+"""Pickles in one file, one after another, that are followed."""
+ARRAYS = "Write its arrays to safetensors where it was made: safetensors.numpy.save_file(arrays, 'weights.safetensors')"
 
 
 def recognises(head: bytes, path: Path) -> bool:
@@ -33,11 +35,18 @@ def read(path: Path) -> Never:
     Raises:
         RefusedError: always.
     """
+    names: dict[str, None] = {}
+    damage = ""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        try:
-            found = _opcodes.walk(data)
-        except _opcodes.DamagedError as error:
-            raise RefusedError(f"{path}: a bare pickle, truncated or damaged ({error}). {EXPORT}") from error
-    unsafe = [name for name in found.names if name not in _asked.ALLOWED]
-    why = _asked.refusal(unsafe, found) if unsafe else f"which holds no tensors of torch. {EXPORT}"
-    raise RefusedError(f"{path}: a bare pickle, not torch.save's: {why}")
+        place, most = 0, PICKLES
+        while place < len(data) and most and not damage:
+            try:
+                found = _opcodes.walk(data, place)
+                names |= found.names
+                place, most = found.end, most - 1
+            except _opcodes.DamagedError as error:
+                names |= dict.fromkeys(error.names)
+                damage = f", truncated or damaged ({error})"
+    unsafe = [name for name in names if name not in _asked.ALLOWED]
+    why = _asked.refusal(unsafe) if unsafe else f"holds no tensors of torch. {ARRAYS}"
+    raise RefusedError(f"{path}: a bare pickle, not torch.save's{damage}: {why}")
