@@ -21,9 +21,6 @@ from leakaudit.layer import Layer
 from leakaudit.session import BOTTLENECK, Graph
 from leakaudit.weights import onnx as room
 
-SIDE = 224
-"""Height and width that a graph is tried with where it takes any and no images are named."""
-
 
 @dataclass(frozen=True)
 class Description:
@@ -91,26 +88,18 @@ def describe(path: Path, shape: tuple[int, ...] = (), device: str = "cpu") -> De
     """
     What a graph is, tried with one image; of `shape` (c, h, w) where it takes any size.
 
+    Without a shape a graph that takes any size is not run: classes and width are 0 then.
+
     Raises:
         InputError: no such file or library.
         RefusedError: the file cannot be trusted, is no classifier of images, or does not run.
     """
     content, model, parts = _read(path)
-    entry, names = parts.entry, session.wanted(parts, {})
     tried = _try(model, parts, {}, shape, path)
-    shapes = [
-        session.rows(np.broadcast_to(np.float32(0), each), entry.batch or 1, name)
-        for each, name in zip(tried.outputs, names, strict=True)
-    ]
-    z, logits = (shapes[names.index(name)] for name in (parts.bottleneck, parts.logits))
-    notes, classes = [*parts.notes], math.prod(logits.shape[1:])
-    if not tried.together and entry.batch is None:
-        notes.append("images are run one at a time: two in one pass give something else than each alone")
-    if math.prod(z.shape[1:]) > session.pooled(torch.from_numpy(z.copy()), parts).shape[1]:
-        notes.append(f"the bottleneck is a map of {'x'.join(map(str, z.shape[1:]))}, averaged over its places")
-    if session.binary(parts, classes):
-        notes.append("its one logit x stands for two classes, of logits 0 and x")
-        classes = 2
+    notes, classes, width = [*parts.notes], 0, 0
+    if tried.outputs:
+        classes, width, said = _measured(parts, tried)
+        notes += said
     if torch.device(device).type == "cuda" and not _cuda():
         notes.append("onnxruntime has no CUDA here: the graph runs on the CPU")
     try:
@@ -118,9 +107,27 @@ def describe(path: Path, shape: tuple[int, ...] = (), device: str = "cpu") -> De
     except InputError as error:
         notes.append(f"no random-init baseline: {str(error).removeprefix(f'{path}: ')}")
     sha256 = hashlib.sha256(content).hexdigest()
-    width = session.pooled(torch.from_numpy(z.copy()), parts).shape[1]
-    raw = entry.dtype == "uint8"
-    return Description(f"{path.stem}@{sha256[:8]}", sha256, entry.shape, classes, BOTTLENECK, width, raw, tuple(notes))
+    return Description(
+        f"{path.stem}@{sha256[:8]}", sha256, parts.entry.shape, classes, BOTTLENECK, width,
+        parts.entry.dtype == "uint8", tuple(notes),
+    )  # fmt: skip
+
+
+def _measured(parts: Anatomy, tried: trial.Tried) -> tuple[int, int, list[str]]:
+    """Classes, width of the bottleneck, and what a trial showed."""
+    names, notes = session.wanted(parts, {}), []
+    z, logits = (
+        session.rows(np.zeros(tried.outputs[names.index(name)], np.float32), parts.entry.batch or 1, name)
+        for name in (parts.bottleneck, parts.logits)
+    )
+    if not tried.together and parts.entry.batch is None:
+        notes.append("images are run one at a time: two in one pass give something else than each alone")
+    classes, width = math.prod(logits.shape[1:]), session.pooled(torch.from_numpy(z), parts).shape[1]
+    if math.prod(z.shape[1:]) > width:
+        notes.append(f"the bottleneck is a map of {'x'.join(map(str, z.shape[1:]))}, averaged over its places")
+    if session.binary(parts, classes):
+        notes.append("its one logit x stands for two classes, of logits 0 and x")
+    return 2 if session.binary(parts, classes) else classes, width, notes
 
 
 def inner(path: Path, shape: tuple[int, ...] = ()) -> list[Inner]:
@@ -144,14 +151,16 @@ def inner(path: Path, shape: tuple[int, ...] = ()) -> list[Inner]:
 
 def _read(path: Path) -> tuple[bytes, Any, Anatomy]:
     """The bytes of a file, its model with functions written out, and its anatomy."""
-    model = room.model(path)
+    content = path.read_bytes() if path.is_file() else None
+    model = room.model(path, content)
+    assert content is not None
     try:
         import onnxruntime  # noqa: F401 -- the other half of the extra
         from onnx import inliner
     except ImportError as error:
         raise InputError(f"{path}: an ONNX model; to run it: pip install 'leakaudit[onnx]'") from error
-    content = path.read_bytes()
     if model.functions:
+        trial.attempt(content, trial.Request("", (None,), None, "float32", ()), str(path))
         model = inliner.inline_local_functions(model)
     return content, model, anatomy.of(model, path)
 
@@ -161,11 +170,10 @@ def _try(
 ) -> trial.Tried:
     """The graph over one image, in a process of its own."""
     entry, names = parts.entry, session.wanted(parts, sites)
-    known = dict(zip("chw", shape, strict=False))
-    known["d"] = math.prod(shape) if shape else 0
+    known: dict[str, int | None] = dict(zip("chw", shape, strict=False))
+    known["d"] = math.prod(shape) if shape else None
     dims = tuple(
-        size or (1 if axis == "n" else known.get(axis) or SIDE)
-        for axis, size in zip(entry.axes, entry.sizes, strict=True)
+        size or (1 if axis == "n" else known.get(axis)) for axis, size in zip(entry.axes, entry.sizes, strict=True)
     )
     request = trial.Request(entry.name, dims, 0 if entry.batch is None else None, entry.dtype, names)
     return trial.attempt(model.SerializeToString(deterministic=True), request, str(path))

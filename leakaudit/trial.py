@@ -141,6 +141,7 @@ def _main() -> None:
 def _try(content: bytes, request: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
     import onnx
+    import onnx.inliner
     import onnxruntime
 
     onnx.checker.check_model(content)
@@ -149,6 +150,8 @@ def _try(content: bytes, request: dict[str, Any]) -> dict[str, Any]:
     most = max(sizes, default=0)
     if most > SPAN:
         return {"refused": f"a map of one image has {most >> 20:,} MiB; at most {SPAN >> 20:,} MiB are run"}
+    if model.functions:
+        onnx.inliner.inline_local_functions(model)
     if None in request["dims"]:
         return {"shapes": shapes, "outputs": [], "together": False, "rows": 1}
     options = onnxruntime.SessionOptions()

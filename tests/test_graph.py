@@ -86,6 +86,8 @@ def test_a_description_says_what_is_needed(tmp_path):
     assert told.name == f"m@{store.digest_file(tmp_path / 'm.onnx')[:8]}"
     assert "MatMul head" in told.notes[0]
     assert not any("softmax" in note for note in told.notes)
+    unsized = graph.describe(tmp_path / "m.onnx")
+    assert (unsized.shape, unsized.classes, unsized.width) == ((3, None, None), 0, 0)
     ended = graph.describe(save(mlp(1, end="Softmax"), tmp_path, "s.onnx"))
     assert ended.shape == IMAGE
     assert any("softmax" in note for note in ended.notes)

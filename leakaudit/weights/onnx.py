@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from leakaudit.anatomy import short
+from leakaudit.anatomy import constants, short
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.weights import Contents
 
@@ -58,7 +58,7 @@ def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001 -- by content a
 
 def read(path: Path) -> Contents:
     """
-    The initializers by name.
+    The tensors that the graph holds, by name: initializers, and what operators `Constant` give.
 
     Raises:
         InputError: there is no such file, or no library that reads it.
@@ -67,10 +67,11 @@ def read(path: Path) -> Contents:
     graph = model(path).graph
     library = _library(path)
     tree: dict[str, np.ndarray] = {}
-    for number, tensor in enumerate(graph.initializer):
-        tree[tensor.name or f"initializer {number}"] = _values(library, tensor, path)
+    for name, tensor in constants(graph).items():
+        if tensor.data_type != library.TensorProto.STRING:
+            tree[name] = _values(tensor, name, path)
     if not tree:
-        raise RefusedError(f"{path}: an ONNX graph without initializers: it holds no tensor")
+        raise RefusedError(f"{path}: an ONNX graph that holds no tensor of numbers")
     return Contents("ONNX", tree)
 
 
@@ -203,13 +204,11 @@ def _check_tensor(library: Any, tensor: Any, path: Path) -> None:
         raise RefusedError(f"{path}: tensor {name} declares {numbers:,} numbers, and holds fewer")
 
 
-def _values(library: Any, tensor: Any, path: Path) -> np.ndarray:
+def _values(tensor: Any, name: str, path: Path) -> np.ndarray:
     from onnx import numpy_helper
 
-    if tensor.data_type == library.TensorProto.STRING:
-        raise RefusedError(f"{path}: initializer {short(tensor.name)} holds text, not numbers")
     try:
         values = np.asarray(numpy_helper.to_array(tensor))
     except (ValueError, TypeError, KeyError, NotImplementedError) as error:
-        raise RefusedError(f"{path}: initializer {short(tensor.name)} cannot be read ({short(error)})") from error
+        raise RefusedError(f"{path}: tensor {short(name)} cannot be read ({short(error)})") from error
     return np.array(values if values.dtype.kind in "biufc" else values.astype(np.float32))
