@@ -119,7 +119,11 @@ def together(
                     embeddings.seal(place.where, place.origin.key, place.origin, dataset, own)
         read = [embeddings.read(place.where) for place in places]
     made = {
-        layer: replace(each, notes=tuple(dict.fromkeys((*each.notes, *encoder.notes))))
+        layer: replace(
+            each,
+            origin=replace(each.origin, name=encoder.name),
+            notes=tuple(dict.fromkeys((*each.notes, *encoder.notes))),
+        )
         for layer, each in zip(layers or ("",), read, strict=True)
     }
     return [made[layer] for layer in encoder.layers or ("",)]
@@ -172,7 +176,7 @@ def _prepared(
     tapped = Tapped(network, bottleneck, layers=layers, width=width or encoder.classes).eval()
     if layers:
         with torch.no_grad():
-            found_widths = tapped(classifier.waves(encoder.shape, TRIED)).taps
+            found_widths = tapped(classifier.waves(encoder.shape, TRIED).abs()).taps
         together = sum(each.shape[1] for each in found_widths.values())
         if together > pooling.MOST:
             raise InputError(
@@ -200,15 +204,17 @@ def _filled(
     with ThreadPoolExecutor(1, "write") as writer:
         written: deque[tuple[list[Future[None]], Shard]] = deque()
         for number, rows in enumerate(shards):
+            lacking = [at for at, place in enumerate(places) if place.lacks(number)]
             vectors: list[np.ndarray] = []
-            if rows in missing:
+            if lacking:
                 *vectors, logits = next(made)
+                of = (f"z of {place.origin.layer}" if tapped.layers else "z" for place in places)
+                found = {name: z for at, (name, z) in enumerate(zip(of, vectors, strict=True)) if at in lacking}
+                _check(found | {"logits": logits}, rows, f"{dataset.name} {dataset.split}", encoder.name)
             work = []
             for at, place in enumerate(places):
                 path, key = embeddings.shard(place.where, number), place.origin.key
-                if place.lacks(number):
-                    what = f"z of {place.origin.layer}" if tapped.layers else "z"
-                    _check({what: vectors[at], "logits": logits}, rows, f"{dataset.name} {dataset.split}", encoder.name)
+                if at in lacking:
                     work.append(writer.submit(embeddings.write_shard, path, key, rows.start, vectors[at], logits))
                 elif not place.finished:
                     work.append(writer.submit(_kept, path, key, rows))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms import v2 as transforms
 
 from leakaudit.numerics import normalising
 from leakaudit.numerics.normalising import Normalise
@@ -50,3 +51,27 @@ def test_bytes_are_resized_first(side: int) -> None:
     first, last = enter(x), enter(x.contiguous(memory_format=torch.channels_last))
     torch.testing.assert_close(first, last, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(first, plain(normalising.fit(x, (3, side, side))), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("side", "whole", "cut"), [(20, 16, 13), (16, 16, 11), (9, 16, 14), (40, 17, 12)])
+def test_the_middle_is_that_of_torchvisions_transforms(
+    side: int, whole: int, cut: int, form: torch.memory_format
+) -> None:
+    """Resize and CenterCrop give the same image to a step of 8 bits, whichever way odd margins fall."""
+    x = bytes_(3, side, side).contiguous(memory_format=form)
+    enter = Normalise((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (3, cut, cut), resize=(whole, whole))
+    theirs = transforms.Compose([transforms.Resize(whole), transforms.CenterCrop(cut)])
+    wanted = torch.stack([theirs(image) for image in x]).float() / 255
+    torch.testing.assert_close(enter(x), wanted, atol=1 / 255 + 1e-6, rtol=0)
+    assert (enter(x) - wanted).abs().mean() < 0.1 / 255
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_grey_enters_as_three_channels_alike(dtype: torch.dtype) -> None:
+    """Each normalised by its own mean and deviation, at the network's size."""
+    x = bytes_(3, 8, 7)[:, :1]
+    x = x if dtype == torch.uint8 else x.float() / 255
+    enter = Normalise(MEAN, STD, (3, 6, 5), resize=(8, 7))
+    torch.testing.assert_close(enter(x), enter(x.repeat(1, 3, 1, 1)), atol=1e-5, rtol=1e-5)
+    assert not torch.equal(enter(x)[:, 0], enter(x)[:, 1])

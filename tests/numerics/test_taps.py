@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from leakaudit.errors import InputError
+from leakaudit.layer import parse
 from leakaudit.numerics.taps import Tapped
 
 
@@ -37,9 +38,13 @@ def test_a_map_as_bottleneck_is_flattened() -> None:
 
 
 def test_an_unknown_layer_is_named_with_those_there_are() -> None:
-    """A layer that is not there is refused with the list."""
-    with pytest.raises(InputError, match=r"no layer 'head' in Sequential\. There are: 0, 1, 2, 3"):
+    """A layer that is not there is refused with the list; of many layers with the nearest, and how to list them."""
+    with pytest.raises(InputError, match=r"no layer 'head' in Sequential\. There are: 0, 1, 2, 3\."):
         Tapped(network(), "head")
+    many = nn.Sequential(*(nn.Sequential(nn.Linear(2, 2)) for _ in range(5)))
+    said = r"no layer '4\.1' in Sequential\. Did you mean '4\.0'.*\? It has 10; leakaudit inspect lists them\.$"
+    with pytest.raises(InputError, match=said):
+        Tapped(many, "4.1")
 
 
 def test_a_layer_that_is_not_run_is_said() -> None:
@@ -79,3 +84,64 @@ def test_channels_come_last_in_memory_alone() -> None:
     for ours, theirs in ((one.z, two.z), (one.logits, two.logits)):
         torch.testing.assert_close(ours, theirs)
     assert all(torch.equal(value, last.state_dict()[name]) for name, value in plain.state_dict().items())
+
+
+def test_layers_are_read_from_either_side() -> None:
+    """What enters a layer and what it gives, pooled, beside the bottleneck; the words say how."""
+    x, plain = torch.rand(2, 3, 8, 8), network()
+    asked = [parse(text) for text in ("0", "1:at=input,pool=flatten", "3:at=input", "3")]
+    tapped = Tapped(network(), "3", layers=asked)
+    out = tapped(x)
+    inner = plain[0](x)
+    for layer, wanted in zip(asked, (inner.mean((2, 3)), inner.flatten(1), out.z, out.logits), strict=True):
+        torch.testing.assert_close(out.taps[str(layer)], wanted)
+    assert tapped.notes == (
+        "0: map 4x6x6, mean over its 36 places",
+        "1:at=input,pool=flatten: map 4x6x6, all of its 144 numbers",
+        "3:at=input: vector of 144",
+        "3: vector of 5",
+    )
+
+
+def test_a_layer_is_read_before_another_writes_over_it() -> None:
+    """An activation in place changes what the layer before it gave, not what was read of it."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 4), nn.ReLU(inplace=True), nn.Linear(4, 2))
+    x = torch.randn(3, 6)
+    out = Tapped(net, "2", layers=[parse("0")])(x)
+    torch.testing.assert_close(out.taps["0"], net[0](x))
+    assert (out.taps["0"] < 0).any()
+
+
+def test_layers_are_read_where_there_is_no_classifier() -> None:
+    """Then the bottleneck has no columns; without layers to be read a classifier is needed."""
+    out = Tapped(network(), "", layers=[parse("0")])(torch.rand(2, 3, 8, 8))
+    assert out.z.shape == (2, 0)
+    assert out.taps["0"].shape == (2, 4)
+    with pytest.raises(InputError, match="no layer ''"):
+        Tapped(network(), "")
+
+
+class Several(nn.Module):
+    """A network that returns its features beside its logits, whose inner layer is called by name and runs twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.head = nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> dict[str, object]:
+        """Features, and logits."""
+        z = self.inner(input=self.inner(input=x.flatten(1)))
+        return {"features": (z, None), "logits": self.head(z)}
+
+
+def test_logits_are_told_among_several_things_by_their_width() -> None:
+    """Of what the network returns the matrix as wide as the classifier; where no width is said, the first."""
+    net, x = Several(), torch.rand(2, 1, 2, 2)
+    tapped = Tapped(net, "head", layers=[parse("inner:at=input"), parse("inner")], width=3)
+    out = tapped(x)
+    torch.testing.assert_close(out.logits, net.head(out.z))
+    torch.testing.assert_close(out.taps["inner:at=input"], net.inner(x.flatten(1)))
+    torch.testing.assert_close(out.taps["inner"], out.z)
+    assert tapped.notes[1] == "inner: vector of 4; it runs 2 times in a pass, its last is read"
+    torch.testing.assert_close(Tapped(net, "head")(x).logits, out.z)
