@@ -139,9 +139,9 @@ def test_logits_are_told_among_several_things_by_their_width() -> None:
     """Of what the network returns the matrix as wide as the classifier; where no width is said, the first."""
     net, x = Several(), torch.rand(2, 1, 2, 2)
     tapped = Tapped(net, "head", layers=[parse("inner:at=input"), parse("inner")], width=3)
-    out = tapped(x)
+    out, notes = tapped(x), tapped.notes
     torch.testing.assert_close(out.logits, net.head(out.z))
     torch.testing.assert_close(out.taps["inner:at=input"], net.inner(x.flatten(1)))
     torch.testing.assert_close(out.taps["inner"], out.z)
-    assert tapped.notes[1] == "inner: vector of 4; it runs 2 times in a pass, its last is read"
+    assert notes[1] == "inner: vector of 4; it runs 2 times in a pass, its last is read"
     torch.testing.assert_close(Tapped(net, "head")(x).logits, out.z)
