@@ -17,21 +17,11 @@ from filelock import FileLock
 
 from leakaudit import ledger, reaching, store
 from leakaudit.errors import InputError, RefusedError
-from leakaudit.ledger import Entry
+from leakaudit.ledger import Entry, Promise
 
 LARGEST = 8 * 2**30
 """Bytes, at most, of a file whose size nobody promised."""
 TRUSTED = "trusted.json"
-
-
-class Promise(NamedTuple):
-    """What a file must be."""
-
-    sha256: str
-    bytes: int
-    revision: str = ""
-    """Commit of what lies at `hf://` without one."""
-    by: str = "the ledger"
 
 
 class Fetched(NamedTuple):

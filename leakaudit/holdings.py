@@ -7,8 +7,7 @@ from pathlib import Path
 
 from leakaudit import catalog, fetching, ledger, reaching, store
 from leakaudit.errors import InputError
-from leakaudit.fetching import Promise
-from leakaudit.ledger import Entry
+from leakaudit.ledger import Entry, Promise
 
 WIDE = 110
 """Columns from which the backbone is told."""

@@ -32,6 +32,16 @@ class Hub(NamedTuple):
     """Commit, tag or branch; empty where none is said."""
 
 
+class Promise(NamedTuple):
+    """What a file must be."""
+
+    sha256: str
+    bytes: int
+    revision: str = ""
+    """Commit of what lies at `hf://` without one."""
+    by: str = "the ledger"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """An encoder of the ledger; what is empty is not said."""

@@ -11,10 +11,10 @@ import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from leakaudit.errors import InputError, RefusedError
-from leakaudit.ledger import Hub
+from leakaudit.ledger import Hub, Promise
 
 PATIENCE_SECONDS = 5.0
 """How long a server may take to answer; a machine without a network is told so after this at the latest."""
@@ -34,18 +34,6 @@ class Answer(NamedTuple):
     """Where redirections lead to; empty where the server does not say."""
     page: bool = False
     bytes: int | None = None
-
-
-class Held(Protocol):
-    """What a file must be."""
-
-    @property
-    def bytes(self) -> int:
-        """Its size."""
-
-    @property
-    def revision(self) -> str:
-        """Its commit."""
 
 
 def offline() -> str:
@@ -178,7 +166,7 @@ def _get(url: str, part: Path, where: str, size: int | None, limit: int) -> bool
 
 
 def hub(
-    file: Hub, name: str, largest: int, promise: Held | None = None, *, endpoint: str = "", cache: Path | None = None
+    file: Hub, name: str, largest: int, promise: Promise | None = None, *, endpoint: str = "", cache: Path | None = None
 ) -> tuple[Path, str]:
     """
     A file of a Hugging Face repository in its own cache, and the commit it is of.
@@ -212,7 +200,7 @@ def hub(
     return Path(made), _commit(Path(made), file)
 
 
-def cached(file: Hub, promise: Held | None = None, *, cache: Path | None = None) -> Path | None:
+def cached(file: Hub, promise: Promise | None = None, *, cache: Path | None = None) -> Path | None:
     """Where Hugging Face's cache has a file; None where it has it not."""
     from huggingface_hub import constants, try_to_load_from_cache
 
@@ -221,7 +209,7 @@ def cached(file: Hub, promise: Held | None = None, *, cache: Path | None = None)
     return Path(found) if isinstance(found, str) else None
 
 
-def _revision(file: Hub, promise: Held | None) -> str:
+def _revision(file: Hub, promise: Promise | None) -> str:
     return (promise.revision if promise else "") or file.revision or "main"
 
 
