@@ -17,6 +17,7 @@ from leakaudit import (
     catalog,
     cli_checkpoints,
     cli_datasets,
+    cli_inspect,
     console,
     options,
     progress,
@@ -36,6 +37,7 @@ app = typer.Typer(
 
 app.add_typer(cli_datasets.app, name="datasets")
 app.add_typer(cli_checkpoints.app, name="checkpoints")
+app.command("inspect")(cli_inspect.inspect)
 
 INTERRUPTED = 130
 STOPPED = "interrupted; what was finished is kept, and the next run (train: --resume) goes on from there"
@@ -137,8 +139,9 @@ def extract(subject: Subject, *, network: options.Network, rows: options.Rows, r
     """Cache the bottleneck and the logits of every row; print the folder."""
     for split in (rows.split or "").split(","):
         auditor, terms = _terms(replace(rows, split=split.strip() or None), run, network=network)
-        made = progress.watch(auditor.rows(auditor.find(subject, terms), terms), f"extract {subject}", run.manner)
-        typer.echo(auditor.folder(made, terms))
+        work = auditor.together(auditor.find(subject, terms), terms)
+        for made in progress.watch(work, f"extract {subject}", run.manner):
+            typer.echo(auditor.folder(made, terms))
     console.say("exit 0: extracted")
 
 
@@ -173,10 +176,10 @@ def attack(
     calls = tuple(catalog.call("attackers", name, "--attacker") for name in names)
     distributions = tuple(console.pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
     auditor, terms = _terms(rows, run, model=model, network=network, tolerance=tolerance, gates=gates, **vars(again))
-    work = auditor.attack(auditor.find(subject, terms), terms, calls, distributions)
-    _, path = progress.watch(work, f"attack {subject}", run.manner)
-    console.say(f"saved {path}")
-    _finish(_report([path], gates.asks), output, gates)
+    work = auditor.attack_each(auditor.find(subject, terms), terms, calls, distributions)
+    paths = progress.watch(work, f"attack {subject}", run.manner)
+    console.say(f"saved {', '.join(map(str, paths))}")
+    _finish(_report(paths, gates.asks), output, gates)
 
 
 @app.command()
@@ -239,8 +242,10 @@ def _terms(rows: options.Rows, run: options.Passes, **more: Any) -> Any:
     if model is not None:
         more |= {"private": model.privates, "target": model.target}
     console.share("--tolerance", more.get("tolerance", 0.5))
-    from leakaudit import auditor, subject
+    from leakaudit import auditor, own_code, subject
 
+    if network.backbone and own_code.named(network.backbone):
+        console.say(own_code.warning(network.backbone))
     given = vars(network) | {"layer": tuple(network.layer or ())} | vars(rows)
     place = {"store": store.open_store(run.store), "device": _device(run), "seed": run.seed}
     terms = subject.Terms(

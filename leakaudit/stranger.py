@@ -1,39 +1,189 @@
-"""A stranger's network: what a weights file, and what is said of it, make together."""
+"""
+A stranger's network: what a file, what a library published, what the ledger says and what flags say make together.
 
+Flags come before the ledger, the ledger before the library's configuration, that before the data set.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from leakaudit import catalog, opening, store
+from leakaudit import catalog, graph, likeness, network, opening, own_code, preprocessing
+from leakaudit.catalog import Call
 from leakaudit.dataset import Dataset
 from leakaudit.encoder import Encoder
-from leakaudit.errors import RefusedError
+from leakaudit.errors import InputError
+from leakaudit.layer import Layer
+from leakaudit.layer import parse as layered
+from leakaudit.ledger import Entry
+from leakaudit.preprocessing import Said, Size
+from leakaudit.unwrapping import Weights
+
+COLOUR = 3
+Load = Callable[[Size | None], Dataset]
+"""The images, at a height and width where somebody says one."""
 
 
-def of_file(path: Path, backbone: str, dataset: Dataset) -> Encoder:
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What is said of the network on the command line."""
+
+    backbone: str | None = None
+    layer: tuple[str, ...] = ()
+    """Layers to be read, as they were typed; none: the classifier's input."""
+    size: str | None = None
+    mean: str | None = None
+    std: str | None = None
+    partial: bool = False
+    """Whether layers that the weights file lacks may stay fresh."""
+
+    @property
+    def enters(self) -> Said:
+        """How images enter, as the flags say it."""
+        return preprocessing.parse(self.size, self.mean, self.std)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers to be read."""
+        return tuple(map(layered, dict.fromkeys(self.layer)))
+
+
+class Stranger(NamedTuple):
+    """An encoder, the images it is shown, and what an audit says of where it comes from."""
+
+    encoder: Encoder
+    dataset: Dataset
+    about: dict[str, Any]
+    """For the audit's `subject`."""
+    classes: tuple[str, ...] = ()
+    """Of its target, in the order of its logits; empty where nobody says."""
+
+
+def of_file(path: Path, terms: Terms, load: Load, entry: Entry | None = None) -> Stranger:
     """
-    The encoder of a weights file; input size and normalisation are the data set's, classes the classifier's rows.
+    A file of weights in a backbone, or an ONNX graph.
 
     Raises:
-        InputError: no format reads such a file, or there is no such file, backbone or knob.
-        RefusedError: it is truncated, unsafe, or has no tensor for the backbone's classifier.
+        InputError: there is no such file, backbone, knob or layer, or the weights do not fit the backbone.
+        RefusedError: the file is truncated, unsafe, or foreign.
     """
-    call = catalog.parse(backbone, "--backbone")
-    module = catalog.thing("backbones", call.name, "--backbone")
-    knobs = catalog.check(module.build, call.knobs, f"--backbone {call.name}")
-    layer: str = getattr(module, "BOTTLENECK", "") or module.layer(dataset.images.shape, **knobs)
     weights = opening.read(path)
-    head = weights.tensors.get(f"{layer}.weight")
-    if head is None or head.ndim == 0:
-        some = ", ".join(sorted(weights.tensors)[:3])
-        raise RefusedError(f"{path}: no tensor {layer}.weight, the classifier of {call.name}; it has {some}, ...")
-    return Encoder(
-        name=f"{path.stem}@{store.digest_tensors(weights.tensors)[:8]}",
-        kind="weights",
-        backbone=call,
-        classes=len(head),
-        shape=dataset.images.shape,
-        mean=dataset.mean,
-        std=dataset.std,
-        weights=weights.tensors,
-        layer=layer,
-        notes=weights.notes,
-    )
+    typed = terms.backbone or (entry.backbone if entry else "")
+    if not typed and weights.format == "ONNX":
+        return _of_graph(path, weights, terms, load, entry)
+    if not typed:
+        fits = [str(each.call) for each in likeness.known(weights.tensors) if each.exact]
+        which = f"these are the tensors of {fits[0]}: --backbone {fits[0]}" if fits else "--backbone NAME expected"
+        raise InputError(f"{path}: which network do these weights fill? {which}; leakaudit inspect {path} says more")
+    library, code = None, None
+    if own_code.named(typed):
+        code, call = own_code.parse(typed)
+    else:
+        call = catalog.call("backbones", typed, "--backbone")
+        if call.name in catalog.SHELVES:
+            library = _library(call, terms.enters.size, {"pretrained": False}).preprocessing
+    colour = any(each.ndim > COLOUR and each.shape[1] == COLOUR for each in weights.tensors.values())
+    made = _prepared(terms, load, _of_ledger(entry), library, channels=COLOUR if colour else None)
+    name = f"{entry.name if entry else path.stem}@{weights.sha256[:8]}"
+    source = Encoder(
+        name=name, kind="weights", backbone=call, classes=0, weights=weights.tensors, code=code,
+        partial=terms.partial, layers=_layers(terms, entry), notes=_read(weights), **made.fields,
+    )  # fmt: skip
+    return Stranger(network.fitted(source), made.dataset, _about(call, entry, weights), entry.classes if entry else ())
+
+
+def of_library(text: str, terms: Terms, load: Load, entry: Entry | None = None) -> Stranger:
+    """
+    A model as timm or torchvision publishes it: `timm:resnet18`, `torchvision:resnet50`.
+
+    Raises:
+        InputError: there is no such model, its weights are not to be had, or there is no such layer.
+        RefusedError: the weights are damaged.
+    """
+    if terms.backbone is not None:
+        raise InputError(f"{text}: a published model is its own backbone; --backbone is for weights files")
+    call = catalog.call("backbones", text, text)
+    library = _library(call, terms.enters.size, {})
+    channels = library.preprocessing.channels
+    made = _prepared(terms, load, _of_ledger(entry), library.preprocessing, channels=channels)
+    random = library.tensors is None
+    source = Encoder(
+        name=f"{library.name}@{library.sha256[:8] or 'random'}", kind="random-init" if random else "published",
+        backbone=call, classes=library.classes, weights=library.tensors,
+        layers=_layers(terms, entry), notes=library.notes, **made.fields,
+    )  # fmt: skip
+    about = {"backbone": str(call), **({} if random else {"file_sha256": library.sha256})}
+    return Stranger(source, made.dataset, about, library.names)
+
+
+def _of_graph(path: Path, weights: Weights, terms: Terms, load: Load, entry: Entry | None) -> Stranger:
+    """An ONNX graph, which is its own network."""
+    known = graph.describe(path)
+    size = (known.shape[1], known.shape[2]) if known.shape[1] and known.shape[2] else None
+    said = Said(f"the graph {path.name}", channels=known.shape[0], size=size)
+    if known.raw:
+        said = replace(said, mean=(0.0,), std=(1.0,))
+    made = _prepared(terms, load, _of_ledger(entry), said, channels=known.shape[0])
+    found = graph.describe(path, made.fields["shape"])
+    source = Encoder(
+        name=found.name, kind="onnx", backbone=Call("onnx", {}), classes=found.classes, weights=None, code=path,
+        layer=found.layer, layers=_layers(terms, entry), notes=found.notes, **made.fields,
+    )  # fmt: skip
+    return Stranger(source, made.dataset, _about(Call("onnx", {}), entry, weights), entry.classes if entry else ())
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """The images, and the fields of an encoder that say how they enter."""
+
+    dataset: Dataset
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def _prepared(terms: Terms, load: Load, *said: Said | None, channels: int | None) -> _Prepared:
+    """The images at the size that somebody says, else at their own, and how they enter."""
+    heard = [each for each in (terms.enters, *said) if each is not None]
+    sized = next((each.resize or each.size for each in heard if each.size), None)
+    dataset = load(sized)
+    count, *sides = dataset.images.shape
+    own = Said("the data set", count, (sides[0], sides[1]), None, dataset.mean, dataset.std)
+    found = preprocessing.settled(*heard, own, channels=channels)
+    resize = found.resize or (None if tuple(sides) == found.shape[1:] else found.shape[1:])
+    fields = {"shape": found.shape, "mean": found.mean, "std": found.std, "resize": resize}
+    return _Prepared(dataset, {**fields, "prepared": found.source})
+
+
+def _of_ledger(entry: Entry | None) -> Said | None:
+    """How images enter, as the ledger says it."""
+    if entry is None:
+        return None
+    flags = entry.flags
+    said = preprocessing.parse(flags.get("size"), flags.get("mean"), flags.get("std"))
+    return replace(said, source=f"the ledger's entry {entry.name}")
+
+
+def _library(call: Call, size: Size | None, more: dict[str, Any]) -> Any:
+    """What a library publishes of a model."""
+    module = catalog.thing("backbones", call.name)
+    knobs = catalog.check(module.published, {**call.knobs, **more}, str(call))
+    return module.published(size, **knobs)
+
+
+def _layers(terms: Terms, entry: Entry | None) -> tuple[Layer, ...]:
+    """The layers that flags name, else the ledger's."""
+    return terms.layers or ((layered(entry.layer),) if entry is not None and entry.layer else ())
+
+
+def _read(weights: Weights) -> tuple[str, ...]:
+    """How the file was read, for a reader of the audit."""
+    off = f"; taken off: {', '.join(weights.taken_off)}" if weights.taken_off else ""
+    return (f"weights read as {weights.format}{off}", *weights.notes)
+
+
+def _about(call: Call, entry: Entry | None, weights: Weights) -> dict[str, Any]:
+    """What the audit's `subject` says of a file."""
+    said = {"backbone": str(call), "format": weights.format, "file_sha256": weights.sha256, "bytes": weights.size}
+    if entry is not None:
+        said |= {"ledger": entry.name, "licence": entry.licence, "citation": entry.citation}
+    return {name: value for name, value in said.items() if value}

@@ -2,15 +2,18 @@
 The subject of an audit: what SUBJECT on the command line turns out to be, and the data it is audited on.
 
 A checkpoint folder, the name of a trained recipe of which the store holds exactly one checkpoint, a weights file with
-its backbone, or a stranger's embeddings file. Never a guess.
+its backbone, an ONNX graph, a model that a library publishes, a file of a hub, a name of the ledger, or a stranger's
+embeddings file. Never a guess.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from leakaudit import catalog, checkpoint, embeddings, encoder, recipe, stranger
+from leakaudit import catalog, checkpoint, embeddings, encoder, fetching, foreign, ledger, recipe, stranger
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset, Labels
@@ -19,31 +22,26 @@ from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.gate import Ask
+from leakaudit.ledger import Entry
+from leakaudit.preprocessing import Size
 from leakaudit.recipe import Recipe
+from leakaudit.stranger import Stranger
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class Terms(stranger.Terms):
     """What an audit is run on, and how: the shared options of the command line."""
 
     store: Path
     root: Path
     data: str | None = None
-    """DATA as it was typed; None: the data set of the checkpoint's recipe."""
+    """DATA as it was typed; None: the data set of the checkpoint's recipe, or of the ledger's entry."""
     split: str | None = None
     """None: `test`."""
     rows: int | None = None
     group: str | None = None
     skip_unreadable: bool = False
     """Whether images that cannot be read are left out, and counted in the audit."""
-    backbone: str | None = None
-    layer: tuple[str, ...] = ()
-    """Layers to be read, as they were typed; none: the classifier's input."""
-    size: str | None = None
-    mean: str | None = None
-    std: str | None = None
-    partial: bool = False
-    """Whether layers that the weights file lacks may stay fresh."""
     ledger: Path | None = None
     """A user's own ledger."""
     trust_on_first_use: bool = False
@@ -72,14 +70,28 @@ class Subject:
     encoder: Encoder | None = None
     dataset: Dataset | None = None
     checkpoint: Checkpoint | None = None
+    aim: str = ""
+    """The target that the ledger names."""
+    about: dict[str, Any] = field(default_factory=dict)
+    """What the audit's `subject` says of a stranger's file."""
 
     @property
     def target(self) -> str | None:
-        """The target of the checkpoint's recipe; None where there is none."""
-        return self.checkpoint.recipe.target if self.checkpoint is not None else None
+        """The target of the checkpoint's recipe, or of the ledger's entry; None where there is none."""
+        return self.checkpoint.recipe.target if self.checkpoint is not None else self.aim or None
+
+    def apart(self) -> "tuple[Subject, ...]":
+        """One subject for each layer that is read; itself where there are not several."""
+        if self.encoder is None or len(self.encoder.layers) < 2:  # noqa: PLR2004 (several)
+            return (self,)
+        return tuple(
+            replace(self, encoder=replace(self.encoder, name=f"{self.encoder.name}#{layer}", layers=(layer,)))
+            for layer in self.encoder.layers
+        )
 
 
 EMBEDDINGS = (".npz", ".parquet", ".csv", ".safetensors")
+REMOTE = ("hf://", "https://")
 
 
 def find(name: str, terms: Terms) -> Subject:
@@ -88,6 +100,7 @@ def find(name: str, terms: Terms) -> Subject:
 
     Raises:
         InputError: nothing has that name; the message says what there is.
+        RefusedError: a file is truncated, unsafe, foreign, or not what its hash promises.
     """
     path = Path(name)
     if path.is_dir() and (path / "manifest.json").is_file():
@@ -95,68 +108,130 @@ def find(name: str, terms: Terms) -> Subject:
         raise InputError(f"{name}: embeddings of {made.name}, in the store already; attack that subject")
     if path.is_dir():
         return _of_checkpoint(checkpoint.load(path), terms)
-    if path.is_file():
+    if path.exists():
         return _of_file(path, terms)
-    if path.suffix in EMBEDDINGS:
+    if name.startswith(tuple(f"{shelf}:" for shelf in catalog.SHELVES)):
+        return _of_stranger(terms, lambda load: stranger.of_library(name, terms, load))
+    if name.startswith(REMOTE):
+        return _of_entry(ledger.typed(name), terms)
+    if path.suffix in EMBEDDINGS or path.suffix in FILES:
         raise InputError(f"{name}: no such file")
     folders = checkpoint.stored(terms.store, name)
+    entry = ledger.find(name, terms.ledger)
+    if folders and entry:
+        raise InputError(f"{name}: both a trained recipe and an entry of {entry.ledger}; name {folders[0]}, or rename")
     if len(folders) == 1:
         return _of_checkpoint(checkpoint.load(folders[0]), terms)
     if folders:
         raise InputError(f"{name}: {len(folders)} checkpoints; name one: {', '.join(map(str, folders))}")
+    if entry:
+        return _of_entry(entry, terms)
     if name in recipe.available():
         raise InputError(f"{name}: not trained yet. First: leakaudit train {name}")
-    raise InputError(f"no subject {name!r}. {catalog.suggest(name, _trained(terms.store))}")
+    known = [*_trained(terms.store), *ledger.entries(terms.ledger)]
+    raise InputError(f"no subject {name!r}. {catalog.suggest(name, known)}")
+
+
+FILES = (".pth", ".pt", ".th", ".bin", ".ckpt", ".pkl", ".onnx")
+"""Ends of names that are files', of which there is none."""
+
+
+def _of_entry(entry: Entry, terms: Terms) -> Subject:
+    """An encoder of the ledger, or what lies at an address; what flags say comes before what the ledger says."""
+    told = replace(terms, data=terms.data or entry.dataset or None)
+    if entry.kind in catalog.SHELVES:
+        made = _of_stranger(told, lambda load: stranger.of_library(entry.weights, told, load, entry), entry.target)
+    else:
+        fetched = fetching.fetch(entry, trust=terms.trust_on_first_use)
+        if not (told.backbone or entry.backbone) and foreign.is_embeddings(fetched.path):
+            return _of_embeddings(fetched.path, terms)
+        made = _of_stranger(told, lambda load: stranger.of_file(fetched.path, told, load, entry), entry.target)
+        assert made.encoder is not None
+        notes = (*made.encoder.notes, *fetched.notes)
+        made = replace(made, encoder=replace(made.encoder, notes=notes))
+    return made
 
 
 def _of_checkpoint(card: Checkpoint, terms: Terms) -> Subject:
-    if terms.backbone is not None:
-        raise InputError(f"{card.folder}: a checkpoint has its own backbone; --backbone is for weights files")
-    source = encoder.of(card)
+    for flag in ("backbone", "size", "mean", "std", "partial"):
+        if getattr(terms, flag):
+            raise InputError(f"{card.folder}: a checkpoint has its own {flag}; --{flag} is for a stranger's weights")
+    source = replace(encoder.of(card), layers=terms.layers)
     call = named(terms.data, terms.root, "--data") if terms.data else card.recipe.dataset
-    return Subject(encoder=source, dataset=_learned(_dataset(call, terms, source, card.recipe), card), checkpoint=card)
+    side = source.shape[1] if source.shape[1] == source.shape[2] else None
+    data = _dataset(call, terms, side, card.recipe)
+    for name, known in (
+        (card.recipe.target, card.card.target_classes), (card.recipe.private, card.card.private_classes),
+    ):  # fmt: skip
+        data = _learned(data, name, known, told=name == card.recipe.target)
+    return Subject(encoder=source, dataset=data, checkpoint=card)
 
 
-def _learned(data: Dataset, card: Checkpoint) -> Dataset:
-    """Other data with its classes matched, by name, with those that the model learned and was trained beside."""
-    columns, notes = dict(data.columns), list(data.notes)
-    target, private = card.recipe.target, card.recipe.private
-    for name, known in ((target, card.card.target_classes), (private, card.card.private_classes)):
-        labels = columns.get(name, Labels(np.zeros(0, np.int64)))
-        strange = [word for word in labels.classes if word not in known]
-        if not labels.classes or not known or labels.classes == known:
-            continue
-        if strange and name == target:
-            said = f"the model has not learned {', '.join(strange)}: how well it names the {name} is not measured"
-            notes.append(f"{name}: {said}")
-        if name == target or set(labels.classes) == set(known):
-            names = (*known, *strange)
-            codes = np.array([*map(names.index, labels.classes), -1], np.int64)
-            columns[name] = Labels(codes[labels.values.astype(np.int64)], names)
-    return replace(data, columns=columns, notes=tuple(notes))
+def _learned(data: Dataset, name: str, known: tuple[str, ...], *, told: bool) -> Dataset:
+    """
+    Other data with the classes of a label matched, by name, with those that the model learned or was trained beside.
+
+    Classes of its target (`told`) that it has not learned come after those.
+    """
+    labels = data.columns.get(name, Labels(np.zeros(0, np.int64)))
+    strange = [word for word in labels.classes if word not in known]
+    if not labels.classes or not known or labels.classes == known:
+        return data
+    notes = data.notes
+    if strange and told:
+        said = f"the model has not learned {', '.join(strange)}: how well it names the {name} is not measured"
+        notes = (*notes, f"{name}: {said}")
+    if not told and set(labels.classes) != set(known):
+        return replace(data, notes=notes)
+    names = (*known, *strange)
+    codes = np.array([*map(names.index, labels.classes), -1], np.int64)
+    matched = Labels(codes[labels.values.astype(np.int64)], names)
+    return replace(data, columns={**data.columns, name: matched}, notes=notes)
 
 
 def _of_file(path: Path, terms: Terms) -> Subject:
-    if terms.backbone is None:
-        found = embeddings.read(path)
-        for flag, value in (("data", terms.data), ("split", terms.split)):
-            if value is not None:
-                raise InputError(
-                    f"{path}: embeddings have their own labels and rows; --{flag} {value} says nothing here"
-                )
-        if terms.skip_unreadable:
-            raise InputError(f"{path}: embeddings hold no images; --skip-unreadable says nothing here")
-        if terms.rows is not None and terms.rows < len(found):
-            drawn = np.random.default_rng(terms.seed).permutation(len(found))[: terms.rows]
-            found = found.take(np.sort(drawn))
-        return Subject(embeddings=found)
-    if terms.data is None:
-        raise InputError(f"{path}: weights need --data: the images they are audited on")
-    dataset = _dataset(named(terms.data, terms.root, "--data"), terms, None)
-    return Subject(encoder=stranger.of_file(path, terms.backbone, dataset), dataset=dataset)
+    if terms.backbone is None and path.is_file() and foreign.is_embeddings(path):
+        return _of_embeddings(path, terms)
+    if terms.backbone is None and path.suffix in (".npz", ".parquet", ".csv"):
+        return _of_embeddings(path, terms)  # which says what it lacks
+    return _of_stranger(terms, lambda load: stranger.of_file(path, terms, load))
 
 
-def _dataset(call: Call, terms: Terms, source: Encoder | None, made: Recipe | None = None) -> Dataset:
+def _of_embeddings(path: Path, terms: Terms) -> Subject:
+    found = embeddings.read(path)
+    for flag in ("data", "split", "layer", "size", "mean", "std", "partial"):
+        value = getattr(terms, flag)
+        if value:
+            typed = " ".join(value) if isinstance(value, tuple) else "" if value is True else value
+            said = f"--{flag} {typed}".strip()
+            raise InputError(f"{path}: embeddings have their own labels and rows; {said} says nothing here")
+    if terms.skip_unreadable:
+        raise InputError(f"{path}: embeddings hold no images; --skip-unreadable says nothing here")
+    if terms.rows is not None and terms.rows < len(found):
+        drawn = np.random.default_rng(terms.seed).permutation(len(found))[: terms.rows]
+        found = found.take(np.sort(drawn))
+    return Subject(embeddings=found)
+
+
+def _of_stranger(terms: Terms, opened: Callable[[stranger.Load], Stranger], target: str = "") -> Subject:
+    """A network of somebody else's on images of one's own."""
+
+    def load(size: Size | None) -> Dataset:
+        if terms.data is None:
+            raise InputError("--data is missing: the images that the model is audited on")
+        side = size[0] if size is not None and size[0] == size[1] else None
+        return _dataset(named(terms.data, terms.root, "--data"), terms, side)
+
+    found = opened(load)
+    aim = terms.target or target
+    data = found.dataset
+    labels = data.columns.get(aim)
+    if labels is not None and labels.classes and set(labels.classes) <= set(found.classes):
+        data = _learned(data, aim, found.classes, told=True)
+    return Subject(encoder=found.encoder, dataset=data, aim=target, about=found.about)
+
+
+def _dataset(call: Call, terms: Terms, side: int | None, made: Recipe | None = None) -> Dataset:
     """The images; a split that is drawn for a target and a private label is drawn for those that are asked about."""
     module = catalog.thing("datasets", call.name, "--data")
     knobs = catalog.check(module.load, call.knobs, f"--data {call.name}")
@@ -164,8 +239,8 @@ def _dataset(call: Call, terms: Terms, source: Encoder | None, made: Recipe | No
     for knob, name in asked.items():
         if knob in catalog.knobs(module.load) and (name or made):
             knobs.setdefault(knob, name or getattr(made, knob))
-    if source is not None and source.shape[1] == source.shape[2] and "size" in catalog.knobs(module.load):
-        knobs.setdefault("size", source.shape[1])
+    if side is not None and "size" in catalog.knobs(module.load):
+        knobs.setdefault("size", side)
     if terms.group and "group" in catalog.knobs(module.load):
         knobs.setdefault("group", terms.group)
     if terms.skip_unreadable and "skip_unreadable" in catalog.knobs(module.load):

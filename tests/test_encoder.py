@@ -33,6 +33,11 @@ def weights(tmp_path: Path, data: Dataset) -> Path:
     return tmp_path / "w.safetensors"
 
 
+def opened(path: Path, backbone: str, data: Dataset) -> Encoder:
+    """The encoder of a weights file in a backbone."""
+    return stranger.of_file(path, stranger.Terms(backbone=backbone), lambda _: data).encoder
+
+
 def embed(source: Encoder, data: Dataset, home: Path) -> np.ndarray:
     """Bottleneck of all images."""
     steps = extract.extract(source, data, store=home, device="cpu", batch_size=10)
@@ -45,7 +50,7 @@ def embed(source: Encoder, data: Dataset, home: Path) -> np.ndarray:
 
 def test_a_weights_file_is_the_network_it_was_saved_from(tmp_path: Path, data: Dataset, weights: Path) -> None:
     """The encoder of a file of fresh weights is the fresh encoder; another seed's is not."""
-    found = stranger.of_file(weights, str(SMALL), data)
+    found = opened(weights, str(SMALL), data)
     assert (found.kind, found.classes) == ("weights", CLASSES)
     fresh = Encoder("fresh", "random-init", SMALL, CLASSES, data.images.shape, data.mean, data.std, None, seed=7)
     np.testing.assert_array_equal(embed(found, data, tmp_path), embed(fresh, data, tmp_path / "b"))
@@ -55,7 +60,7 @@ def test_a_weights_file_is_the_network_it_was_saved_from(tmp_path: Path, data: D
 
 def test_an_untrained_encoder_has_no_weights(data: Dataset, weights: Path) -> None:
     """The baseline of a random initialisation keeps the architecture and drops the tensors."""
-    found = stranger.of_file(weights, str(SMALL), data).untrained(1)
+    found = opened(weights, str(SMALL), data).untrained(1)
     assert (found.weights, found.kind, found.backbone, found.seed) == (None, "random-init", SMALL, 1)
 
 
@@ -63,7 +68,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, data: Dataset) -
     """What a file lacks of the backbone is counted, with what it holds instead."""
     store.write_tensors(tmp_path / "w.safetensors", {"fc.weight": np.ones((2, 2))})
     with pytest.raises(InputError, match=r"do not fit simple-convnet.*missing .*1 unknown \(fc\.weight\)"):
-        stranger.of_file(tmp_path / "w.safetensors", str(SMALL), data)
+        opened(tmp_path / "w.safetensors", str(SMALL), data)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +83,7 @@ def test_weights_that_do_not_fit_are_refused(
     tmp_path: Path, data: Dataset, weights: Path, name: str, change: np.ndarray | None, words: str
 ) -> None:
     """Missing, unknown and mis-shaped tensors are counted and named, and nothing is stored."""
-    found = stranger.of_file(weights, str(SMALL), data)
+    found = opened(weights, str(SMALL), data)
     assert found.weights is not None
     tensors = {key: tensor for key, tensor in found.weights.items() if key != name}
     if change is not None:
@@ -91,6 +96,6 @@ def test_weights_that_do_not_fit_are_refused(
 def test_unknown_formats_and_backbones_are_said(data: Dataset, weights: Path) -> None:
     """A file that no format reads, or a backbone that is not there, can be corrected."""
     with pytest.raises(InputError, match="no such file"):
-        stranger.of_file(weights.with_suffix(".bin"), str(SMALL), data)
+        opened(weights.with_suffix(".bin"), str(SMALL), data)
     with pytest.raises(InputError, match="Did you mean 'simple-convnet'"):
-        stranger.of_file(weights, "simple-convnett", data)
+        opened(weights, "simple-convnett", data)

@@ -58,10 +58,13 @@ def questions(report: Report) -> list[tuple[str, list[Entry]]]:
 
 
 def short(names: Sequence[str]) -> list[str]:
-    """Names without the hash behind `@` and the folder that all share, where they stay apart without."""
+    """Names without the hash behind `@` and what all share (a folder; before `#` a network), where they stay apart."""
     if len(names) < 2:  # noqa: PLR2004 (alone)
         return list(names)
-    bare = [re.sub(r"@[0-9a-f]{8}$", "", name) for name in names]
+    bare = [re.sub(r"@[0-9a-f]{8}(?=#|$)", "", name) for name in names]
+    layers = [name.rpartition("#")[2] for name in names if "#" in name]
+    if len({name.rpartition("#")[0] for name in names}) == 1 and len(set(layers)) == len(names):
+        return layers
     known = bare if len(set(bare)) == len(names) and all(bare) else list(names)
     last = [name.rpartition("/")[2] for name in known]
     folders = {name.rpartition("/")[0] for name in known}

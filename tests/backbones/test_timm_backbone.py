@@ -15,6 +15,7 @@ from leakaudit import network as networks
 from leakaudit.backbones import timm
 from leakaudit.catalog import Call
 from leakaudit.dataset import Dataset, Pixels, identify
+from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.numerics.taps import Tapped
 
@@ -135,11 +136,16 @@ def test_a_weights_file_says_how_many_classes_its_model_has(tmp_path: Path) -> N
     made = timm.build(7, (3, SIDE, SIDE), model="test_convnext")
     tensors = {name: tensor.numpy() for name, tensor in made.state_dict().items()}
     store.write_tensors(tmp_path / "w.safetensors", tensors)
-    found = stranger.of_file(tmp_path / "w.safetensors", "timm:test_convnext:pretrained=true", data)
+
+    def opened(backbone: str) -> Encoder:
+        terms = stranger.Terms(backbone=backbone, size=str(SIDE))
+        return stranger.of_file(tmp_path / "w.safetensors", terms, lambda _: data).encoder
+
+    found = opened("timm:test_convnext:pretrained=true")
     assert (found.classes, found.layer) == (7, "head.fc")
     for source in (found, found.untrained(3)):
         network, layer = networks.of(source)
         same = all(torch.equal(tensor, made.state_dict()[name]) for name, tensor in network.state_dict().items())
         assert (same, layer) == (source.weights is not None, "head.fc")
     with pytest.raises(InputError, match=r"--backbone timm: no knob 'modle'\. Did you mean 'model'"):
-        stranger.of_file(tmp_path / "w.safetensors", "timm:test_convnext:modle=x", data)
+        opened("timm:test_convnext:modle=x")
