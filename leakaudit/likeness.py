@@ -89,6 +89,16 @@ def hint(tensors: Mapping[str, Any], given: Call, found: Match, shape: tuple[int
     return f"The file has {built}" if built else ""
 
 
+def side(call: Call) -> tuple[int, int] | None:
+    """Height and width of the images that a library's model was made for; None where nobody says."""
+    if call.name == "timm":
+        import timm
+
+        made = timm.get_pretrained_cfg(str(call.knobs.get("model", "")))
+        return (made.input_size[1], made.input_size[2]) if made else None
+    return (SIDE, SIDE) if call.name == "torchvision" else None
+
+
 def layout(shapes: Mapping[str, Shape]) -> str:
     """How a residual network is built, as the names of its tensors say; empty where it is none."""
     convolutions: dict[int, dict[int, int]] = {}

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leakaudit import catalog, graph, likeness, matching, own_code
+from leakaudit import catalog, graph, likeness, matching, own_code, session
 from leakaudit.backbones import bottleneck
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError, LeakauditError, RefusedError
@@ -49,15 +49,7 @@ def fitted(encoder: Encoder) -> Encoder:
     Raises:
         InputError: as `of`.
     """
-    assert encoder.weights is not None
-    start = replace(encoder, classes=encoder.classes or 2)
-    network, layer = _sketched(start)
-    found = matching.match(shapes(network), encoder.weights)
-    rows = _rows(found, encoder.weights, f"{layer}.weight")
-    if rows and rows != start.classes:
-        start = replace(start, classes=rows)
-        network, layer = _sketched(start)
-        found = matching.match(shapes(network), encoder.weights)
+    start, network, layer, found = _compared(encoder)
     wanted = shapes(network)
     _check(start, found, wanted, layer)
     notes = (*found.notes, *(_partial(found, wanted, layer) if encoder.partial else ()))
@@ -65,6 +57,17 @@ def fitted(encoder: Encoder) -> Encoder:
         notes += (own_code.note(encoder.code, encoder.backbone),)
         notes += classifier.remarks(network, layer, start.shape, start.name).notes if layer else ()
     return replace(start, layer=layer, notes=(*encoder.notes, *notes))
+
+
+def compared(encoder: Encoder) -> tuple[Match, dict[str, Shape]]:
+    """
+    How a stranger's weights match the network, fit or not, and the shapes of its tensors.
+
+    Raises:
+        InputError: there is no such backbone or knob, it does not take such images, or the user's code fails.
+    """
+    _, network, _, found = _compared(encoder)
+    return found, shapes(network)
 
 
 def shapes(network: nn.Module) -> dict[str, Shape]:
@@ -82,6 +85,20 @@ def fill(network: nn.Module, weights: Mapping[str, np.ndarray], found: Match) ->
             tensors[name].zero_()
 
 
+def _compared(encoder: Encoder) -> tuple[Encoder, nn.Module, str, Match]:
+    """The encoder with the classes of its weights, its network, the classifier and the match."""
+    assert encoder.weights is not None
+    start = replace(encoder, classes=encoder.classes or 2)
+    network, layer = _sketched(start)
+    found = matching.match(shapes(network), encoder.weights)
+    rows = _rows(found, encoder.weights, f"{layer}.weight")
+    if rows and rows != start.classes:
+        start = replace(start, classes=rows)
+        network, layer = _sketched(start)
+        found = matching.match(shapes(network), encoder.weights)
+    return start, network, layer, found
+
+
 def share(found: Match, wanted: Mapping[str, Shape], layer: str) -> float:
     """Share of the numbers below the classifier that a match fills; 1 where there are none."""
     sizes = {
@@ -96,7 +113,7 @@ def share(found: Match, wanted: Mapping[str, Shape], layer: str) -> float:
 def _built(encoder: Encoder) -> tuple[nn.Module, str]:
     """The network with fresh weights, and the name of its classifier."""
     if encoder.code is not None and encoder.backbone.name == "onnx":
-        return graph.of(encoder), graph.BOTTLENECK
+        return graph.of(encoder), session.BOTTLENECK
     if encoder.code is not None:
         with _seeded(encoder.seed):
             network = own_code.build(encoder.code, encoder.backbone, encoder.classes, encoder.shape)

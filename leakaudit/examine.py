@@ -1,0 +1,266 @@
+"""
+Examining a file before anybody audits it: what it holds, which network that fits, and that network's layers.
+
+Nothing in the file is run. A network that is named with `--backbone` is built and passes one image of zeros.
+"""
+
+import math
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from leakaudit import (
+    audit,
+    catalog,
+    checkpoint,
+    embeddings,
+    encoder,
+    foreign,
+    graph,
+    likeness,
+    matching,
+    network,
+    opening,
+    own_code,
+    preprocessing,
+    store,
+)  # fmt: skip
+from leakaudit.catalog import Call
+from leakaudit.checkpoint import Checkpoint
+from leakaudit.dossier import Anatomy, Dossier, Fit, Held, Kin, Layer, Unmatched
+from leakaudit.encoder import Encoder
+from leakaudit.errors import InputError
+from leakaudit.unwrapping import Weights
+
+SIDES = (224, 32, 28, 64)
+"""Heights and widths that are tried where nobody says one and the network is of no library."""
+CHANNELS = (1, 3, 4)
+
+
+def examine(path: Path, *, backbone: str | None = None, size: str | None = None, partial: bool = False) -> Dossier:
+    """
+    What a file is, or a checkpoint folder, or a folder of embeddings.
+
+    Raises:
+        InputError: there is no such file, backbone or knob, or the user's own code fails.
+        RefusedError: the file is truncated, unsafe, foreign, or not what its hash promises.
+    """
+    side = preprocessing.parse(size, None, None).size
+    if path.is_dir():
+        return _folder(path, side)
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if path.suffix == ".json":
+        return _audit(path)
+    if backbone is None and (foreign.is_embeddings(path) or path.suffix in (".npz", ".csv", ".parquet")):
+        return _embeddings(path)
+    weights = opening.read(path)
+    made = _weights(path, weights)
+    if backbone is not None:
+        return _named(made, weights, path, backbone, side, partial=partial)
+    if weights.format == "ONNX":
+        return _graph(made, path, side)
+    kin = likeness.known(weights.tensors, path.stem)
+    made = replace(
+        made,
+        layout=likeness.layout({held.name: held.shape for held in made.tensors}),
+        kin=tuple(Kin(str(each.call), each.share, each.exact) for each in kin),
+    )
+    best = next((each.backbone for each in made.kin if each.exact), "FILE.py:FUNCTION")
+    return replace(made, next=_command("inspect", path, best))
+
+
+def _weights(path: Path, weights: Weights) -> Dossier:
+    tensors = tuple(Held(name, tuple(each.shape), str(each.dtype)) for name, each in weights.tensors.items())
+    return Dossier(
+        name=path.name, what="weights", file_format=weights.format, size=weights.size, sha256=weights.sha256,
+        taken_off=weights.taken_off, beside=weights.beside, notes=weights.notes, tensors=tensors,
+        parameters=sum(math.prod(each.shape) for each in tensors),
+    )  # fmt: skip
+
+
+def _named(
+    made: Dossier, weights: Weights, path: Path, backbone: str, side: tuple[int, int] | None, *, partial: bool
+) -> Dossier:
+    """The dossier with how the tensors match a network, and its layers."""
+    code, call = own_code.parse(backbone) if own_code.named(backbone) else (None, None)
+    call = call or catalog.call("backbones", backbone, "--backbone")
+    best: tuple[Encoder, Fit] | None = None
+    trouble, anatomy = "", None
+    for shape in _shapes(call, weights.tensors, side):
+        source = Encoder(path.name, "weights", call, 0, shape, (), (), weights.tensors, code=code, partial=partial)
+        try:
+            found, wanted = network.compared(source)
+            fit = _fit(str(call), found, wanted)
+            best = best if best is not None and best[1].filled >= fit.filled else (source, fit)
+            if found.whole or partial:
+                source = network.fitted(source)
+                anatomy = _anatomy(*network.of(source), shape)
+                best = (source, replace(fit, notes=source.notes))
+                break
+        except InputError as error:
+            trouble = trouble or str(error)
+    if best is None:
+        raise InputError(trouble)
+    source, fit = best
+    trouble = _trouble(source, trouble) if anatomy is None else ""
+    ready = _command("attack", path, backbone, "--data DATA --private NAME --target NAME")
+    return replace(made, fit=replace(fit, trouble=trouble), anatomy=anatomy, next="" if trouble else ready)
+
+
+def _trouble(source: Encoder, trouble: str) -> str:
+    """Why a network is not filled, with what would be, in one line."""
+    try:
+        network.fitted(source)
+    except InputError as error:
+        return str(error)
+    return trouble
+
+
+def _fit(backbone: str, found: matching.Match, wanted: Mapping[str, matching.Shape]) -> Fit:
+    rows = tuple(Unmatched(*row) for row in matching.table(found))
+    return Fit(backbone, len(found.fills), len(wanted) - len(found.counters), rows, found.notes)
+
+
+def _shapes(call: Call, tensors: Mapping[str, Any], side: tuple[int, int] | None) -> Iterator[tuple[int, int, int]]:
+    """Shapes of images that the network may take, the likeliest first."""
+    first = next((each.shape for each in tensors.values() if each.ndim == 4), ())  # noqa: PLR2004 (a convolution)
+    flat = next((each.shape[1] for each in tensors.values() if each.ndim == 2), 0)  # noqa: PLR2004 (a matrix)
+    likely = [channels for channels in (first[1:2] or (3,)) if channels in CHANNELS] or [3]
+    if side is not None:
+        yield from ((channels, *side) for channels in dict.fromkeys((*likely, 1, 3)))
+        return
+    if not first and flat:
+        yield from (
+            (c, math.isqrt(flat // c), math.isqrt(flat // c)) for c in (1, 3) if math.isqrt(flat // c) ** 2 * c == flat
+        )
+    published = likeness.side(call)
+    yield from ((channels, *published) for channels in likely if published)
+    sides = SIDES if call.name not in ("cifar-resnet", "simple-convnet") else SIDES[1:]
+    yield from ((channels, each, each) for each in sides for channels in dict.fromkeys((*likely, 3, 1)))
+
+
+def _anatomy(built: nn.Module, classifier: str, shape: tuple[int, ...]) -> Anatomy:
+    """One pass over zeros, with a hook on every layer."""
+    seen: dict[str, Layer] = {}
+    width = [0, 0]
+
+    def watch(name: str, part: nn.Module) -> Any:
+        def note(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+            first = next((each for each in _tensors(output)), None)
+            parameters = sum(each.numel() for each in part.parameters())
+            size = tuple(first.shape[1:]) if first is not None else ()
+            seen.pop(name, None)
+            seen[name] = Layer(name, type(part).__name__, size, parameters, name.count("."), name == classifier)
+            if name == classifier:
+                entered = next(iter(_tensors(inputs)), None)
+                width[:] = [0 if entered is None else entered[0].numel(), math.prod(size)]
+
+        return part.register_forward_hook(note)
+
+    hooks = [watch(name, part) for name, part in built.named_modules() if name]
+    try:
+        with torch.no_grad():
+            built.eval()(torch.zeros(1, *shape))
+    except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+        raise InputError(f"the network does not take images of {'x'.join(map(str, shape))} ({why})") from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return Anatomy(shape, tuple(seen.values()), classifier, *width)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from _tensors(part)
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))
+
+
+def _graph(made: Dossier, path: Path, side: tuple[int, int] | None) -> Dossier:
+    """An ONNX graph: its operators are its layers."""
+    about = graph.describe(path)
+    shape = (about.shape[0] or 3, *side) if side else ()
+    about = graph.describe(path, shape) if shape else about
+    there = tuple(each or 0 for each in (shape or about.shape))
+    layers = tuple(
+        Layer(each.name, each.operator, tuple(size or 0 for size in (each.shape or ())[1:]), 0, 0)
+        for each in graph.inner(path, shape)
+    )
+    anatomy = Anatomy(there, layers, about.layer, about.width, about.classes)
+    ready = f"leakaudit attack {shlex.quote(str(path))} --data DATA --private NAME --target NAME"
+    return replace(made, what="graph", notes=(*made.notes, *about.notes), anatomy=anatomy, next=ready)
+
+
+def _folder(path: Path, side: tuple[int, int] | None) -> Dossier:
+    """A checkpoint of this project's own, or embeddings in the store."""
+    if (path / "manifest.json").is_file():
+        return _rows(path, embeddings.read(path))
+    card = checkpoint.load(path)
+    source = encoder.of(card)
+    if side is not None:
+        source = replace(source, shape=(source.shape[0], *side))
+    built, layer = network.of(source)
+    held = tuple(Held(name, tuple(each.shape), str(each.dtype)) for name, each in card.weights.items())
+    return Dossier(
+        name=path.name, what="checkpoint", file_format="checkpoint of leakaudit",
+        size=(path / "weights.safetensors").stat().st_size, sha256=store.digest_file(path / "weights.safetensors"),
+        facts=_facts(card), tensors=held, parameters=sum(math.prod(each.shape) for each in held),
+        anatomy=_anatomy(built, layer, tuple(source.shape)),
+        next=f"leakaudit attack {shlex.quote(str(path))} --private {shlex.quote(card.recipe.private)}",
+    )  # fmt: skip
+
+
+def _facts(found: Checkpoint) -> tuple[tuple[str, str], ...]:
+    card, recipe = found.card, found.recipe
+    told = found.told.strip().splitlines()
+    facts = [
+        ("recipe", card.recipe), ("data set", str(recipe.dataset)), ("target", recipe.target),
+        ("private", recipe.private), ("backbone", str(recipe.backbone)), ("method", str(recipe.method)),
+        ("input", "x".join(map(str, card.shape))), ("seed", str(card.seed)),
+    ]  # fmt: skip
+    return (*facts, *(("trained", line.removeprefix("leakaudit: ")) for line in told if line))
+
+
+def _embeddings(path: Path) -> Dossier:
+    return _rows(path, embeddings.read(path))
+
+
+def _rows(path: Path, found: embeddings.Embeddings) -> Dossier:
+    """Vectors and labels, with what can be asked of them."""
+    file = path / "manifest.json" if path.is_dir() else path
+    facts = [("rows", f"{len(found):,}"), ("numbers a row", f"{found.z.shape[1]:,}")]
+    facts += [("logits", str(found.logits.shape[1]))] if found.logits is not None else []
+    for name, labels in found.columns.items():
+        many = f"{len(labels.classes)} classes" if labels.classes else "numbers"
+        facts.append(("column", f"{name}: {many}"))
+    asked = next(iter(found.columns), "NAME")
+    return Dossier(
+        name=path.name, what="embeddings", file_format=path.suffix.lstrip(".") or "embeddings of leakaudit",
+        size=file.stat().st_size, sha256=store.digest_file(file), facts=tuple(facts),
+        next=f"leakaudit attack {shlex.quote(str(path))} --private {shlex.quote(asked)}",
+    )  # fmt: skip
+
+
+def _audit(path: Path) -> Dossier:
+    found = audit.load(path)
+    facts = [("subject", found.name), ("verdict", found.verdict), ("reason", found.reason)]
+    facts += [("attribute", f"{part.private}: {part.verdict}") for part in found.attributes]
+    return Dossier(
+        name=path.name, what="audit", file_format="audit of leakaudit", size=path.stat().st_size,
+        sha256=store.digest_file(path), facts=tuple((name, str(value)) for name, value in facts),
+        next=f"leakaudit report {shlex.quote(str(path))}",
+    )  # fmt: skip
+
+
+def _command(verb: str, path: Path, backbone: str, more: str = "") -> str:
+    return f"leakaudit {verb} {shlex.quote(str(path))} --backbone {shlex.quote(backbone)} {more}".strip()

@@ -1,0 +1,100 @@
+"""What the forms of a dossier share: sentences, and tables that are folded where they are long."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from leakaudit.dossier import Anatomy, Dossier, Fit, Layer, Unmatched
+
+TENSORS, LAYERS, ROWS = 16, 40, 20
+"""The most rows of tensors, of layers and of what does not match."""
+
+Rows = list[tuple[str, ...]]
+
+
+def head(made: Dossier) -> str:
+    """What it is, in one line."""
+    return f"{made.file_format}, {made.size:,} bytes"
+
+
+def facts(made: Dossier) -> Rows:
+    """What is known of the file, each by its name."""
+    rows: Rows = [("sha256", made.sha256)]
+    rows += [("taken off", ", ".join(made.taken_off))] * bool(made.taken_off)
+    rows += [("beside", "; ".join(made.beside))] * bool(made.beside)
+    rows += list(made.facts)
+    if made.tensors:
+        kinds = Counter(each.dtype for each in made.tensors)
+        said = ", ".join(kinds) if len(kinds) == 1 else ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        rows.append(("tensors", f"{len(made.tensors):,} with {made.parameters:,} numbers, {said}"))
+    rows += [("built of", made.layout)] * bool(made.layout)
+    return rows
+
+
+def kin(made: Dossier) -> Rows:
+    """Known networks with such tensors."""
+    return [
+        (each.backbone, "all tensors agree" if each.exact else f"{each.share:.0%} of the tensors agree")
+        for each in made.kin
+    ]
+
+
+def unlike(made: Dossier) -> str:
+    """That no known network has such tensors, where that was looked for."""
+    if made.what != "weights" or made.fit is not None or any(each.exact for each in made.kin):
+        return ""
+    return (
+        "No known network has these tensors. Write the network as a function in a file of yours, and name it: "
+        "--backbone FILE.py:FUNCTION (its code is run)."
+    )
+
+
+def tensors(made: Dossier) -> tuple[Rows, int]:
+    """Names, shapes and types of the first and the last tensors, and how many are left out between them."""
+    rows: Rows = [(each.name, size(each.shape), each.dtype) for each in made.tensors]
+    left = len(rows) - TENSORS
+    if left <= 1:
+        return rows, 0
+    first = TENSORS // 2
+    return [*rows[:first], (f"... {left:,} more", "", ""), *rows[len(rows) - first :]], left
+
+
+def fit(found: Fit) -> str:
+    """How much of the network is filled."""
+    return f"{found.filled:,} of {found.wanted:,} tensors of {found.backbone} are filled"
+
+
+def unmatched(found: Fit) -> tuple[Rows, int]:
+    """What does not match, and how many are left out."""
+    rows = [_row(each) for each in found.unmatched[:ROWS]]
+    return rows, max(0, len(found.unmatched) - ROWS)
+
+
+def layers(found: Anatomy) -> tuple[list[Layer], int]:
+    """The layers that are shown, and how many lie deeper: as deep as there is room for, and the classifier always."""
+    depths = sorted({each.depth for each in found.layers}, reverse=True)
+    for depth in depths:
+        shown = [each for each in found.layers if each.depth <= depth or each.bottleneck]
+        if len(shown) <= LAYERS:
+            return shown, len(found.layers) - len(shown)
+    shown = [each for each in found.layers if each.depth == 0 or each.bottleneck]
+    most = LAYERS // 2
+    cut = [*shown[:most], *shown[len(shown) - most :]] if len(shown) > LAYERS else shown
+    return cut, len(found.layers) - len(cut)
+
+
+def entrance(found: Anatomy) -> str:
+    """For what image the shapes are, and what the bottleneck is."""
+    image = size(found.shape) if all(found.shape) else "the graph's own size"
+    return (
+        f"Layers, for an image of {image}; the bottleneck is the input of {found.classifier}, {found.width:,} numbers, "
+        f"before {found.classes:,} logits"
+    )
+
+
+def size(shape: Sequence[int]) -> str:
+    """`64x112x112`; `-` for one number."""
+    return "x".join(map(str, shape)) or "-"
+
+
+def _row(each: Unmatched) -> tuple[str, ...]:
+    return each.what, each.name, f"{each.found} for {each.wanted}" if each.wanted else ""
