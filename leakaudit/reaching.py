@@ -11,7 +11,7 @@ import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.ledger import Hub, Promise
@@ -41,14 +41,32 @@ def offline() -> str:
     return next((name for name in OFFLINE if os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE")), "")
 
 
+class Redirections(urllib.request.HTTPRedirectHandler):
+    """They are followed by HEAD again, and never from https to http."""
+
+    def redirect_request(  # noqa: D102 (urllib's own)
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise UnencryptedError(newurl)
+        made = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if made is not None:
+            made.method = "HEAD"
+        return made
+
+
+class UnencryptedError(ValueError):
+    """A redirection from https to somewhere else, which is named."""
+
+
 def ask(url: str) -> Answer:
     """What lies at `url`, in `PATIENCE_SECONDS` at most, looking up names included; nothing of it is fetched."""
-    found = [Answer(f"no answer within {PATIENCE_SECONDS:g} s")]
+    found, opener = [Answer(f"no answer within {PATIENCE_SECONDS:g} s")], urllib.request.build_opener(Redirections)
 
     def head() -> None:
         request = urllib.request.Request(url, method="HEAD")  # noqa: S310 (callers pass http and https alone)
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as said:  # noqa: S310 (likewise)
+            with opener.open(request, timeout=PATIENCE_SECONDS) as said:
                 kind, size = said.headers.get_content_type(), said.headers.get("Content-Length", "")
                 found[0] = Answer(
                     "",
@@ -56,6 +74,8 @@ def ask(url: str) -> Answer:
                     kind in ("text/html", "application/xhtml+xml"),
                     int(size) if size.isdigit() else None,
                 )
+        except UnencryptedError as elsewhere:
+            found[0] = Answer(url=str(elsewhere))
         except urllib.error.HTTPError:
             found[0] = Answer()  # a server that refuses to say answers
         except (OSError, ValueError) as error:

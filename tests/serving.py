@@ -18,7 +18,7 @@ class Served:
 
     def __init__(self, content: bytes) -> None:
         """The file of every address."""
-        self.content, self.cuts, self.asked, self.url = content, 0, [], ""
+        self.content, self.cuts, self.asked, self.url, self.away = content, 0, [], "", ""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -36,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.startswith("/nohead"):
             self._send(405, b"")
         elif self.path == "/away":
-            self._send(302, b"", {"Location": "http://127.0.0.1:9/whole"})
+            self._send(302, b"", {"Location": self.served.away})
         else:
             self._send(200, self._body(), body=False)
 
