@@ -14,30 +14,30 @@ import numpy as np
 
 from leakaudit.errors import RefusedError
 
-WRAPPERS = (
-    *(
-        "state_dict",
-        "model_state_dict",
-        "model_state",
-        "model",
-        "net_state_dict",
-        "net",
-        "network",
-        "network_state_dict",
-    ),
-    *("encoder_state_dict", "encoder", "backbone_state_dict", "backbone", "teacher", "student", "module", "weights"),
-    *("params", "parameters", "base_model", "classifier_state_dict", "weight", "state"),
+NETWORKS = (
+    *("state_dict", "model_state_dict", "model_state", "model", "net_state_dict", "net", "network_state_dict"),
+    *("network", "base_model", "encoder_state_dict", "backbone_state_dict", "teacher", "student"),
     *("model_ema_state_dict", "state_dict_ema", "ema_state_dict", "model_ema", "ema_model", "params_ema", "ema"),
 )
-"""Keys under which a network's tensors lie; the first that is there is taken."""
+"""Keys under which a whole network lies, whatever lies beside; the first that is there is taken."""
+PARTS = ("encoder", "backbone", "trunk", "module", "weights", "params", "parameters", "weight", "state")
+"""Keys under which a network lies where no other tensors lie beside: else it may be one part of several."""
+STATE = "state_dict"
+"""How other such keys end."""
 PREFIXES = ("module", "_orig_mod", "model")
 """What DataParallel, torch.compile and a network within a network put before every name."""
+BETWEEN = re.compile(r"(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+"""What torch.compile, FSDP and activation checkpoints put into names, wherever they wrap."""
+AVERAGED = "n_averaged"
+"""The count that torch.optim.swa_utils.AveragedModel keeps beside its `module.`."""
 TRAINING = re.compile(
     r"optim\w*|\w*_?optimi[sz]ers?(_states?(_dict)?)?|\w*_?optim(_state(_dict)?)?|(lr_)?schedulers?\w*|\w+_scheduler"
     r"|\w*scaler(_state(_dict)?)?|amp(_\w+)?|callbacks|loops|rng\w*|random_state|hyper_parameters|criterion(_state_dict)?",
     re.IGNORECASE,
 )
 """What a training run keeps beside the network."""
+NAME = 1_000
+"""Letters of a tensor's name, at most."""
 SHOWN = 40
 """Letters of a value or a name out of a stranger's file, in a sentence."""
 
@@ -66,54 +66,75 @@ def unwrap(tree: Any, where: str) -> tuple[dict[str, np.ndarray], tuple[str, ...
     Tensors by name, what was taken off, and what lay beside.
 
     Raises:
-        RefusedError: there are no tensors by name, two have one name, or lists hold several networks.
+        RefusedError: there are no tensors by name, or two have one name.
     """
     taken: list[str] = []
     beside: list[str] = []
     while True:
         if isinstance(tree, list):
             tree = _of_list(tree, where, taken, beside)
-        elif isinstance(tree, dict) and (name := _wrapper(tree)) is not None:
-            taken.append(name)
-            beside += [_said(other, value) for other, value in tree.items() if other != name]
+        elif isinstance(tree, dict) and not _optimiser(tree) and (name := _wrapper(tree)):
+            taken.append(_shown(name))
+            beside += [_said(key, value, name) for key, value in tree.items() if key != name]
             tree = tree[name]
         else:
             break
-    if not isinstance(tree, dict) or not _count(tree):
-        held = f"; it has {_listed(tree)}" if isinstance(tree, dict) and tree else ""
-        raise RefusedError(f"{where}: holds no tensors by name{held}")
     tensors: dict[str, np.ndarray] = {}
-    _flatten(tree, "", tensors, beside, where)
+    if isinstance(tree, dict) and not _optimiser(tree):
+        _flatten(tree, "", tensors, beside, where)
+    if not tensors:
+        raise RefusedError(f"{where}: {_nothing(tree)}")
+    return _bare(tensors, taken, beside, where), tuple(taken), tuple(beside)
+
+
+def _nothing(tree: Any) -> str:
+    """What a file holds that holds no tensors by name."""
+    if isinstance(tree, np.ndarray):
+        return f"holds one tensor of shape {tree.shape}, not those of a network by name"
+    if isinstance(tree, dict):
+        what = "the state of an optimiser, and no network" if _optimiser(tree) else "no tensors by name"
+        return f"holds {what}" + (f"; it has {_listed(tree)}" if tree else "")
+    return "holds no tensors by name"
+
+
+def _bare(tensors: dict[str, np.ndarray], taken: list[str], beside: list[str], where: str) -> dict[str, np.ndarray]:
+    """The tensors without what stands before every name, and without what wraps leave in between."""
+    if (
+        AVERAGED in tensors
+        and all(key.startswith("module.") for key in tensors if key != AVERAGED)
+        and len(tensors) > 1
+    ):
+        beside.append(f"{AVERAGED} = {tensors.pop(AVERAGED)}")
     while prefix := next((f"{name}." for name in PREFIXES if all(key.startswith(f"{name}.") for key in tensors)), ""):
-        if not all(len(key) > len(prefix) for key in tensors):
-            break
         tensors = {key.removeprefix(prefix): tensor for key, tensor in tensors.items()}
         taken.append(prefix)
-    return tensors, tuple(taken), tuple(beside)
+    for mark in dict.fromkeys(found[0] for key in tensors for found in BETWEEN.finditer(key)):
+        bare = {BETWEEN.sub("", key): tensor for key, tensor in tensors.items()}
+        if len(bare) != len(tensors):
+            raise RefusedError(f"{where}: two tensors have one name without {mark!r}")
+        taken.append(mark)
+    return {BETWEEN.sub("", key): tensor for key, tensor in tensors.items()}
 
 
-def _wrapper(tree: dict[str, Any]) -> str | None:
+def _wrapper(tree: dict[str, Any]) -> str:
     """
-    The key under which the network lies, if the tensors do not lie here.
+    The key under which the network lies; empty where its tensors lie here.
 
-    A wrapper holds tensors by name. Tensors that stand here themselves, or in parts that are none (`layer1`), are the
-    network's own: then `encoder` beside `fc.weight` is a part of it.
+    `encoder` beside `decoder`, or beside a tensor, is a part of the network. A key that no list has is a wrapper where
+    it alone holds tensors, and holds them by names with dots, as a network of its own does.
     """
-    if any(isinstance(value, np.ndarray) and value.ndim for value in tree.values()):
-        return None
-    known = [name for name in WRAPPERS if name in tree and _network(tree[name])]
-    others = [name for name, value in tree.items() if name not in known and not _training(name) and _network(value)]
-    if not known or (others and not set(known) & set(_SURE)):
-        return None
-    return known[0]
-
-
-_SURE = tuple(name for name in WRAPPERS if "state" in name or name in {"model", "net", "network"} or "ema" in name)
-"""Wrappers that are no part of a network whose parts stand beside them, as `encoder` and `classifier` do."""
+    holding = [key for key, value in tree.items() if not _training(key) and _network(value)]
+    whole = [key for key in NETWORKS if key in holding] + [key for key in holding if key.endswith(STATE)]
+    if whole:
+        return whole[0]
+    if len(holding) != 1 or any(isinstance(value, np.ndarray) and value.ndim for value in tree.values()):
+        return ""
+    alone = tree[holding[0]]
+    return holding[0] if holding[0] in PARTS or (isinstance(alone, dict) and any("." in key for key in alone)) else ""
 
 
 def _network(value: Any) -> bool:
-    return isinstance(value, (dict, list)) and _count(value) > 0
+    return isinstance(value, (dict, list)) and not _optimiser(value) and _count(value) > 0
 
 
 def _training(name: str) -> bool:
@@ -122,7 +143,7 @@ def _training(name: str) -> bool:
 
 def _of_list(items: list[Any], where: str, taken: list[str], beside: list[str]) -> Any:
     """The one network of a list: [state_dict, optimizer], [model, ema]."""
-    found = [place for place, item in enumerate(items) if _network(item) and not _optimiser(item)]
+    found = [place for place, item in enumerate(items) if _network(item)]
     if not found:
         raise RefusedError(f"{where}: holds a list of {len(items)} things, none of which is tensors by name")
     taken.append(f"item {found[0]} of {len(items)}")
@@ -140,10 +161,12 @@ def _flatten(tree: Any, at: str, tensors: dict[str, np.ndarray], beside: list[st
     for name, value in tree.items() if isinstance(tree, dict) else ((str(i), part) for i, part in enumerate(tree)):
         full = f"{at}{name}"
         if isinstance(value, np.ndarray):
+            if len(full) > NAME:
+                raise RefusedError(f"{where}: a tensor's name of {len(full):,} letters, at most {NAME:,} are read")
             if full in tensors:
                 raise RefusedError(f"{where}: two tensors are named {full[:120]!r}")
             tensors[full] = value
-        elif _optimiser(value) or (_training(name) and isinstance(value, (dict, list))) or not _network(value):
+        elif not _network(value) or _training(name):
             beside.append(_said(full, value))
         else:
             _flatten(value, f"{full}.", tensors, beside, where)
@@ -163,10 +186,11 @@ def _values(value: Any) -> int:
     return 1 if parts is None else sum(map(_values, parts))
 
 
-def _said(name: str, value: Any) -> str:
+def _said(name: str, value: Any, instead: str = "") -> str:
     """What lies beside the network, in words: `epoch = 49`, `optimizer (12 tensors)`, `config (14 values)`."""
     if tensors := _count(value):
-        return f"{_shown(name)} ({tensors} {'tensor' if tensors == 1 else 'tensors'})"
+        other = f"; {_shown(instead)} was taken" if instead and not _training(name) and _network(value) else ""
+        return f"{_shown(name)} ({tensors} {'tensor' if tensors == 1 else 'tensors'}{other})"
     if isinstance(value, (dict, list)):
         values = _values(value)
         return f"{_shown(name)} ({values} {'value' if values == 1 else 'values'})"

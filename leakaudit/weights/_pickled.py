@@ -38,12 +38,8 @@ def read(path: Path, kind: str, *, mapped: bool) -> Contents:
     except Exception as error:
         # whatever a stranger's bytes make torch raise, the file is not read
         raise RefusedError(f"{path}: truncated, damaged or unsafe ({_reason(error)})") from error
-    notes = [f"{count} {name} read as plain data" for name, count in met.items()]
-    notes += [
-        f"{count} {'tensor' if count == 1 else 'tensors'} of {name} read as float32"
-        for name, count in plainly.widened.items()
-    ]
-    return Contents(kind, tree, tuple(notes))
+    notes = (f"{count} {name} read as plain data" for name, count in met.items())
+    return Contents(kind, tree, (*notes, *plainly.notes()))
 
 
 def _load(path: Path, met: Counter[str], *, mapped: bool) -> Any:
@@ -56,7 +52,7 @@ def _load(path: Path, met: Counter[str], *, mapped: bool) -> Any:
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(named):
             warnings.simplefilter("ignore")
-            if mapped and path.suffix != ".safetensors":
+            if mapped and path.suffix != ".safetensors" and str(path).isprintable():
                 return torch.load(str(path), map_location="cpu", weights_only=True, mmap=True)
             with path.open("rb") as file:
                 return torch.load(file, map_location="cpu", weights_only=True)

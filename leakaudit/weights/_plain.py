@@ -14,15 +14,15 @@ import torch
 
 from leakaudit.weights._standins import Held, NumpyArray, Table, Word
 
-DEEP = 100
+DEEP = 64
 """Dictionaries and lists within one another."""
-VALUES = 2_000_000
-"""Values of a file, counted as often as they are met."""
+VALUES, TENSORS = 1_000_000, 200_000
+"""Of a file, counted as often as they are met."""
 SPREAD, SLACK = 4, 64 << 20
 """The tensors of a file fill at most so many times its bytes, and so many more: halves become floats, views overlap."""
 KEY = 1_000
 """Letters of a name."""
-_DICTS = (dict, OrderedDict, Counter, Table)
+_DICTS = {dict, OrderedDict, Counter}
 _LISTS = (list, tuple, set, frozenset, torch.Size)
 _FLOAT32 = {torch.float16, torch.bfloat16} | {
     getattr(torch, name) for name in dir(torch) if name.startswith("float8_") and hasattr(torch, name)
@@ -36,11 +36,16 @@ class Plainly:
         """`size` of the file in bytes; `copy`: the tensors lie in the file, and are read out of it."""
         self.copy = copy
         self.left = SPREAD * size + SLACK
-        self.values = 0
+        self.values = self.tensors = 0
         self.depth = 0
         self.widened: Counter[str] = Counter()
         self._met: dict[Any, np.ndarray] = {}
         self._arrays: dict[int, Any] = {}
+
+    def notes(self) -> tuple[str, ...]:
+        """What was read as something else."""
+        counts = self.widened.items()
+        return tuple(f"{count} tensor{'s' * (count > 1)} of {name} read as float32" for name, count in counts)
 
     def __call__(self, value: Any) -> Any:
         """
@@ -58,8 +63,8 @@ class Plainly:
             return self._tensor(value)
         if type(value) in {complex, bytearray, torch.dtype, torch.device}:
             return bytes(value) if type(value) is bytearray else str(value)
-        if isinstance(value, Word):
-            return value.name
+        if isinstance(value, (Word, type)):
+            return value.name if isinstance(value, Word) else value.__name__
         self.depth += 1
         if self.depth > DEEP:
             raise ValueError(f"values nested more than {DEEP} deep, or in a circle")
@@ -69,7 +74,7 @@ class Plainly:
             self.depth -= 1
 
     def _collection(self, value: Any) -> Any:
-        if type(value) in _DICTS:
+        if type(value) in _DICTS or isinstance(value, Table):
             return self._table(value)
         if type(value) in _LISTS:
             return [self(part) for part in value]
@@ -103,6 +108,9 @@ class Plainly:
 
         bfloat16, float16 and float8, which networks are not evaluated in, become float32 without loss.
         """
+        self.tensors += 1
+        if self.tensors > TENSORS:
+            raise ValueError(f"more than {TENSORS:,} tensors")
         tensor = torch.Tensor.detach(tensor)
         if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
             kind = tensor.device if tensor.device.type != "cpu" else tensor.layout

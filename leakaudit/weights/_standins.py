@@ -12,7 +12,7 @@ import pathlib
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class Held:
     arguments: tuple[Any, ...]
     state: Any
 
-    def __new__(cls, *arguments: Any) -> Self:
+    def __new__(cls, *arguments: Any) -> "Held":  # noqa: PYI034 (types are checked at run time, where Self is refused)
         self = object.__new__(cls)
         self.arguments, self.state = arguments, None
         return self
@@ -105,6 +105,12 @@ class Word:
     def __init__(self, name: str) -> None:
         self.name = name
 
+    def __call__(self, *arguments: Any) -> bytes:
+        """No bytes, which old pickles write as a call."""
+        if self.name != "bytes" or arguments:
+            raise ValueError(f"a call of {self.name}")
+        return b""
+
 
 class _LikeOrderedDict(type):
     """
@@ -122,9 +128,6 @@ class _LikeOrderedDict(type):
 
 class Table(dict, metaclass=_LikeOrderedDict):
     """A dictionary that lets go of its state: munch's default value."""
-
-    def __new__(cls, *arguments: Any) -> Self:  # noqa: ARG004 # a default, which no plain data has
-        return dict.__new__(cls)
 
     def __init__(self, *arguments: Any) -> None: ...
 
@@ -168,7 +171,7 @@ def _numbers(data: bytes, dtype: np.dtype, shape: tuple, order: Any) -> np.ndarr
     if not all(type(side) is int and side >= 0 for side in shape) or math.prod(shape) * dtype.itemsize != len(data):
         raise ValueError("an array whose shape does not fit its bytes")
     array = np.frombuffer(data, dtype).reshape(shape, order=order)
-    return np.ascontiguousarray(array.astype(dtype.newbyteorder("=")))
+    return np.array(array, dtype.newbyteorder("="), order="C")
 
 
 def _scalar(kind: Any, data: Any = None) -> Any:
@@ -208,7 +211,7 @@ def standins(met: Counter[str]) -> dict[str, Any]:
     `met` counts the configuration objects that a reader of the audit is told of.
     """
     made: dict[str, Any] = {name: _counted(name, lambda *_: OrderedDict(), met) for name in DICTS}
-    made["munch.DefaultMunch"] = Table
+    made["munch.DefaultMunch"] = _LikeOrderedDict("Table", (Table,), {"__new__": _counting("munch.DefaultMunch", met)})
     made["collections.defaultdict"] = _called(lambda *_: OrderedDict())
     made |= {name: _holding(Held, name, met) for name in STATES}
     made |= {name: _holding(Container, name, met) for name in CONTAINERS}
@@ -241,6 +244,14 @@ def _counted(name: str, make: Callable[..., Any], met: Counter[str]) -> type:
         return make(*arguments)
 
     return _called(count)
+
+
+def _counting(name: str, met: Counter[str]) -> Callable[..., Table]:
+    def new(cls: type[Table], *_default: Any) -> Table:
+        met[name] += 1
+        return dict.__new__(cls)
+
+    return new
 
 
 def _holding(kind: type[Held], name: str = "", met: Counter[str] | None = None) -> type:

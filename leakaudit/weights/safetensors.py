@@ -2,25 +2,29 @@
 
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.weights import Contents
+from leakaudit.weights._plain import Plainly
 
 LENGTH = 8
 """Bytes that hold the length of the header, which begins with a brace."""
+HEADER = 100_000_000
+"""Bytes of a header, at most; the format's own limit."""
 
 
 def recognises(head: bytes, path: Path) -> bool:
     """Whether a header of JSON follows its length, or, of a file too short to say, its name says so."""
-    return head[LENGTH : LENGTH + 1] == b"{" or (path.suffix == ".safetensors" and len(head) <= LENGTH)
+    if len(head) <= LENGTH:
+        return path.suffix == ".safetensors"
+    return head[LENGTH : LENGTH + 1] == b"{" and int.from_bytes(head[:LENGTH], "little") <= HEADER
 
 
 def read(path: Path) -> Contents:
     """
-    The tensors by name; bfloat16, which numpy lacks, becomes float32 without loss.
+    The tensors by name; bfloat16, float16 and float8 become float32 without loss.
 
     Raises:
         InputError: there is no such file.
@@ -28,11 +32,12 @@ def read(path: Path) -> Contents:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    plainly = Plainly(path.stat().st_size, copy=True)
     try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise RefusedError(f"{path}: truncated, or not a safetensors file ({error})") from error
-    if not tensors:
+        tree = plainly(load_file(path))
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+        told = " ".join(str(error).split())[:120]
+        raise RefusedError(f"{path}: truncated, or not a safetensors file ({told})") from error
+    if not tree:
         raise RefusedError(f"{path}: holds no tensor")
-    tree = {name: (t.float() if t.dtype == torch.bfloat16 else t).numpy() for name, t in tensors.items()}
-    return Contents("safetensors", tree)
+    return Contents("safetensors", tree, plainly.notes())
