@@ -5,7 +5,8 @@ Classifiers of timm and torchvision as backbones: how many are taken, and why ot
 
 One random image of 64x64, else of 224x224 pixels goes through each model, with fresh weights: without names, through a
 small one of each of timm's files, or through torchvision's classifiers of at most 60 million parameters. A model is
-taken if its bottleneck is finite and its classifier makes the logits of it; a line says so, or what was refused.
+taken if its bottleneck is finite and its classifier makes the logits of it, and if the classifier that is found by what
+it does, as in a network of unknown make, is the one that the library names; a line says so, or what was refused.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import torchvision as torchvisions
 
 from leakaudit import catalog
 from leakaudit.errors import InputError
+from leakaudit.numerics import classifier
 from leakaudit.numerics.taps import Tapped
 
 MOST = 60_000_000
@@ -55,6 +57,7 @@ def tried(shelf: str, model: str, side: int) -> str:
     assert torch.isfinite(out.z).all()
     assert torch.allclose(again, out.logits, atol=1e-5)
     assert module.layer((3, side, side), model=model) == name
+    assert classifier.find(network, (3, side, side)) == name
     return f"{out.z.shape[1]} numbers before {name}, {side}x{side}"
 
 

@@ -2,13 +2,15 @@
 Extraction of a ResNet-18 from JPEG files on disk, against the bare forward pass of the same network.
 
     python tests/benchmarks/extraction.py [--images N] [--batch N] [--side S] [--rounds N] [--threads N] [--amp]
-                                          [--device cpu|cuda] [--folder DIR]
+                                          [--device cpu|cuda] [--folder DIR] [--layers NAME...]
 
 The peer runs the same network, with the same weights and the same order in memory, over a normalised batch that lies
 on the device already, as often as it takes to see as many images; the batch is of the size that extraction uses there,
 and `--peer` names others too. Extraction is the verb itself: files are decoded, sent, resized, normalised, pass the
 network, and embeddings are written to disk, hashed and read back. Both take turns, and of each the least of all rounds
 counts: CPU seconds of all threads, and seconds on the clock. torch works on `--threads` threads and as many decode.
+
+With `--layers` the peer is extraction too: of one layer after the other, against all of them in one pass.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -32,6 +35,7 @@ from leakaudit.dataset import Dataset, Labels, identify
 from leakaudit.encoder import Encoder
 from leakaudit.images import files
 from leakaudit.images.files import Files
+from leakaudit.layer import parse
 from leakaudit.listing import IMAGENET
 
 Seconds = tuple[float, float]
@@ -71,6 +75,26 @@ class Peer:
                     self.network(self.x[: images - first])
 
 
+def beside(source: Encoder, data: Dataset, home: Path, a: argparse.Namespace) -> None:
+    """Time all layers in one pass against each in a pass of its own, and print both."""
+    how = {"device": a.device, "batch_size": a.batch, "amp": a.amp}
+
+    def once(parts: list[Encoder]) -> None:
+        shutil.rmtree(home / "layers", ignore_errors=True)
+        for part in parts:
+            for _ in extract.together(part, data, store=home / "layers", **how):
+                pass
+
+    alone = [replace(source, layers=(layer,)) for layer in source.layers]
+    once([source])
+    turns = [(timed(lambda: once([source]), a.device), timed(lambda: once(alone), a.device)) for _ in range(a.rounds)]
+    together, apart = np.min(turns, axis=0)
+    print(f"{len(alone)} layers of {len(data):,} images, least of {a.rounds} rounds, seconds of CPU and on the clock")
+    print(f"one pass {together[0]:.2f} {together[1]:.2f}; a pass each {apart[0]:.2f} {apart[1]:.2f}")
+    cpu, clock = apart / together
+    print(f"a pass each / one pass: {cpu:.2f} in CPU seconds, {clock:.2f} on the clock")
+
+
 def main() -> None:
     """Generate, take turns, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -86,6 +110,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--amp", action="store_true")
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--layers", nargs="+", default=[])
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
     files.THREADS = a.threads
@@ -104,6 +129,9 @@ def main() -> None:
             for _ in extract.extract(source, data, store=store, device=a.device, batch_size=a.batch, amp=a.amp):
                 pass
 
+        if a.layers:
+            beside(replace(source, layers=tuple(map(parse, a.layers))), data, Path(made), a)
+            return
         timed(ours, a.device)
         taken: dict[str, list[Seconds]] = {}
         for _ in range(a.rounds):
