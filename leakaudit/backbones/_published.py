@@ -6,7 +6,6 @@ it. `TORCH_HOME`, `HF_HOME` and `HF_HUB_OFFLINE` are respected.
 """
 
 import contextlib
-import pickle
 import re
 import socket
 import threading
@@ -15,18 +14,18 @@ import urllib.request
 from collections.abc import Iterator
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from leakaudit import opening
 from leakaudit.errors import InputError, RefusedError
 
 PATIENCE_SECONDS = 5.0
 """How long a server may take to answer; a machine without a network is told so after this at the latest."""
+OR_NONE = ", or say pretrained=false, for random weights"
 
 
 def file(url: str, where: str) -> Path:
@@ -47,22 +46,15 @@ def file(url: str, where: str) -> Path:
     return path
 
 
-def tensors(path: Path, where: str) -> dict[str, Tensor]:
+def tensors(path: Path) -> dict[str, Tensor]:
     """
     The tensors of a weights file, and nothing else of it.
 
     Raises:
-        RefusedError: it is damaged, or no file of tensors; `where` begins the message.
+        RefusedError: it is damaged, or no file of tensors.
     """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
-        raise RefusedError(f"{where}: {path}: not a file of tensors ({str(error).splitlines()[0]})") from error
-    if not isinstance(found, dict) or not all(isinstance(tensor, Tensor) for tensor in found.values()):
-        raise RefusedError(f"{where}: {path}: not a file of named tensors")
-    return {_DOTTED.sub(r"\1\2", name): tensor for name, tensor in found.items()}
+    found = opening.read(path).tensors
+    return {_DOTTED.sub(r"\1\2", name): torch.from_numpy(np.array(tensor)) for name, tensor in found.items()}
 
 
 _DOTTED = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
@@ -93,8 +85,7 @@ def from_hub(repository: str, names: tuple[str, ...], where: str) -> Path:
         except (HfHubHTTPError, OSError) as error:
             why = str(error).splitlines()[0]
     raise InputError(
-        f"{where}: pretrained = true: its weights are not in {cache}, and {url} cannot be reached ({why}). Put them "
-        f"there, or say pretrained = false"
+        f"{where}: its weights are not in {cache}, and {url} cannot be reached ({why}). Put them there{OR_NONE}"
     )
 
 
@@ -110,25 +101,37 @@ def greyed(state: dict[str, Tensor], key: str, channels: int, where: str) -> dic
     if channels == state[key].shape[1]:
         return state
     if channels != 1:
-        raise InputError(f"{where}: pretrained = true: images of 1 or {state[key].shape[1]} channels, not {channels}")
+        raise InputError(f"{where}: images of 1 or {state[key].shape[1]} channels, not {channels}")
     return state | {key: state[key].sum(dim=1, keepdim=True)}
 
 
 def fill(network: nn.Module, state: dict[str, Tensor], classifier: str, where: str) -> None:
     """
-    Load everything but the layer `classifier`, which keeps its fresh weights: other classes were published.
+    Load everything but the layer `classifier`, if any, which keeps its fresh weights: other classes were published.
 
     Raises:
         RefusedError: the weights are those of another network; `where` begins the message.
     """
-    body = {name: tensor for name, tensor in state.items() if not name.startswith(f"{classifier}.")}
+    kept = f"{classifier}." if classifier else None
+    body = {name: tensor for name, tensor in state.items() if kept is None or not name.startswith(kept)}
     try:
         missing, unknown = network.load_state_dict(body, strict=False)
     except RuntimeError as error:
         raise RefusedError(f"{where}: published weights do not fit ({str(error).splitlines()[-1].strip()})") from error
-    missing = [name for name in missing if not name.startswith(f"{classifier}.")]
+    missing = [name for name in missing if kept is None or not name.startswith(kept)]
     if missing or unknown:
         raise RefusedError(f"{where}: published weights do not fit: {len(missing)} missing, {len(unknown)} unknown")
+
+
+def loaded(network: nn.Module, state: dict[str, Tensor], where: str) -> dict[str, np.ndarray]:
+    """
+    Every tensor of a network that published weights fill to the last.
+
+    Raises:
+        RefusedError: they are those of another network; `where` begins the message.
+    """
+    fill(network, state, "", where)
+    return {name: tensor.numpy() for name, tensor in network.state_dict().items()}
 
 
 def _download(url: str, path: Path, where: str) -> None:
@@ -148,8 +151,7 @@ def _download(url: str, path: Path, where: str) -> None:
             why = str(error)
     if why:
         raise InputError(
-            f"{where}: pretrained = true: its weights are not at {path}, and {url} cannot be reached ({why}). Put that "
-            f"file there, or say pretrained = false"
+            f"{where}: its weights are not at {path}, and {url} cannot be reached ({why}). Put that file there{OR_NONE}"
         )
 
 

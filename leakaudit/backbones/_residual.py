@@ -59,9 +59,8 @@ def residual(
     if normalise:
         network.avgpool = Sphere()
     if pretrained:
-        state = _published.greyed(
-            _published.tensors(_published.file(weights.url, where), where), "conv1.weight", shape[0], where
-        )
+        state = _published.tensors(_published.file(weights.url, where))
+        state = _published.greyed(state, "conv1.weight", shape[0], where)
         _published.fill(network, state, "fc", where)
     made: nn.Module = network
     return made

@@ -73,7 +73,7 @@ def build(
         )
     network = Dense(classes, shape[0], tanh=activation == "tanh", normalise=normalise, small=stem == "small")
     if pretrained:
-        state = _published.tensors(_published.file(DenseNet121_Weights.IMAGENET1K_V1.url, "densenet121"), "densenet121")
+        state = _published.tensors(_published.file(DenseNet121_Weights.IMAGENET1K_V1.url, "densenet121"))
         state = _published.greyed(state, "features.conv0.weight", shape[0], "densenet121")
         _published.fill(network, state, BOTTLENECK, "densenet121")
     return network

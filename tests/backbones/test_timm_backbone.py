@@ -147,5 +147,5 @@ def test_a_weights_file_says_how_many_classes_its_model_has(tmp_path: Path) -> N
         network, layer = networks.of(source)
         same = all(torch.equal(tensor, made.state_dict()[name]) for name, tensor in network.state_dict().items())
         assert (same, layer) == (source.weights is not None, "head.fc")
-    with pytest.raises(InputError, match=r"--backbone timm: no knob 'modle'\. Did you mean 'model'"):
+    with pytest.raises(InputError, match=r"timm:test_convnext:modle=x: no knob 'modle'\. Did you mean 'model'"):
         opened("timm:test_convnext:modle=x")

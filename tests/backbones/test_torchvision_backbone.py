@@ -88,5 +88,6 @@ def test_another_file_under_torchvisions_name_is_refused(tmp_path: Path, monkeyp
     path = tmp_path / "hub" / "checkpoints" / Path(url).name
     path.parent.mkdir(parents=True)
     torch.save({}, path)
-    with pytest.raises(RefusedError, match=rf"torchvision:shufflenet_v2_x0_5: {path} is damaged or another file"):
+    words = rf"torchvision:shufflenet_v2_x0_5: pretrained = true: {path} is damaged or another file"
+    with pytest.raises(RefusedError, match=words):
         torchvision.build(4, (3, 64, 64), model="shufflenet_v2_x0_5", pretrained=True)
