@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 from leakaudit import catalog, recipe, store
-from leakaudit.errors import InputError
+from leakaudit.errors import InputError, spelt
 
 LONGEST = 1500
 """Letters of a line on stderr; of a longer one the middle is left out."""
@@ -18,10 +18,7 @@ LONGEST = 1500
 
 def say(words: str) -> None:
     """One line on stderr; what a terminal would obey, in a name that somebody chose, is spelt out."""
-    line = " ".join(words.split())
-    line = line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
-    plain = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
-    typer.echo(f"leakaudit: {plain}", err=True)
+    typer.echo(f"leakaudit: {spelt(words, LONGEST)}", err=True)
 
 
 def end(status: int, reason: str) -> NoReturn:

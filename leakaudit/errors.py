@@ -28,6 +28,13 @@ class RefusedError(LeakauditError):
     exit_status: ClassVar[int] = 4
 
 
+def spelt(words: object, most: int = 120) -> str:
+    """Words of a stranger's file, or of a library about one, as a line: shortened, what a terminal obeys spelt out."""
+    line = " ".join(str(words)[: 4 * most].split())
+    line = line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 2 :]}"
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+
+
 def interrupted(error: BaseException) -> bool:
     """Whether an interruption is behind this: compiled code that is being imported makes other errors of it."""
     cause: BaseException | None = error

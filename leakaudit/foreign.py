@@ -18,7 +18,7 @@ from jaxtyping import Float32, UInt64
 
 from leakaudit import sheets, store
 from leakaudit.dataset import Labels, identify
-from leakaudit.errors import InputError, RefusedError
+from leakaudit.errors import InputError, RefusedError, spelt
 from leakaudit.lying import Lying
 
 SUFFIXES = (".npz", ".parquet", ".safetensors", ".csv")
@@ -54,7 +54,7 @@ def read(path: Path) -> Foreign:
     """
     arrays = _arrays(path)
     if "z" not in arrays:
-        held = ", ".join(sorted(arrays)[:12]) or "nothing"
+        held = ", ".join(map(spelt, sorted(arrays)[:12])) or "nothing"
         wanted = "z0, z1, ..." if path.suffix in (".parquet", ".csv") else "an array z (n, d)"
         other = "; for weights name --backbone and --data" if path.suffix == ".safetensors" else ""
         other = "; a table of images is --data of a model" if "path" in arrays else other
@@ -77,14 +77,14 @@ def _put(path: Path, arrays: Arrays, z: Float32[np.ndarray, "held d"], rows: int
     columns, notes = {}, []
     for name, values in arrays.items():
         if values.ndim != 1:
-            notes.append(f"array {name} of shape {list(values.shape)} is no column and was left aside")
+            notes.append(f"array {spelt(name)} of shape {list(values.shape)} is no column and was left aside")
         elif len(values) != rows:
-            raise InputError(f"{path}: column {name} has {len(values)} rows, z has {rows}")
+            raise InputError(f"{path}: column {spelt(name)} has {len(values)} rows, z has {rows}")
         else:
             columns[name] = values
     known = columns.pop("id", None)
     ids = _numbered(sha, rows) if known is None else _named(_plain(known, f"{path}: column id"), sha)
-    coded = {name: labels(values, f"{path}: column {name}") for name, values in columns.items()}
+    coded = {name: labels(values, f"{path}: column {spelt(name)}") for name, values in columns.items()}
     return Foreign(z, logits, coded, ids, sha, tuple(notes))
 
 
@@ -206,7 +206,7 @@ def _members(path: Path) -> dict[str, int]:
         with zipfile.ZipFile(path) as archive:
             return {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise RefusedError(f"{path}: truncated, or not an .npz file ({error})") from error
+        raise RefusedError(f"{path}: truncated, or not an .npz file ({spelt(error)})") from error
 
 
 def _unzip(path: Path) -> Arrays:
@@ -218,13 +218,17 @@ def _unzip(path: Path) -> Arrays:
         raise RefusedError(f"{path}: unpacks to {times} times its size, as a bomb would; save it with numpy.savez")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # numpy, zip and zlib each say damage in their own words
         if "allow_pickle" in str(error):
             raise RefusedError(
                 f"{path}: holds Python objects, which leakaudit never loads; save text or numbers instead"
             ) from error
-        raise RefusedError(f"{path}: truncated or damaged ({str(error).splitlines()[0][:120]})") from error
+        raise RefusedError(f"{path}: truncated or damaged ({spelt(error)})") from error
+    other = next((name for name, array in arrays.items() if not isinstance(array, np.ndarray)), None)
+    if other is not None:  # numpy hands over the bytes of a member that has no header of an array
+        raise RefusedError(f"{path}: truncated or damaged (member {other[:120]!r} is no array)")
+    return arrays
 
 
 def _tensor_names(path: Path) -> list[str]:
@@ -236,4 +240,4 @@ def _tensor_names(path: Path) -> list[str]:
         with safe_open(path, framework="np") as file:
             return list(file.keys())
     except (SafetensorError, OSError, ValueError) as error:
-        raise RefusedError(f"{path}: truncated, or not a safetensors file ({error})") from error
+        raise RefusedError(f"{path}: truncated, or not a safetensors file ({spelt(error)})") from error

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from leakaudit.errors import InputError, RefusedError
+from leakaudit.errors import InputError, RefusedError, spelt
 
 NULLS = ["", "NaN", "nan", "null"]
 Arrays = dict[str, np.ndarray]
@@ -32,8 +32,7 @@ def table(path: Path, *, head: bool = False) -> Any:
         found = (csv.open_csv if head else csv.read_csv)(path, convert_options=options)
         "".join(found.schema.names)  # decoded only now, and perhaps not UTF-8
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        what = " ".join(str(error).split())[:120]
-        raise RefusedError(f"{path}: truncated, or not a CSV table ({what})") from error
+        raise RefusedError(f"{path}: truncated, or not a CSV table ({spelt(error)})") from error
     return found
 
 
@@ -53,8 +52,7 @@ def parquet(path: Path, *, head: bool = False) -> Any:
     try:
         return files.ParquetFile(path).schema_arrow.empty_table() if head else files.read_table(path)
     except (pa.ArrowException, OSError, ValueError) as error:
-        what = " ".join(str(error).split())[:120]
-        raise RefusedError(f"{path}: truncated, or not a parquet table ({what})") from error
+        raise RefusedError(f"{path}: truncated, or not a parquet table ({spelt(error)})") from error
 
 
 def columns(table: Any, path: Path) -> Arrays:
@@ -67,7 +65,7 @@ def columns(table: Any, path: Path) -> Arrays:
     names: list[str] = table.column_names
     double = sorted(name for name, times in Counter(names).items() if times > 1)
     if double:
-        raise InputError(f"{path}: columns of the same name: {', '.join(double[:12])}")
+        raise InputError(f"{path}: columns of the same name: {', '.join(map(spelt, double[:12]))}")
     arrays: Arrays = {}
     for whole, part in (("z", "z"), ("logits", "logit")):
         wide = [name for name in names if re.fullmatch(rf"{part}(0|[1-9]\d*)", name)]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from leakaudit.errors import InputError, RefusedError
+from leakaudit.errors import InputError, RefusedError, spelt
 
 Tensors = Mapping[str, np.ndarray]
 PREFIX = 60
@@ -101,7 +101,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except (ValueError, UnicodeDecodeError) as error:
-        raise RefusedError(f"{path}: not JSON, or truncated ({error})") from error
+        raise RefusedError(f"{path}: not JSON, or truncated ({spelt(error)})") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     if not isinstance(value, dict) or value.get("format") != 1:
@@ -139,7 +139,7 @@ def read_tensors(path: Path, without: str = "") -> tuple[dict[str, np.ndarray], 
             tensors = {name: file.get_tensor(name) for name in file.keys() if name != without}  # noqa: SIM118
             return tensors, json.loads(header) if header else {}
     except (SafetensorError, ValueError, OSError, TypeError) as error:
-        raise RefusedError(f"{path}: truncated, or not a safetensors file ({error})") from error
+        raise RefusedError(f"{path}: truncated, or not a safetensors file ({spelt(error)})") from error
 
 
 def canonical(value: Any) -> str:
