@@ -22,6 +22,7 @@ from leakaudit.ledger import Entry, Promise
 LARGEST = 8 * 2**30
 """Bytes, at most, of a file whose size nobody promised."""
 TRUSTED = "trusted.json"
+AGAIN = ". Whoever wants the new file takes the old one's hash out of that record"
 
 
 class Fetched(NamedTuple):
@@ -74,7 +75,7 @@ def fetch(entry: Entry, folder: Path | None = None, *, trust: bool = False) -> F
     if promise is None:
         record(entry, folder, Promise(found, path.stat().st_size, revision))
         notes += (f"{entry.weights}: taken as it is on first use; its sha256 {found} is recorded",)
-    elif promise.by == TRUSTED:
+    elif not entry.sha256:
         notes += (f"{entry.weights}: held to the sha256 {found} of its first use; no ledger promises it",)
     return Fetched(path, found, notes)
 
@@ -110,7 +111,7 @@ def trusted(folder: Path) -> dict[str, Promise]:
         return {}
     files = store.read_json(path).get("files")
     try:
-        made = {place: Promise(**known, by=TRUSTED) for place, known in dict(files).items()}  # type: ignore[arg-type]
+        made = {place: Promise(**known, by=str(path)) for place, known in dict(files).items()}  # type: ignore[arg-type]
         assert all(re.fullmatch(r"[0-9a-f]{64}", one.sha256) and one.bytes > 0 for one in made.values())
     except (TypeError, ValueError, AssertionError) as error:
         raise RefusedError(f"{path}: not a record of first uses: sha256 and bytes by location expected") from error
@@ -144,11 +145,12 @@ def checked(path: Path, promise: Promise | None, entry: Entry) -> str:
     if promise is None or (size, found) == (promise.bytes, promise.sha256):
         return found
     ends = {"https": "; it was removed", "hf": "; it lies in Hugging Face's cache and was left there"}
+    again = "" if entry.sha256 else AGAIN
     if entry.kind == "https":
         path.unlink()
     raise RefusedError(
         f"{entry.name}: {path}: another file than promised: sha256 {found} ({size:,} bytes), {promise.by} promises "
-        f"{promise.sha256} ({promise.bytes:,} bytes){ends.get(entry.kind, '')}"
+        f"{promise.sha256} ({promise.bytes:,} bytes){ends.get(entry.kind, '')}{again}"
     )
 
 
@@ -172,6 +174,6 @@ def _download(entry: Entry, path: Path, promise: Promise | None) -> None:
             part.unlink()
             raise RefusedError(
                 f"{entry.name}: {entry.weights}: another file than promised: sha256 {found}, {promise.by} promises "
-                f"{promise.sha256}; it was removed"
+                f"{promise.sha256}; it was removed{AGAIN if not entry.sha256 else ''}"
             )
         part.replace(path)

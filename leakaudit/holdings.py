@@ -71,7 +71,7 @@ def states(folder: Path, theirs: Path | None) -> list[Holding]:
         elif promise is None:
             state = "no hash"
         elif there:
-            state = "trusted" if promise.by == fetching.TRUSTED else "fetched"
+            state = "fetched" if entry.sha256 else "trusted"
         else:
             state = "not here"
         size = promise.bytes if promise else path.stat().st_size if there and path else None
@@ -116,7 +116,7 @@ def table(found: Sequence[Holding], width: int) -> str:
 def hashes(found: Sequence[Checked], width: int) -> str:
     """What was hashed as text of at most `width` columns; where hashes differ, both whole."""
     rows = [
-        [one.name, one.state, one.found[:SHORT], one.promise.by if one.promise else "nothing"]
+        [one.name, one.state, one.found[:SHORT], Path(one.promise.by).name if one.promise else "nothing"]
         for one in found
     ]  # fmt: skip
     text = _text(["name", "state", "sha256", "promised by"], rows, width) if rows else "nothing of it is here"

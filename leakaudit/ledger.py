@@ -7,6 +7,7 @@ and whoever writes one can promise a file and no more.
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -108,6 +109,21 @@ class Entry:
     def privates(self) -> tuple[str, ...]:
         """The private attributes that are known of."""
         return (self.private,) if isinstance(self.private, str) else self.private
+
+    def renamed(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Tensors by the names that the backbone has for them, in their order.
+
+        Raises:
+            InputError: two tensors would have one name.
+        """
+        found = {}
+        for name, tensor in tensors.items():
+            start = max((old for old in self.rename if name.startswith(old)), key=len, default="")
+            found[(self.rename[start] + name[len(start) :]) if start in self.rename else name] = tensor
+        if len(found) < len(tensors):
+            raise InputError(f"{self.ledger} [{self.name}]: rename: two tensors would have one name")
+        return found
 
     @property
     def flags(self) -> dict[str, str]:

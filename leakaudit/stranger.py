@@ -69,6 +69,8 @@ def of_file(path: Path, terms: Terms, load: Load, entry: Entry | None = None) ->
         RefusedError: the file is truncated, unsafe, or foreign.
     """
     weights = opening.read(path)
+    if entry is not None and entry.rename:
+        weights = replace(weights, tensors=entry.renamed(weights.tensors))
     typed = terms.backbone or (entry.backbone if entry else "")
     if not typed and weights.format == "ONNX":
         return _of_graph(path, weights, terms, load, entry)

@@ -91,7 +91,7 @@ class Subject:
 
 
 EMBEDDINGS = (".npz", ".parquet", ".csv", ".safetensors")
-REMOTE = ("hf://", "https://")
+REMOTE = ("hf://", "https://", "http://")
 
 
 def find(name: str, terms: Terms) -> Subject:
@@ -113,7 +113,7 @@ def find(name: str, terms: Terms) -> Subject:
     if name.startswith(tuple(f"{shelf}:" for shelf in catalog.SHELVES)):
         return _of_stranger(terms, lambda load: stranger.of_library(name, terms, load))
     if name.startswith(REMOTE):
-        return _of_entry(ledger.typed(name), terms)
+        return _of_entry(ledger.typed(name), replace(terms, trust_on_first_use=True))  # no ledger promised another
     if path.suffix in EMBEDDINGS or path.suffix in FILES:
         raise InputError(f"{name}: no such file")
     folders = checkpoint.stored(terms.store, name)
