@@ -29,6 +29,8 @@ TENSORS = {
     *("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"),
     "torch._tensor._rebuild_from_type_v2",
 }
+NESTED = {"torch._tensor._rebuild_from_type_v2"}
+"""Those that call what they are given first."""
 VALUES = {
     *("collections.OrderedDict", "collections.Counter", "_codecs.encode"),
     *("builtins.set", "builtins.bytearray", "builtins.complex", "torch.Size", "torch.device"),
@@ -85,6 +87,8 @@ def _check(name: str, arguments: Any, where: Path) -> None:
         name == "builtins.bytearray" and items and isinstance(items[0], int)
     ):
         raise RefusedError(f"{where}: calls {name} in a way no checkpoint does")
+    if name in NESTED and (not items or not isinstance(items[0], Name) or items[0].text not in TENSORS - NESTED):
+        raise RefusedError(f"{where}: calls {name} for something else than a tensor")
     if name in {"torch.Tensor", "torch.nn.parameter.Parameter"} or name.startswith("torch.storage."):
         raise RefusedError(f"{where}: makes a tensor out of nothing ({name})")
 

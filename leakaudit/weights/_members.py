@@ -12,7 +12,7 @@ from pathlib import Path
 
 from leakaudit.errors import RefusedError
 
-MAGIC = b"PK\x03\x04"
+MAGIC, END = b"PK\x03\x04", b"PK\x05\x06"
 DIRECTORY = 8 << 20
 """Bytes of an archive's directory, at most: 60,000 tensors fill no more."""
 ENCRYPTED = 1
@@ -39,7 +39,7 @@ def members(path: Path) -> list[zipfile.ZipInfo]:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - _END.size))
         tail = file.read()
-    size = _END.unpack(tail)[5] if len(tail) == _END.size else 0
+    size = _END.unpack(tail)[5] if tail.startswith(END) and len(tail) == _END.size else 0
     if size > DIRECTORY:
         raise RefusedError(f"{path}: an archive with a directory of {size:,} bytes, at most {DIRECTORY:,} are read")
     try:
@@ -103,4 +103,4 @@ def _check(member: zipfile.ZipInfo, path: Path) -> None:
     if member.flag_bits & ENCRYPTED:
         raise RefusedError(f"{name} is encrypted; decrypt the file and name that")
     if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
-        raise RefusedError(f"{name} is compressed, which torch.save never does; unpack it, and name the file it holds")
+        raise RefusedError(f"{name} is compressed, which torch.save never does; save it again with torch.save")

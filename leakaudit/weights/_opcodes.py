@@ -18,7 +18,7 @@ TORCH = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """The number 0x1950a86a20f9469cfc6c, alone in the first of the pickles that torch.save wrote before torch 1.6."""
 FRONT = 16
 """Bytes among which it begins: a pickle's first opcodes."""
-STEPS = 10_000_000
+STEPS = 5_000_000
 """Opcodes of a pickle, at most."""
 DEEP = 64
 """Tuples within tuples: what lies deeper is no configuration, and hashing it would exhaust the C stack."""
