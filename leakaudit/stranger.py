@@ -70,7 +70,9 @@ def of_file(path: Path, terms: Terms, load: Load, entry: Entry | None = None) ->
     """
     weights = opening.read(path)
     if entry is not None and entry.rename:
-        weights = replace(weights, tensors=entry.renamed(weights.tensors))
+        said = ", ".join(f"{old!r} is {new!r}" for old, new in entry.rename.items())
+        note = f"the ledger says what tensors' names begin with: {said}"
+        weights = replace(weights, tensors=entry.renamed(weights.tensors), notes=(*weights.notes, note))
     typed = terms.backbone or (entry.backbone if entry else "")
     if not typed and weights.format == "ONNX":
         return _of_graph(path, weights, terms, load, entry)

@@ -16,7 +16,7 @@ from leakaudit.errors import RefusedError
 
 NETWORKS = (
     *("state_dict", "model_state_dict", "model_state", "model", "net_state_dict", "net", "network_state_dict"),
-    *("network", "base_model", "encoder_state_dict", "backbone_state_dict", "teacher", "student"),
+    *("network", "base_model", "encoder_state_dict", "backbone_state_dict", "teacher", "student", "f_net"),
     *("model_ema_state_dict", "state_dict_ema", "ema_state_dict", "model_ema", "ema_model", "params_ema", "ema"),
 )
 """Keys under which a whole network lies, whatever lies beside; the first that is there is taken."""
