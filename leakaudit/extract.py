@@ -117,16 +117,12 @@ def together(
                 if not place.finished:
                     own = (*said, *notes, *tapped.notes[number : number + 1])
                     embeddings.seal(place.where, place.origin.key, place.origin, dataset, own)
-        read = [embeddings.read(place.where) for place in places]
+        read = [replace(embeddings.read(place.where), origin=place.origin) for place in places]
     made = {
-        layer: replace(
-            each,
-            origin=replace(each.origin, name=encoder.name),
-            notes=tuple(dict.fromkeys((*each.notes, *encoder.notes))),
-        )
-        for layer, each in zip(layers or ("",), read, strict=True)
+        layer: replace(each, notes=tuple(dict.fromkeys((*each.notes, *encoder.notes))))
+        for layer, each in zip(layers or (None,), read, strict=True)
     }
-    return [made[layer] for layer in encoder.layers or ("",)]
+    return [made[layer] for layer in encoder.layers or (None,)]
 
 
 def _origins(
@@ -168,22 +164,21 @@ def _prepared(
     encoder: Encoder, network: nn.Module, bottleneck: str, layers: tuple[Layer, ...], device: str, *, amp: bool
 ) -> tuple[Tapped, tuple[str, ...]]:
     """The network on the device with hooks in it, and what a reader must know of how it is read."""
-    notes = ("the network ran in mixed precision (bfloat16)",) * amp
-    width = 0
+    notes, width = ("the network ran in mixed precision (bfloat16)",) * amp, 0
+    network = network.to(device)
     if bottleneck and encoder.kind != "checkpoint" and encoder.backbone.name != "onnx":
         found = classifier.remarks(network, bottleneck, encoder.shape, encoder.name)
         width, notes = found.width, (*notes, *found.notes)
     tapped = Tapped(network, bottleneck, layers=layers, width=width or encoder.classes).eval()
     if layers:
         with torch.no_grad():
-            found_widths = tapped(classifier.waves(encoder.shape, TRIED).abs()).taps
-        together = sum(each.shape[1] for each in found_widths.values())
-        if together > pooling.MOST:
+            tried = tapped(classifier.waves(encoder.shape, TRIED).abs().to(device)).taps
+        total = sum(each.shape[1] for each in tried.values())
+        if total > pooling.MOST:
             raise InputError(
-                f"{encoder.name}: {len(layers)} layers of together {together:,} numbers for each image, at most "
+                f"{encoder.name}: {len(layers)} layers of together {total:,} numbers for each image, at most "
                 f"{pooling.MOST:,} in one pass; ask for fewer, or for pool=mean"
             )
-    tapped = tapped.to(device)
     tapped.hasten(encoder.name, amp=amp, channels_last=True, compiled=False)
     return tapped, notes
 

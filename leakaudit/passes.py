@@ -71,6 +71,9 @@ def passes(
     def begin(rows: range, batch: Tensor) -> Under:
         with torch.inference_mode():
             found = read(tapped(normalise(batch.to(device, non_blocking=True))), tapped)
+            if any(len(part) != len(rows) for part in found):
+                counts = " and ".join(str(len(part)) for part in found)
+                raise InputError(f"{encoder.name}: {len(rows)} images give {counts} rows: these are no rows of images")
             parts = [part.to("cpu", non_blocking=cuda) for part in found]
         arrived = torch.cuda.Event() if cuda else None
         if arrived is not None:

@@ -60,7 +60,8 @@ def rule(shape: tuple[int, ...], pool: Pool, sides: tuple[int, ...], where: str)
         axes, width = ((1, 2), inner[2]) if last else ((2, 3), inner[0])
         told = " (channels last, told by its sides)" if last else ""
         places = math.prod(inner) // width if width else 0
-        made = Rule(axes, pool, width, f"map {spelled}{told}, {pool} over its {places} places")
+        over = f"{pool} over its {places} places" if places > 1 else "its one place"
+        made = Rule(axes, pool, width, f"map {spelled}{told}, {over}")
     if made.width > MOST:
         advice = "pool=mean or a later layer" if pool == "flatten" and len(shape) in (TOKENS, MAP) else "a later layer"
         raise InputError(f"{where}: {made.width:,} numbers for each image ({spelled}), at most {MOST:,}; take {advice}")

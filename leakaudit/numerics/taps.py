@@ -67,7 +67,7 @@ class Tapped(nn.Module):
         self.width = width
         self._seen: dict[str, Tensor] = {}
         self._said: dict[str, tuple[str, int]] = {}
-        self._sides: tuple[int, ...] = ()
+        self._rows, self._sides = 0, list[int]()
         self._amp = self._last = False
         self._compiled: Callable[[Tensor], Out] | None = None
         self._full: torch.Size | None = None
@@ -118,7 +118,7 @@ class Tapped(nn.Module):
         self._seen.clear()
         if self.layers:
             self._said.clear()
-            self._sides = tuple(x.shape[2:])
+            self._rows, *self._sides = x.shape[0], *x.shape[2:]
         with torch.autocast(x.device.type, torch.bfloat16) if self._amp else contextlib.nullcontext():
             logits = self.network(x)
         if not isinstance(logits, Tensor) or logits.ndim != 2:  # noqa: PLR2004 (rows and classes)
@@ -153,7 +153,12 @@ class Tapped(nn.Module):
             where = f"{type(self.network).__name__}: layer {layer}"
             if found is None or not found.is_floating_point() or not found.ndim:
                 raise InputError(f"{where}: its {layer.at} holds no numbers that could be read")
-            how = pooling.rule(tuple(found.shape), layer.pool, self._sides, where)
+            if len(found) != self._rows:
+                raise InputError(
+                    f"{where}: its {layer.at} has {len(found)} rows for {self._rows} images: it sees windows, or "
+                    "tokens before images; the block around it may be read"
+                )
+            how = pooling.rule(tuple(found.shape), layer.pool, tuple(self._sides), where)
             self._seen[str(layer)] = pooling.pooled(found, how)
             self._said[str(layer)] = how.words, self._said.get(str(layer), ("", 0))[1] + 1
 

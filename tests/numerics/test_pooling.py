@@ -32,6 +32,7 @@ def test_a_map_is_pooled_over_its_places() -> None:
     torch.testing.assert_close(found, x.flatten(2).mean(2))
     assert words == "map 5x4x4, mean over its 16 places"
     assert torch.equal(made(x, "max")[0], x.flatten(2).max(2).values)
+    assert made(x[:, :, :1, :1], "mean")[1] == "map 5x1x1, its one place"
     found, words = made(x.contiguous(memory_format=torch.channels_last), "flatten")
     assert torch.equal(found, x.flatten(1))
     assert words == "map 5x4x4, all of its 80 numbers"

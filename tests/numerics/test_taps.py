@@ -145,3 +145,30 @@ def test_logits_are_told_among_several_things_by_their_width() -> None:
     torch.testing.assert_close(out.taps["inner"], out.z)
     assert notes[1] == "inner: vector of 4; it runs 2 times in a pass, its last is read"
     torch.testing.assert_close(Tapped(net, "head")(x).logits, out.z)
+
+
+def test_a_layer_whose_rows_are_no_images_is_refused() -> None:
+    """Windows of an image, or tokens before images, are not rows that have a label."""
+    net = nn.Sequential(
+        nn.Flatten(1), nn.Unflatten(1, (3, 4)), nn.Flatten(0, 1), nn.Linear(4, 4), nn.Unflatten(0, (2, 3))
+    )
+    tapped = Tapped(nn.Sequential(net, nn.Flatten(), nn.Linear(12, 2)), "2", layers=[parse("0.3")])
+    with pytest.raises(InputError, match=r"layer 0\.3: its output has 6 rows for 2 images: .*the block around it"):
+        tapped(torch.rand(2, 3, 2, 2))
+
+
+@pytest.mark.parametrize("value", [(None, "x"), torch.zeros(2, dtype=torch.int64), torch.tensor(1.0)])
+def test_a_layer_that_gives_no_numbers_is_refused(value: object) -> None:
+    """Nothing, whole numbers that name things, or one number for all images."""
+
+    class Giver(nn.Module):
+        def forward(self, x: torch.Tensor) -> object:
+            """The value, whatever comes."""
+            del x
+            return value
+
+    net = network()
+    net.add_module("odd", Giver())
+    net.forward = lambda x: (net.odd(x), nn.Sequential(*list(net)[:4])(x))[1]  # type: ignore[method-assign]
+    with pytest.raises(InputError, match=r"layer odd: its output holds no numbers that could be read"):
+        Tapped(net, "3", layers=[parse("odd")])(torch.rand(2, 3, 8, 8))
