@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leakaudit.errors import InputError, RefusedError
+from leakaudit.errors import RefusedError
 
 CLASSIFIERS = ("MatMul", "Gemm", "Conv", "QLinearMatMul", "MatMulInteger", "QGemm", "FusedMatMul", "FusedGemm")
 ENDS = {"Softmax": "softmax", "LogSoftmax": "logarithm of softmax", "Sigmoid": "sigmoid"}
@@ -62,7 +62,7 @@ class Anatomy:
 
     entry: Entry
     bottleneck: str
-    """Name of the tensor."""
+    """Name of the tensor; empty: it cannot be told, for what `lost` says."""
     logits: str
     """Name of the tensor."""
     classifier: str
@@ -70,6 +70,7 @@ class Anatomy:
     end: str
     """What the graph does to the logits: `softmax`, `sigmoid`; empty: nothing."""
     notes: tuple[str, ...]
+    lost: str = ""
 
 
 def of(model: Any, path: Path) -> Anatomy:
@@ -77,7 +78,7 @@ def of(model: Any, path: Path) -> Anatomy:
     The anatomy of a `ModelProto`.
 
     Raises:
-        RefusedError: it has several inputs, an input that is no image, or no classifier that can be told.
+        RefusedError: it has several inputs, or an input that is no image.
     """
     graph = model.graph
     notes: list[str] = []
@@ -86,11 +87,13 @@ def of(model: Any, path: Path) -> Anatomy:
     makers = {name: node for node in graph.node for name in node.output if name}
     found = constants(graph)
     logits, end = _before_the_end(output, makers)
-    node, data = _classifier(logits, makers, found, path)
-    named = f"{node.op_type} {short(node.name or node.output[0])}"
-    notes.insert(0, f"ONNX graph: the bottleneck is the input of its last {named}, the tensor {short(data)}")
     if end:
         notes.append(f"the graph ends in {end}; logits are what enters it, the tensor {short(logits)}")
+    node, data, lost = _classifier(logits, makers, found)
+    if node is None:
+        return Anatomy(entry, "", logits, "", end, tuple(notes), lost)
+    named = f"{node.op_type} {short(node.name or node.output[0])}"
+    notes.insert(0, f"ONNX graph: the bottleneck is the input of its last {named}, the tensor {short(data)}")
     if node.op_type in ("QLinearMatMul", "MatMulInteger", "QGemm"):
         notes.append("the graph is quantised: its bottleneck is whole numbers")
     return Anatomy(entry, data, logits, named, end, tuple(notes))
@@ -198,8 +201,8 @@ def _before_the_end(output: str, makers: dict[str, Any]) -> tuple[str, str]:
     return output, ""
 
 
-def _classifier(output: str, makers: dict[str, Any], found: dict[str, Any], path: Path) -> tuple[Any, str]:
-    """The one operator with constant weights behind the output, and the tensor that enters it."""
+def _classifier(output: str, makers: dict[str, Any], found: dict[str, Any]) -> tuple[Any, str, str]:
+    """The one operator with constant weights behind the output, the tensor that enters it; or why there is none."""
     open_, seen = deque([output]), set()
     ends: list[tuple[Any, str]] = []
     strange: list[str] = []
@@ -219,12 +222,13 @@ def _classifier(output: str, makers: dict[str, Any], found: dict[str, Any], path
             strange.append(node.op_type if node is not None else "the input")
     sums = any(makers[name].op_type in SUMS for name in seen if name in makers)
     if len(ends) == 1 and not (strange and sums):
-        return ends[0]
+        return *ends[0], ""
     met = ", ".join([*(f"{node.op_type} {short(node.name, 40)}" for node, _ in ends), *map(short, strange)][:6])
-    raise InputError(
-        f"{path}: no single MatMul, Gemm or 1x1 Conv with constant weights leads to output {short(output, 40)} "
+    lost = (
+        f"no single MatMul, Gemm or 1x1 Conv with constant weights leads to output {short(output, 40)} "
         f"(met {met or 'nothing'}); name the tensor to be read by --layer, or export the model up to its logits"
     )
+    return None, "", lost
 
 
 def _data(node: Any, makers: dict[str, Any], found: dict[str, Any]) -> str | None:

@@ -33,7 +33,7 @@ class Description:
     """Channels, height and width of its input; None: any."""
     classes: int
     layer: str
-    """Name of the layer whose input is the bottleneck."""
+    """Name of the layer whose input is the bottleneck; empty: it has none that can be told, layers are to be named."""
     width: int
     """Numbers of the bottleneck."""
     raw: bool
@@ -56,11 +56,13 @@ def load(path: Path, shape: tuple[int, ...] = (), layers: tuple[Layer, ...] = ()
     The graph of a file, for images of `shape` (c, h, w); with a seed, its weights are drawn anew.
 
     Raises:
-        InputError: no such file, library or layer; or there are no weights that could be drawn anew.
+        InputError: no such file, library or layer; no bottleneck that can be told, or no weights to be drawn anew.
         RefusedError: the file cannot be trusted, or does not run.
     """
     content, model, parts = _read(path)
-    sites = {layer.name: _ends(model.graph, layer.name, path) for layer in layers}
+    if not parts.bottleneck and not layers:
+        raise InputError(f"{path}: {parts.lost}")
+    sites = {each.name: _ends(model.graph, each.name, path) for each in layers if each.name != BOTTLENECK}
     tried = _try(model, parts, sites, shape, path)
     if seed is not None:
         model = redrawing.redrawn(model, seed, path)
@@ -108,7 +110,7 @@ def describe(path: Path, shape: tuple[int, ...] = (), device: str = "cpu") -> De
         notes.append(f"no random-init baseline: {str(error).removeprefix(f'{path}: ')}")
     sha256 = hashlib.sha256(content).hexdigest()
     return Description(
-        f"{path.stem}@{sha256[:8]}", sha256, parts.entry.shape, classes, BOTTLENECK, width,
+        f"{path.stem}@{sha256[:8]}", sha256, parts.entry.shape, classes, BOTTLENECK if parts.bottleneck else "", width,
         parts.entry.dtype == "uint8", tuple(notes),
     )  # fmt: skip
 
@@ -118,12 +120,13 @@ def _measured(parts: Anatomy, tried: trial.Tried) -> tuple[int, int, list[str]]:
     names, notes = session.wanted(parts, {}), []
     z, logits = (
         session.rows(np.zeros(tried.outputs[names.index(name)], np.float32), parts.entry.batch or 1, name)
-        for name in (parts.bottleneck, parts.logits)
+        for name in (parts.bottleneck or parts.logits, parts.logits)
     )
     if not tried.together and parts.entry.batch is None:
         notes.append("images are run one at a time: two in one pass give something else than each alone")
-    classes, width = math.prod(logits.shape[1:]), session.pooled(torch.from_numpy(z), parts).shape[1]
-    if math.prod(z.shape[1:]) > width:
+    classes = math.prod(logits.shape[1:])
+    width = session.pooled(torch.from_numpy(z), parts).shape[1] if parts.bottleneck else 0
+    if parts.bottleneck and math.prod(z.shape[1:]) > width:
         notes.append(f"the bottleneck is a map of {'x'.join(map(str, z.shape[1:]))}, averaged over its places")
     if session.binary(parts, classes):
         notes.append("its one logit x stands for two classes, of logits 0 and x")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leakaudit import catalog, graph, likeness, matching, own_code, session
+from leakaudit import catalog, graph, likeness, matching, own_code
 from leakaudit.backbones import bottleneck
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError, LeakauditError, RefusedError
@@ -113,7 +113,8 @@ def share(found: Match, wanted: Mapping[str, Shape], layer: str) -> float:
 def _built(encoder: Encoder) -> tuple[nn.Module, str]:
     """The network with fresh weights, and the name of its classifier."""
     if encoder.code is not None and encoder.backbone.name == "onnx":
-        return graph.of(encoder), session.BOTTLENECK
+        made = graph.of(encoder)
+        return made, made.layer
     if encoder.code is not None:
         with _seeded(encoder.seed):
             network = own_code.build(encoder.code, encoder.backbone, encoder.classes, encoder.shape)

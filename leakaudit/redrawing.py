@@ -15,8 +15,8 @@ from leakaudit.anatomy import constant, constants
 from leakaudit.errors import InputError
 
 RULE = (
-    "an ONNX graph does not say how its weights are drawn: those of MatMul, Gemm and Conv are normal of variance "
-    "2 / fan-in (He), what is added is 0, normalisation is at its start"
+    "the untrained encoder: a graph does not say how weights are drawn; those of MatMul, Gemm and Conv are normal, of "
+    "variance 2 / fan-in (He), what is added is 0, normalisation is at its start"
 )
 """What a reader of an audit must know of such a baseline."""
 QUANTISED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "QGemm")
@@ -90,7 +90,7 @@ def notes(model: Any, path: Path) -> tuple[str, ...]:
         return (RULE,)
     shown = 3
     some = ", ".join(repr(name)[1:-1][:40] for name in kept[:shown]) + ", ..." * (len(kept) > shown)
-    return RULE, f"of its random-init baseline {len(kept)} of {len(found)} tensors stay as in the file ({some})"
+    return RULE, f"of the untrained encoder {len(kept)} of {len(found)} tensors stay as in the file ({some})"
 
 
 def _draws(graph: Any, path: Path) -> dict[str, Draw]:

@@ -43,7 +43,8 @@ class Graph(nn.Module):
         self._content: bytes = trial.opened(model, wanted(parts, sites)).SerializeToString(deterministic=True)
         self._sessions: dict[str, Any] = {}
         self.register_buffer("sha256", torch.frombuffer(bytearray(sha256), dtype=torch.uint8))
-        for name in (BOTTLENECK, *sites):
+        self.layer = BOTTLENECK if parts.bottleneck else ""
+        for name in filter(None, (self.layer, *sites)):
             self._modules[name] = Site()  # add_module refuses dots, which names of tensors have
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
@@ -63,8 +64,9 @@ class Graph(nn.Module):
         logits = found[self.parts.logits].flatten(1)
         if binary(self.parts, logits.shape[1]):
             logits = torch.cat([torch.zeros_like(logits), logits], 1)
-        out: Tensor = self._site(BOTTLENECK)(pooled(found[self.parts.bottleneck], self.parts), logits)
-        return out
+        if self.layer:
+            logits = self._site(self.layer)(pooled(found[self.parts.bottleneck], self.parts), logits)
+        return logits
 
     def _site(self, name: str) -> nn.Module:
         site = self._modules[name]
@@ -92,15 +94,16 @@ class Graph(nn.Module):
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
             options.log_severity_level = 4  # what it has to say is in what it raises
-            wanted = ["CUDAExecutionProvider"] * (device.type == "cuda") + ["CPUExecutionProvider"]
-            there = [name for name in wanted if name in onnxruntime.get_available_providers()]
+            both = ["CUDAExecutionProvider"] * (device.type == "cuda") + ["CPUExecutionProvider"]
+            there = [name for name in both if name in onnxruntime.get_available_providers()]
             self._sessions[device.type] = onnxruntime.InferenceSession(self._content, options, providers=there)
         return self._sessions[device.type]
 
 
 def wanted(parts: Anatomy, sites: dict[str, tuple[str, str]]) -> tuple[str, ...]:
     """The tensors that are read, each once."""
-    return tuple(dict.fromkeys((parts.bottleneck, parts.logits, *(name for ends in sites.values() for name in ends))))
+    inner = (name for ends in sites.values() for name in ends)
+    return tuple(dict.fromkeys(filter(None, (parts.bottleneck, parts.logits, *inner))))
 
 
 def _images(x: np.ndarray, entry: Entry) -> np.ndarray:

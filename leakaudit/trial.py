@@ -25,6 +25,8 @@ SECONDS = 60
 """Processor time that one image may take, and the reading of the model."""
 SPAN = 1 << 30
 """Bytes that one map may have, as far as shapes are known; all maps of a pass together may have four times that."""
+FEW = 8
+"""Images that are tried in one pass, and passed at a time, where not all shapes are known."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Tried:
     outputs: tuple[tuple[int, ...], ...]
     """Shapes that were put out; none where nothing was run."""
     together: bool
-    """Whether two images in one pass give what each gives alone."""
+    """Whether several images in one pass give what each gives alone."""
     rows: int
     """Images that may pass at a time, so that their maps stay within four times `SPAN`."""
 
@@ -161,7 +163,8 @@ def _try(content: bytes, request: dict[str, Any]) -> dict[str, Any]:
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     random = np.random.default_rng(0)
     top = 255 if request["dtype"] == "uint8" else 1
-    images = [(random.random(request["dims"]) * top).astype(request["dtype"]) for _ in range(2)]
+    count = FEW if unknown else 2
+    images = [(random.random(request["dims"]) * top).astype(request["dtype"]) for _ in range(count)]
     alone = [session.run(names, {request["input"]: image}) for image in images]
     together = False
     if request["batch"] is not None:
@@ -175,7 +178,7 @@ def _try(content: bytes, request: dict[str, Any]) -> dict[str, Any]:
             )
         except Exception:  # noqa: BLE001 -- it takes one image at a time
             together = False
-    rows = 1 if unknown else max(1, 4 * SPAN // max(sum(sizes), 1))
+    rows = FEW if unknown else max(1, 4 * SPAN // max(sum(sizes), 1))
     return {"shapes": shapes, "outputs": [part.shape for part in alone[0]], "together": together, "rows": rows}
 
 

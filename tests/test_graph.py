@@ -210,3 +210,27 @@ def test_a_graph_is_extracted(tmp_path):
     np.testing.assert_allclose(found.z[:], z, atol=CLOSE, rtol=CLOSE)
     np.testing.assert_allclose(found.logits[:], logits, atol=CLOSE, rtol=CLOSE)
     assert found.origin.layer == "bottleneck"
+
+
+def two_heads():
+    """The mean of two classifiers of one bottleneck, as distilled transformers have it."""
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["z"], name="trunk"),
+        helper.make_node("Gemm", ["z", "one"], ["a"], name="head"),
+        helper.make_node("Gemm", ["z", "two"], ["b"], name="head_dist"),
+        helper.make_node("Add", ["a", "b"], ["l"]),
+    ]
+    return model(nodes, {"one": numbers(48, 2), "two": numbers(48, 2, seed=1)}, ["n", *IMAGE], {"l": ["n", 2]})
+
+
+def test_a_bottleneck_that_cannot_be_told_is_named_by_hand(tmp_path):
+    """Two classifiers are no single one: without `--layer` nothing is guessed, with it that layer is read."""
+    path = save(two_heads(), tmp_path)
+    source = encoder(path)
+    assert (source.layer, source.classes) == ("", 2)
+    with pytest.raises(InputError, match=r"met Gemm head, Gemm head_dist\); name the tensor to be read by --layer"):
+        networks.of(source)
+    network, layer = networks.of(replace(source, layers=(parse("trunk"),)))
+    x = numbers(3, *IMAGE)
+    out = Tapped(network, layer, layers=(parse("trunk"),))(torch.from_numpy(x))
+    np.testing.assert_allclose(out.taps["trunk"], x.reshape(3, -1), atol=CLOSE)
