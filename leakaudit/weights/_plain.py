@@ -124,6 +124,8 @@ class Plainly:
             self.left -= math.prod(tensor.shape) * (4 if wide else tensor.element_size())
             if self.left < 0:
                 raise ValueError("tensors that spread a few numbers over more memory than the file can fill")
+            if tensor.dtype is torch.complex32:
+                tensor = tensor.to(torch.complex64)
             if wide:
                 self.widened[str(tensor.dtype).removeprefix("torch.")] += 1
                 array = tensor.to(torch.float32).numpy()
