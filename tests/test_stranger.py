@@ -137,7 +137,7 @@ def test_images_are_resized_to_what_the_network_takes() -> None:
         ("shapess", {"ledger": Path("own.toml")}, "Did you mean 'shapes'"),
         ("shapes", {"ledger": Path("gone.toml")}, "no such ledger"),
         ("timm:resnet18", {"backbone": SMALL}, "is its own backbone"),
-        ("https://example.invalid/w.pth", {"backbone": SMALL}, "LEAKAUDIT_OFFLINE is set"),
+        ("https://example.invalid/w.pth", {"backbone": SMALL}, "LEAKAUDIT_OFFLINE forbids"),
         ("http://example.invalid/w.pth", {}, "https:// expected"),
     ],
 )
