@@ -21,8 +21,8 @@ FAMILIES = (
     (r"stages\.0\.blocks\.0\.conv_dw", ("convnext*",)),
     (r"layers\.0\.blocks\.0\.attn", ("swin*",)),
     (r"stages\.0\.", ("convnext*", "levit*", "coatnet*", "maxvit*", "hgnet*", "poolformer*")),
-    (r"features\.(0|conv)", ("vgg*", "densenet*", "mobilenet*")),
-    (r"(block1|conv1)\.", ("xception*", "inception*", "dla*")),
+    (r"pre_logits\.fc1", ("vgg*",)),
+    (r"(block1\.rep|Mixed_5b|level0)\.", ("xception*", "inception*", "dla*")),
 )  # fmt: skip
 """Names of tensors, and the models of timm that have such."""
 SHELF = (
@@ -44,24 +44,10 @@ VIT = {192: "tiny", 384: "small", 768: "base", 1024: "large", 1280: "huge"}
 
 
 def calls(shapes: Mapping[str, Shape], hint: str) -> Iterator[Call]:
-    """Candidates, the likeliest first."""
-    yield from _named(hint)
+    """Candidates, those that are found soonest first; `hint` is a text that may name a model of timm."""
     yield from _own(shapes)
     yield from (Call("torchvision", {"model": name}) for name in _of_torchvision(shapes))
-    yield from (Call("timm", {"model": name}) for name in _of_timm(shapes))
-
-
-def _named(hint: str) -> Iterator[Call]:
-    """Models of the shelves whose names stand in a text."""
-    import timm
-    import torchvision
-
-    there = torchvision.models.list_models(module=torchvision.models)
-    for word in dict.fromkeys(re.split(r"[^a-z0-9_]+", hint.lower())):
-        if word in there:
-            yield Call("torchvision", {"model": word})
-        if timm.is_model(word):
-            yield Call("timm", {"model": word})
+    yield from (Call("timm", {"model": name}) for name in _of_timm(shapes, hint))
 
 
 def _own(shapes: Mapping[str, Shape]) -> Iterator[Call]:
@@ -112,11 +98,15 @@ def _of_torchvision(shapes: Mapping[str, Shape]) -> list[str]:
     return [name for name in torchvision.models.list_models(module=torchvision.models) if name.startswith(starts)]
 
 
-def _of_timm(shapes: Mapping[str, Shape]) -> list[str]:
+def _of_timm(shapes: Mapping[str, Shape], hint: str) -> list[str]:
+    """Models whose names stand in the hint, then those of the families, short names first."""
+    globs = [glob for pattern, globs in FAMILIES if any(re.search(pattern, name) for name in shapes) for glob in globs]
+    if not globs and "timm" not in hint:
+        return []
     import timm
 
-    globs = [glob for pattern, globs in FAMILIES if any(re.search(pattern, name) for name in shapes) for glob in globs]
     sizes = {shape[-1] for name, shape in shapes.items() if name.endswith("pos_embed")}
     word = next((word for width, word in VIT.items() if width in sizes), "")
     names = [name for name in timm.list_models(globs) if word in name] if globs else []
-    return sorted(names, key=len)
+    told = [each for each in re.split(r"[^a-z0-9_]+", hint.lower()) if timm.is_model(each)]
+    return list(dict.fromkeys([*told, *sorted(names, key=len)]))

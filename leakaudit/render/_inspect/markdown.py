@@ -40,7 +40,7 @@ def _parts(made: Dossier) -> Iterator[str]:
         table = _table(("layer", "kind", "puts out", "parameters", "input"), rows)
         more = f"\n\n{left:,} more lie between these or within them." if left else ""
         yield f"<details><summary>{_text(parts.entrance(made.anatomy))}</summary>\n\n{table}{more}\n\n</details>"
-    elif made.tensors:
+    elif made.tensors and made.fit is None:
         rows, _ = parts.tensors(made)
         table = _table(("name", "shape", "type"), rows)
         yield f"<details><summary>{len(made.tensors):,} tensors</summary>\n\n{table}\n\n</details>"

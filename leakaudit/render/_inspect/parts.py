@@ -42,6 +42,8 @@ def unlike(made: Dossier) -> str:
     """That no known network has such tensors, where that was looked for."""
     if made.what != "weights" or made.fit is not None or any(each.exact for each in made.kin):
         return ""
+    if not any(len(each.shape) > 1 for each in made.tensors):
+        return "No matrix of weights is among its tensors: this is no network."
     return (
         "No known network has these tensors. Write the network as a function in a file of yours, and name it: "
         "--backbone FILE.py:FUNCTION (its code is run)."

@@ -44,7 +44,7 @@ def _parts(made: Dossier, width: int) -> Iterator[Text | Padding]:
         yield from _fit(made.fit, width)
     if made.anatomy is not None:
         yield from _layers(made.anatomy, width)
-    elif made.tensors:
+    elif made.tensors and made.fit is None:
         rows, _ = parts.tensors(made)
         yield Text("Tensors\n")
         yield _placed(_table(rows, width, ("name", "shape", "type")))
