@@ -1,0 +1,28 @@
+"""An attack says first whether the model does its own task on the rows."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+
+def test_a_model_that_guesses_is_warned_of_and_measured_all_the_same(embed: Any, attacked: Any) -> None:
+    """The warning stands in the document beside a verdict and the utility; a model that does its task has none."""
+    knows = embed(300, leak=3.0)
+    guesses = replace(knows, logits=np.random.default_rng(0).standard_normal(knows.logits.shape).astype(np.float32))
+    good, bad = attacked(knows).audit, attacked(guesses).audit
+    assert good.warnings == ()
+    (words,) = bad.warnings
+    assert words.startswith("the model names the digit right in ")
+    assert bad.utility is not None
+    assert bad.verdict == good.verdict == "LEAK"
+
+
+def test_outputs_of_another_task_leave_the_utility_out_with_the_reason(embed: Any, attacked: Any) -> None:
+    """A thousand logits for two digits are no error."""
+    made = embed(300, leak=3.0)
+    audit = attacked(replace(made, logits=np.zeros((300, 1000), np.float32))).audit
+    assert audit.utility is None
+    assert audit.warnings == ()
+    reason = "the model has 1,000 outputs, digit has 2 classes"
+    assert f"how well the model does its own task was not measured: {reason}" in audit.provenance["notes"]
