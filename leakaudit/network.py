@@ -117,6 +117,8 @@ def _built(encoder: Encoder) -> tuple[nn.Module, str]:
         return made, made.layer
     if encoder.code is not None:
         with _seeded(encoder.seed):
+            own_code.load(encoder.code, encoder.backbone)
+        with _seeded(encoder.seed):
             network = own_code.build(encoder.code, encoder.backbone, encoder.classes, encoder.shape)
         layer = encoder.layer or _classifier(network, encoder)
         if encoder.kind == "random-init":

@@ -63,15 +63,14 @@ def note(path: Path, call: Call) -> str:
     return f"the network is built by the user's own code: {call} (sha256 {store.digest_file(path)})"
 
 
-def takes_classes(path: Path, call: Call) -> bool:
+def load(path: Path, call: Call) -> None:
     """
-    Whether the function wants to be told a number of classes that the knobs do not.
+    Run the file, unless it has been run, and look for the function; what it draws while it runs is not the network's.
 
     Raises:
-        InputError: as `build`.
+        InputError: the code fails, or has no such function.
     """
-    known = _parameters(_function(path, call))
-    return any(name in known and name not in call.knobs for name in CLASSES)
+    _function(path, call)
 
 
 def build(path: Path, call: Call, classes: int, shape: tuple[int, ...]) -> nn.Module:
