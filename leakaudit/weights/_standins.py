@@ -161,9 +161,12 @@ class NumpyArray(Held):
         if type(self.state) is not tuple or len(self.state) != 5:  # noqa: PLR2004 # version, shape, type, order, bytes
             raise ValueError("an array that is not written as numpy writes it")
         _, shape, kind, by_columns, data = self.state
-        if type(kind) is not NumpyType or type(data) is not bytes or type(shape) is not tuple:
+        if type(kind) is not NumpyType or type(shape) is not tuple:
             raise ValueError("an array that is not written as numpy writes it")
-        array = _numbers(data, kind.dtype(), shape, "F" if by_columns else "C")
+        dtype = kind.dtype()
+        if type(data) is not bytes:
+            raise ValueError("an array that is not written as numpy writes it")
+        array = _numbers(data, dtype, shape, "F" if by_columns else "C")
         return array if array.dtype.kind in "biufc" else plain(array.tolist())
 
 
