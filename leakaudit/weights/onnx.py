@@ -99,6 +99,7 @@ def model(path: Path, content: bytes | None = None) -> Any:
         raise RefusedError(f"{path}: truncated, or not an ONNX model: it has no graph with operators and outputs")
     if found.training_info:
         raise RefusedError(f"{path}: holds a training graph; export the model for inference")
+    _check_text(found, path)
     _check_operators(found, path)
     for tensor in _tensors(found, path):
         _check_tensor(library, tensor, path)
@@ -156,6 +157,20 @@ def _tensors(found: Any, path: Path) -> Iterator[Any]:
                     *attribute.sparse_tensors,
                 ):
                     yield from (sparse.values, sparse.indices)
+
+
+def _check_text(found: Any, path: Path) -> None:
+    """Refuse names that are no UTF-8, which protobuf hands over as bytes."""
+    for body in _bodies(found, path):
+        names = [body.name, getattr(body, "domain", "")]
+        for node in body.node:
+            names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+            names += [attribute.name for attribute in node.attribute]
+        for value in (*body.input, *body.output):
+            names.append(getattr(value, "name", value))
+        names += [tensor.name for tensor in getattr(body, "initializer", ())]
+        if not all(isinstance(name, str) for name in names):
+            raise RefusedError(f"{path}: truncated, or not an ONNX model: a name in it is no text")
 
 
 def _check_operators(found: Any, path: Path) -> None:
