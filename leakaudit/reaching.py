@@ -59,14 +59,14 @@ class UnencryptedError(ValueError):
     """A redirection from https to somewhere else, which is named."""
 
 
-def ask(url: str) -> Answer:
-    """What lies at `url`, in `PATIENCE_SECONDS` at most, looking up names included; nothing of it is fetched."""
-    found, opener = [Answer(f"no answer within {PATIENCE_SECONDS:g} s")], urllib.request.build_opener(Redirections)
+def ask(url: str, patience: float = PATIENCE_SECONDS) -> Answer:
+    """What lies at `url`, in `patience` seconds at most, looking up names included; nothing of it is fetched."""
+    found, opener = [Answer(f"no answer within {patience:g} s")], urllib.request.build_opener(Redirections)
 
     def head() -> None:
         request = urllib.request.Request(url, method="HEAD")  # noqa: S310 (callers pass http and https alone)
         try:
-            with opener.open(request, timeout=PATIENCE_SECONDS) as said:
+            with opener.open(request, timeout=patience) as said:
                 kind, size = said.headers.get_content_type(), said.headers.get("Content-Length", "")
                 found[0] = Answer(
                     "",
@@ -83,7 +83,7 @@ def ask(url: str) -> Answer:
 
     asking = threading.Thread(target=head, daemon=True)
     asking.start()
-    asking.join(PATIENCE_SECONDS)
+    asking.join(patience)
     return found[0]
 
 

@@ -2,15 +2,12 @@
 Published weights: out of torch's or Hugging Face's own cache, else downloaded, else refused within seconds.
 
 Nothing is unpickled but tensors, and a file whose name ends in the start of its SHA-256, as torchvision's do, must have
-it. `TORCH_HOME`, `HF_HOME` and `HF_HUB_OFFLINE` are respected.
+it. `TORCH_HOME`, `HF_HOME`, `HF_HUB_OFFLINE` and `LEAKAUDIT_OFFLINE` are respected.
 """
 
 import contextlib
 import re
 import socket
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from hashlib import file_digest
 from pathlib import Path
@@ -20,11 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leakaudit import opening
+from leakaudit import opening, reaching
 from leakaudit.errors import InputError, RefusedError
 
-PATIENCE_SECONDS = 5.0
-"""How long a server may take to answer; a machine without a network is told so after this at the latest."""
 OR_NONE = ", or say pretrained=false, for random weights"
 
 
@@ -77,7 +72,7 @@ def from_hub(repository: str, names: tuple[str, ...], where: str) -> Path:
         if isinstance(cached, str):
             return Path(cached)
     url = f"{constants.ENDPOINT}/{repository}"
-    why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else _silence(url)
+    why = _unreachable(url)
     for name in () if why else names:
         try:
             with _impatient():
@@ -87,6 +82,12 @@ def from_hub(repository: str, names: tuple[str, ...], where: str) -> Path:
     raise InputError(
         f"{where}: its weights are not in {cache}, and {url} cannot be reached ({why}). Put them there{OR_NONE}"
     )
+
+
+def _unreachable(url: str) -> str:
+    """Why nothing is fetched from `url`: that is forbidden, or it does not answer in time; empty where it does."""
+    forbids = reaching.offline()
+    return f"{forbids} is set" if forbids else reaching.ask(url).silence
 
 
 def greyed(state: dict[str, Tensor], key: str, channels: int, where: str) -> dict[str, Tensor]:
@@ -141,7 +142,7 @@ def _download(url: str, path: Path, where: str) -> None:
     Raises:
         InputError: no answer, or the transfer fails.
     """
-    why = _silence(url)
+    why = _unreachable(url)
     if not why:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -155,30 +156,11 @@ def _download(url: str, path: Path, where: str) -> None:
         )
 
 
-def _silence(url: str) -> str:
-    """Why nothing answers at `url` within `PATIENCE_SECONDS`, looking up names included; empty where something does."""
-    found = [f"no answer within {PATIENCE_SECONDS:g} s"]
-
-    def ask() -> None:
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE_SECONDS):  # noqa: S310 (the URL is a library's own)
-                found[0] = ""
-        except urllib.error.HTTPError:
-            found[0] = ""  # a server that refuses to say answers
-        except (OSError, ValueError) as error:
-            found[0] = str(getattr(error, "reason", error))
-
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(PATIENCE_SECONDS)
-    return found[0]
-
-
 @contextlib.contextmanager
 def _impatient() -> Iterator[None]:
     """A server that falls silent in the middle of a file is given up."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(2 * PATIENCE_SECONDS)
+    socket.setdefaulttimeout(2 * reaching.PATIENCE_SECONDS)
     try:
         yield
     finally:

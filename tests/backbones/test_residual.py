@@ -12,6 +12,7 @@ import torch
 import torchvision
 from torch import nn
 
+from leakaudit import reaching
 from leakaudit.backbones import _published, densenet121, resnet18, resnet50
 from leakaudit.backbones._residual import residual
 from leakaudit.errors import InputError, RefusedError
@@ -20,6 +21,13 @@ from leakaudit.numerics.taps import Tapped
 NETWORKS = [resnet18, resnet50, densenet121]
 WIDTH = {resnet18: 512, resnet50: 2048, densenet121: 1024}
 SHAPE = (3, 32, 32)
+
+
+@pytest.fixture(autouse=True)
+def online(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are fetched, from this machine's own disk, whatever the user's settings forbid."""
+    for name in reaching.OFFLINE:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(params=NETWORKS, ids=lambda module: module.__name__.rpartition(".")[2])
@@ -163,6 +171,15 @@ def test_weights_that_are_not_to_be_had_are_said_in_one_line(tmp_path: Path, mon
     assert not list(tmp_path.rglob("*.pth*"))
 
 
+def test_offline_no_server_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one that would give the file; the variable is named."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LEAKAUDIT_OFFLINE", "1")
+    (tmp_path / "x.pth").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"cannot be reached \(LEAKAUDIT_OFFLINE is set\)"):
+        start((tmp_path / "x.pth").as_uri())
+
+
 def test_no_weights_are_published_for_a_small_stem(network: ModuleType) -> None:
     """Said before anything is looked for."""
     with pytest.raises(InputError, match="stem = 'imagenet' alone, not 'small'"):
@@ -171,7 +188,9 @@ def test_no_weights_are_published_for_a_small_stem(network: ModuleType) -> None:
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is taken and left silent costs the patience there is, no more."""
-    monkeypatch.setattr(_published, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(reaching, "PATIENCE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.pth"
-        assert "no answer" in _published._silence(url) or "timed out" in _published._silence(url)
+        assert re.search("no answer|timed out", _published._unreachable(url))
+    monkeypatch.setenv("LEAKAUDIT_OFFLINE", "1")
+    assert _published._unreachable(url) == "LEAKAUDIT_OFFLINE is set"
