@@ -28,7 +28,6 @@ from leakaudit.embeddings import SHARD, Embeddings, Origin
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.layer import Layer
-from leakaudit.numerics import classifier, pooling
 from leakaudit.numerics.pixels import DRAWN, components
 from leakaudit.numerics.taps import Tapped
 from leakaudit.store import canonical, digest, digest_file, digest_tensors, open_store, writing
@@ -39,8 +38,6 @@ PROBES = 16
 """Images whose pixels are part of the key, beside the contents of all: what is decoded otherwise is another image."""
 PIECE = 5 << 18
 """Numbers that enter a network at a time on a CPU, whose inner maps then stay close to it: 8 images of 3x224x224."""
-TRIED = 2
-"""Images of the pass that shows what layers give, before any are written."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ def together(
         for where in sorted(place.where for place in places):
             held.enter_context(_alone(where))
         if not all(place.finished for place in places):
-            tapped, notes = _prepared(encoder, network, bottleneck, layers, device, amp=amp)
+            tapped, notes = passes.prepared(encoder, network, bottleneck, layers, device, amp=amp)
             yield from _filled(places, tapped, encoder, dataset, device, batch_size)
             for number, place in enumerate(places):
                 if not place.finished:
@@ -158,29 +155,6 @@ def _origins(
             )
         )
     return origins
-
-
-def _prepared(
-    encoder: Encoder, network: nn.Module, bottleneck: str, layers: tuple[Layer, ...], device: str, *, amp: bool
-) -> tuple[Tapped, tuple[str, ...]]:
-    """The network on the device with hooks in it, and what a reader must know of how it is read."""
-    notes, width = ("the network ran in mixed precision (bfloat16)",) * amp, 0
-    network = network.to(device)
-    if bottleneck and encoder.kind != "checkpoint" and encoder.backbone.name != "onnx":
-        found = classifier.remarks(network, bottleneck, encoder.shape, encoder.name)
-        width, notes = found.width, (*notes, *found.notes)
-    tapped = Tapped(network, bottleneck, layers=layers, width=width or encoder.classes).eval()
-    if layers:
-        with torch.no_grad():
-            tried = tapped(classifier.waves(encoder.shape, TRIED).abs().to(device)).taps
-        total = sum(each.shape[1] for each in tried.values())
-        if total > pooling.MOST:
-            raise InputError(
-                f"{encoder.name}: {len(layers)} layers of together {total:,} numbers for each image, at most "
-                f"{pooling.MOST:,} in one pass; ask for fewer, or for pool=mean"
-            )
-    tapped.hasten(encoder.name, amp=amp, channels_last=True, compiled=False)
-    return tapped, notes
 
 
 def _filled(

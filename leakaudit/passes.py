@@ -1,7 +1,8 @@
 """
 Every image of a data set once through a network, in batches of which two are read ahead of the one at work.
 
-Images go to the device as their source keeps them; while one batch is fetched from there, the next is under way.
+Before, a few images of waves show what it gives and how it may lie in memory. Images go to the device as their source
+keeps them; while one batch is fetched from there, the next is under way.
 """
 
 from collections import deque
@@ -12,21 +13,78 @@ from itertools import islice
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
-from torch import Tensor
+from torch import Tensor, nn
 
 from leakaudit.dataset import Dataset
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
+from leakaudit.layer import Layer
+from leakaudit.numerics import classifier, pooling
 from leakaudit.numerics.normalising import Normalise
 from leakaudit.numerics.taps import Out, Tapped
 
 AHEAD = 2
 """Batches that are read while one is worked on."""
+TRIED = 2
+"""Images of the pass that shows what layers give, before any are written."""
 
 Passed = tuple[range, list[Float32[np.ndarray, "b _"]]]
 """Rows of a batch; what is read of them, and their logits, which come last."""
 Under = tuple[range, list[Tensor], "torch.cuda.Event | None"]
 """The same on its way from the device."""
+
+
+def prepared(
+    encoder: Encoder, network: nn.Module, bottleneck: str, layers: tuple[Layer, ...], device: str, *, amp: bool
+) -> tuple[Tapped, tuple[str, ...]]:
+    """
+    The network on the device with hooks in it, and what a reader must know of how it is read.
+
+    Raises:
+        InputError: it has no such layer, does not take the images, or gives more numbers than can be kept.
+    """
+    notes, width = ("the network ran in mixed precision (bfloat16)",) * amp, 0
+    network = network.to(device)
+    if bottleneck and encoder.kind != "checkpoint" and encoder.backbone.name != "onnx":
+        found = classifier.remarks(network, bottleneck, encoder.shape, encoder.name)
+        width, notes = found.width, (*notes, *found.notes)
+    tapped = Tapped(network, bottleneck, layers=layers, width=width or encoder.classes).eval()
+    *tried, _ = _laid_out(tapped, encoder, device, amp=amp)
+    total = sum(each.shape[1] for each in tried)
+    if layers and total > pooling.MOST:
+        raise InputError(
+            f"{encoder.name}: {len(layers)} layers of together {total:,} numbers for each image, at most "
+            f"{pooling.MOST:,} in one pass; ask for fewer, or for pool=mean"
+        )
+    return tapped, notes
+
+
+def _laid_out(tapped: Tapped, encoder: Encoder, device: str, *, amp: bool) -> list[Float32[Tensor, "b _"]]:
+    """
+    What is read of a few images, channels last in memory from then on where that gives the same.
+
+    A network may look at maps as they lie: `x.view(n, -1)`, as much code has it, fails with channels last.
+    """
+    x = classifier.waves(encoder.shape, TRIED).abs().to(device)
+
+    def tried(*, last: bool) -> list[Tensor]:
+        tapped.to(memory_format=torch.channels_last if last else torch.contiguous_format)
+        tapped.hasten(encoder.name, amp=False, channels_last=last, compiled=False)
+        with torch.inference_mode():
+            return read(tapped(x), tapped)
+
+    try:
+        wanted = tried(last=False)
+    except classifier.UNFIT as error:
+        raise InputError(classifier.unfit(encoder.name, encoder.shape, error)) from error
+    try:
+        pairs = zip(tried(last=True), wanted, strict=True)
+        same = all(torch.allclose(one, two, rtol=1e-3, atol=1e-3 * float(two.abs().max())) for one, two in pairs)
+    except classifier.UNFIT:
+        same = False
+    tapped.to(memory_format=torch.channels_last if same else torch.contiguous_format)
+    tapped.hasten(encoder.name, amp=amp, channels_last=same, compiled=False)
+    return wanted
 
 
 def starts(missing: Sequence[range], size: int) -> list[int]:

@@ -28,6 +28,12 @@ class Net(nn.Module):
         self.windows = nn.Linear(2, 2)
 
     def forward(self, x):
+        if self.way == "view":
+            inner = self.trunk[:2](x)
+            return self.head(self.trunk[3](inner.view(len(x), -1)))
+        if self.way == "strides":
+            inner = self.trunk[:2](x)
+            return self.head(self.trunk[3](inner.as_strided((len(x), 144), (144, 1))))
         z = self.trunk(x)
         if self.way == "softmax":
             return self.head(z).softmax(1)
@@ -114,3 +120,21 @@ def test_what_is_said_of_one_file_is_not_said_of_another(tmp_path: Path, source:
     assert "taken off: state_dict" in first.notes
     assert "taken off: state_dict" not in second.notes
     np.testing.assert_array_equal(first.z, second.z)
+
+
+@pytest.mark.parametrize("way", ["view", "strides"])
+def test_code_that_looks_at_maps_as_they_lie_gives_its_own_numbers(
+    tmp_path: Path, source: Encoder, data: Dataset, way: str
+) -> None:
+    """Where channels last in memory would make it fail, or say something else, they lie as torch has them."""
+    odd = replace(source, backbone=Call("code.py:net", {"way": way}))
+    found, wanted = run(tmp_path, data, odd), run(tmp_path, data, source)
+    np.testing.assert_allclose(found.z, wanted.z, atol=1e-5)
+    network = networks.of(odd)[0].to(memory_format=torch.channels_last)
+    x = torch.rand(2, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        try:
+            same = torch.allclose(network(x), networks.of(odd)[0](x.contiguous()), atol=1e-4)
+        except RuntimeError:
+            same = False
+    assert not same

