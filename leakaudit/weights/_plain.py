@@ -23,6 +23,7 @@ SPREAD, SLACK = 4, 64 << 20
 KEY = 1_000
 """Letters of a name."""
 _DICTS = {dict, OrderedDict, Counter}
+_ATOMS = {type(None), bool, int, float, str, bytes}
 _LISTS = (list, tuple, set, frozenset, torch.Size)
 _FLOAT32 = {torch.float16, torch.bfloat16} | {
     getattr(torch, name) for name in dir(torch) if name.startswith("float8_") and hasattr(torch, name)
@@ -54,10 +55,7 @@ class Plainly:
         Raises:
             ValueError: it is none, or there is too much of it.
         """
-        self.values += 1
-        if self.values > VALUES:
-            raise ValueError(f"more than {VALUES:,} values")
-        if value is None or type(value) in {bool, int, float, str, bytes}:
+        if type(value) in _ATOMS:
             return value
         if isinstance(value, torch.Tensor):
             return self._tensor(value)
@@ -77,7 +75,8 @@ class Plainly:
         if type(value) in _DICTS or isinstance(value, Table):
             return self._table(value)
         if type(value) in _LISTS:
-            return [self(part) for part in value]
+            self._count(len(value))
+            return [part if type(part) in _ATOMS else self(part) for part in value]
         if isinstance(value, NumpyArray):
             if id(value) not in self._arrays:
                 self._arrays[id(value)] = value.plain(self)
@@ -86,8 +85,14 @@ class Plainly:
             return value.plain(self)
         raise ValueError(f"a {type(value).__name__[:40]}, which is no plain data")
 
+    def _count(self, more: int) -> None:
+        self.values += more
+        if self.values > VALUES:
+            raise ValueError(f"more than {VALUES:,} values")
+
     def _table(self, value: dict) -> dict[str, Any]:
         """A dictionary by its own items, whatever attributes it was given."""
+        self._count(len(value))
         table: dict[str, Any] = {}
         for key, part in (OrderedDict if type(value) is OrderedDict else dict).items(value):
             name = self._name(key)
