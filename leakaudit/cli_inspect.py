@@ -20,25 +20,21 @@ def inspect(
     """Say what a file holds, which network it fits, and that network's layers; nothing in it is run."""
     if output.format == options.Form.HTML:
         raise InputError("--format html: a dossier is terminal, json or markdown")
-    from leakaudit import examine, own_code
+    from leakaudit import catalog, examine, fetching, ledger, own_code
 
-    path, backbone = _found(file, network)
-    if backbone and own_code.named(backbone):
-        console.say(own_code.warning(backbone))
-    made = examine.examine(path, backbone=backbone, size=network.size, partial=network.partial)
+    if network.backbone and own_code.named(network.backbone):
+        console.say(own_code.warning(network.backbone))
+    path = Path(file)
+    entry = None if path.exists() else ledger.find(file, network.ledger)
+    shelf = entry.weights if entry is not None and entry.kind in catalog.SHELVES else file
+    if not path.exists() and shelf.partition(":")[0] in catalog.SHELVES:
+        made = examine.model(shelf, network.size)
+    else:
+        path = path if entry is None else fetching.fetch(entry, trust=network.trust_on_first_use).path
+        said = (network.backbone, network.size)
+        made = examine.examine(path, *said, partial=network.partial, entry=entry)
     form = import_module(f"leakaudit.render._inspect.{output.format}")
     console.put(form.render(made, width=console.columns()), output.format, output.output)
     if made.fit is not None and made.fit.trouble:
         raise InputError(made.fit.trouble)
     console.say(f"exit 0: {made.file_format}")
-
-
-def _found(name: str, network: options.Network) -> tuple[Path, str | None]:
-    """The file of that name, or the one that the ledger names, with its backbone."""
-    from leakaudit import fetching, ledger
-
-    path = Path(name)
-    entry = None if path.exists() else ledger.find(name, network.ledger)
-    if entry is None:
-        return path, network.backbone
-    return fetching.fetch(entry, trust=network.trust_on_first_use).path, network.backbone or entry.backbone or None

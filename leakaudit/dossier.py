@@ -65,12 +65,15 @@ class Layer:
     """As `--layer` takes it."""
     kind: str
     shape: tuple[int, ...]
-    """Of what it puts out for one image; the last time, where it runs several times."""
+    """
+    Of what it puts out for one image; the last time, where it runs several times. Of a graph whatever is known of it,
+    the axis of images included: 0 is a size that is not known.
+    """
     parameters: int
     depth: int
     """Dots in its name."""
     bottleneck: bool = False
-    """Whether its input is the bottleneck."""
+    """Whether its input is the bottleneck; of a graph, whether what it puts out is."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Anatomy:
     """Channels, height and width of that image."""
     layers: tuple[Layer, ...]
     classifier: str
-    """Name of the layer whose input is the bottleneck."""
+    """Name of the layer whose input is the bottleneck; empty for a graph."""
     width: int
     """Numbers of the bottleneck."""
     classes: int
@@ -94,11 +97,11 @@ class Dossier:
     name: str
     """As it was typed."""
     what: str
-    """`weights`, `graph`, `checkpoint`, `embeddings` or `audit`."""
+    """`weights`, `network`, `graph`, `checkpoint`, `embeddings` or `audit`."""
     file_format: str
     """In a person's words: `torch zip`."""
     size: int
-    """Bytes of the file, or of the folder's weights."""
+    """Bytes of the file, or of the folder's weights; 0: there is none."""
     sha256: str
     facts: tuple[tuple[str, str], ...] = ()
     """What else is known of it, each by its name."""
@@ -113,8 +116,6 @@ class Dossier:
     kin: tuple[Kin, ...] = ()
     fit: Fit | None = None
     anatomy: Anatomy | None = None
-    refused: str = ""
-    """Why there are no layers, where a network was named; empty where there are."""
     next: str = ""
     """The command to type next."""
 

@@ -11,9 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-
 from leakaudit import (
     audit,
     catalog,
@@ -35,6 +32,8 @@ from leakaudit.checkpoint import Checkpoint
 from leakaudit.dossier import Anatomy, Dossier, Fit, Held, Kin, Layer, Unmatched
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
+from leakaudit.ledger import Entry
+from leakaudit.numerics import layers
 from leakaudit.unwrapping import Weights
 
 SIDES = (224, 32, 28, 64)
@@ -42,24 +41,63 @@ SIDES = (224, 32, 28, 64)
 CHANNELS = (1, 3, 4)
 
 
-def examine(path: Path, *, backbone: str | None = None, size: str | None = None, partial: bool = False) -> Dossier:
+def examine(
+    path: Path,
+    backbone: str | None = None,
+    size: str | None = None,
+    *,
+    partial: bool = False,
+    entry: Entry | None = None,
+) -> Dossier:
     """
-    What a file is, or a checkpoint folder, or a folder of embeddings.
+    What a file is, or a checkpoint folder, or a folder of embeddings; `entry` is what the ledger says of it.
 
     Raises:
         InputError: there is no such file, backbone or knob, or the user's own code fails.
         RefusedError: the file is truncated, unsafe, foreign, or not what its hash promises.
     """
-    side = preprocessing.parse(size, None, None).size
+    said = entry.flags if entry is not None else {}
+    backbone = backbone or said.get("backbone")
+    side = preprocessing.parse(size or said.get("size"), None, None).size
     if path.is_dir():
-        return _folder(path, side)
-    if not path.exists():
+        made = _folder(path, side)
+    elif not path.exists():
         raise InputError(f"{path}: no such file")
-    if path.suffix == ".json":
-        return _audit(path)
-    if backbone is None and (foreign.is_embeddings(path) or path.suffix in (".npz", ".csv", ".parquet")):
-        return _embeddings(path)
-    weights = opening.read(path)
+    elif path.suffix == ".json":
+        made = _audit(path)
+    elif backbone is None and (foreign.is_embeddings(path) or path.suffix in (".npz", ".csv", ".parquet")):
+        made = _rows(path, embeddings.read(path))
+    else:
+        weights = opening.read(path)
+        if entry is not None:
+            weights = replace(weights, tensors=entry.renamed(weights.tensors))
+        made = _filled(path, weights, backbone, side, partial=partial)
+    return made if entry is None else _entered(made, entry)
+
+
+def model(text: str, size: str | None = None) -> Dossier:
+    """
+    The layers of a library's model, `timm:NAME` or `torchvision:NAME`, without its weights.
+
+    Raises:
+        InputError: there is no such model, or it does not take images of that size.
+    """
+    call = catalog.call("backbones", text, text)
+    call = Call(call.name, call.knobs | {"pretrained": False})
+    side = preprocessing.parse(size, None, None).size or likeness.side(call) or (likeness.SIDE, likeness.SIDE)
+    source = Encoder(text, "random-init", call, likeness.CLASSES, (3, *side), (), (), None)
+    made, layer = network.of(source)
+    return Dossier(
+        name=text, what="network", file_format="a network without its published weights", size=0, sha256="",
+        parameters=sum(each.numel() for each in made.parameters()), anatomy=layers.seen(made, layer, source.shape),
+        next=f"leakaudit attack {shlex.quote(text)} --data DATA --private NAME",
+    )  # fmt: skip
+
+
+def _filled(
+    path: Path, weights: Weights, backbone: str | None, side: tuple[int, int] | None, *, partial: bool
+) -> Dossier:
+    """A file of weights."""
     made = _weights(path, weights)
     if backbone is not None:
         return _named(made, weights, path, backbone, side, partial=partial)
@@ -73,6 +111,18 @@ def examine(path: Path, *, backbone: str | None = None, size: str | None = None,
     )
     best = next((each.backbone for each in made.kin if each.exact), "FILE.py:FUNCTION")
     return replace(made, next=_command("inspect", path, best))
+
+
+def _entered(made: Dossier, entry: Entry) -> Dossier:
+    """With what the ledger says."""
+    names = ("licence", "citation", "note", "dataset", "target")
+    facts = [("ledger", entry.name), *((name, str(getattr(entry, name))) for name in names if getattr(entry, name))]
+    facts += [("private", ", ".join(entry.privates))] * bool(entry.privates)
+    wanted = "" if entry.dataset else " --data DATA"
+    asked = shlex.quote(next(iter(entry.privates), "NAME"))
+    ready = f"leakaudit attack {shlex.quote(entry.name)}{wanted} --private {asked}"
+    trouble = made.fit is not None and made.fit.trouble
+    return replace(made, name=entry.name, facts=(*facts, *made.facts), next="" if trouble else ready)
 
 
 def _weights(path: Path, weights: Weights) -> Dossier:
@@ -100,7 +150,7 @@ def _named(
             best = best if best is not None and best[1].filled >= fit.filled else (source, fit)
             if found.whole or partial:
                 source = network.fitted(source)
-                anatomy = _anatomy(*network.of(source), shape)
+                anatomy = layers.seen(*network.of(source), shape)
                 best = (source, replace(fit, notes=source.notes))
                 break
         except InputError as error:
@@ -145,58 +195,18 @@ def _shapes(call: Call, tensors: Mapping[str, Any], side: tuple[int, int] | None
     yield from ((channels, each, each) for each in sides for channels in dict.fromkeys((*likely, 3, 1)))
 
 
-def _anatomy(built: nn.Module, classifier: str, shape: tuple[int, ...]) -> Anatomy:
-    """One pass over zeros, with a hook on every layer."""
-    seen: dict[str, Layer] = {}
-    width = [0, 0]
-
-    def watch(name: str, part: nn.Module) -> Any:
-        def note(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            first = next((each for each in _tensors(output)), None)
-            parameters = sum(each.numel() for each in part.parameters())
-            size = tuple(first.shape[1:]) if first is not None else ()
-            seen.pop(name, None)
-            seen[name] = Layer(name, type(part).__name__, size, parameters, name.count("."), name == classifier)
-            if name == classifier:
-                entered = next(iter(_tensors(inputs)), None)
-                width[:] = [0 if entered is None else entered[0].numel(), math.prod(size)]
-
-        return part.register_forward_hook(note)
-
-    hooks = [watch(name, part) for name, part in built.named_modules() if name]
-    try:
-        with torch.no_grad():
-            built.eval()(torch.zeros(1, *shape))
-    except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as error:
-        why = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-        raise InputError(f"the network does not take images of {'x'.join(map(str, shape))} ({why})") from error
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return Anatomy(shape, tuple(seen.values()), classifier, *width)
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for part in value:
-            yield from _tensors(part)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
-
-
 def _graph(made: Dossier, path: Path, side: tuple[int, int] | None) -> Dossier:
     """An ONNX graph: its operators are its layers."""
     about = graph.describe(path)
     shape = (about.shape[0] or 3, *side) if side else ()
     about = graph.describe(path, shape) if shape else about
     there = tuple(each or 0 for each in (shape or about.shape))
-    layers = tuple(
-        Layer(each.name, each.operator, tuple(size or 0 for size in (each.shape or ())[1:]), 0, 0)
+    bottleneck = graph.load(path, shape).parts.bottleneck if about.layer else ""
+    inner = tuple(
+        Layer(each.name, each.operator, tuple(size or 0 for size in each.shape or ()), 0, 0, each.name == bottleneck)
         for each in graph.inner(path, shape)
     )
-    anatomy = Anatomy(there, layers, about.layer, about.width, about.classes)
+    anatomy = Anatomy(there, inner, "", about.width, about.classes)
     ready = f"leakaudit attack {shlex.quote(str(path))} --data DATA --private NAME --target NAME"
     return replace(made, what="graph", notes=(*made.notes, *about.notes), anatomy=anatomy, next=ready)
 
@@ -215,7 +225,7 @@ def _folder(path: Path, side: tuple[int, int] | None) -> Dossier:
         name=path.name, what="checkpoint", file_format="checkpoint of leakaudit",
         size=(path / "weights.safetensors").stat().st_size, sha256=store.digest_file(path / "weights.safetensors"),
         facts=_facts(card), tensors=held, parameters=sum(math.prod(each.shape) for each in held),
-        anatomy=_anatomy(built, layer, tuple(source.shape)),
+        anatomy=layers.seen(built, layer, tuple(source.shape)),
         next=f"leakaudit attack {shlex.quote(str(path))} --private {shlex.quote(card.recipe.private)}",
     )  # fmt: skip
 
@@ -229,10 +239,6 @@ def _facts(found: Checkpoint) -> tuple[tuple[str, str], ...]:
         ("input", "x".join(map(str, card.shape))), ("seed", str(card.seed)),
     ]  # fmt: skip
     return (*facts, *(("trained", line.removeprefix("leakaudit: ")) for line in told if line))
-
-
-def _embeddings(path: Path) -> Dossier:
-    return _rows(path, embeddings.read(path))
 
 
 def _rows(path: Path, found: embeddings.Embeddings) -> Dossier:

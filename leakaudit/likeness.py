@@ -30,6 +30,8 @@ NAMED = 5
 """Networks that are named, at most."""
 SIDE = 224
 """Height and width for which networks are built that do not fix them."""
+CLASSES = 1000
+"""Of ImageNet, for which libraries publish."""
 CHANNELS = (1, 2, 3, 4)
 """Of images, as the shapes of a first convolution tell."""
 

@@ -129,8 +129,8 @@ def _built(encoder: Encoder) -> tuple[nn.Module, str]:
     if "pretrained" in catalog.knobs(module.build) and (encoder.weights is not None or encoder.kind == "random-init"):
         knobs["pretrained"] = False
     with _seeded(encoder.seed):
-        made: nn.Module = module.build(encoder.classes, tuple(encoder.shape), **knobs)
-    return made, encoder.layer or bottleneck(module, made)
+        built: nn.Module = module.build(encoder.classes, tuple(encoder.shape), **knobs)
+    return built, encoder.layer or bottleneck(module, built)
 
 
 def _classifier(network: nn.Module, encoder: Encoder) -> str:

@@ -13,12 +13,12 @@ Rows = list[tuple[str, ...]]
 
 def head(made: Dossier) -> str:
     """What it is, in one line."""
-    return f"{made.file_format}, {made.size:,} bytes"
+    return f"{made.file_format}, {made.size:,} bytes" if made.size else made.file_format
 
 
 def facts(made: Dossier) -> Rows:
     """What is known of the file, each by its name."""
-    rows: Rows = [("sha256", made.sha256)]
+    rows: Rows = [("sha256", made.sha256)] * bool(made.sha256)
     rows += [("taken off", ", ".join(made.taken_off))] * bool(made.taken_off)
     rows += [("beside", "; ".join(made.beside))] * bool(made.beside)
     rows += list(made.facts)
@@ -26,6 +26,8 @@ def facts(made: Dossier) -> Rows:
         kinds = Counter(each.dtype for each in made.tensors)
         said = ", ".join(kinds) if len(kinds) == 1 else ", ".join(f"{count} {kind}" for kind, count in kinds.items())
         rows.append(("tensors", f"{len(made.tensors):,} with {made.parameters:,} numbers, {said}"))
+    elif made.parameters:
+        rows.append(("numbers", f"{made.parameters:,}"))
     rows += [("built of", made.layout)] * bool(made.layout)
     return rows
 
@@ -86,16 +88,16 @@ def layers(found: Anatomy) -> tuple[list[Layer], int]:
 
 def entrance(found: Anatomy) -> str:
     """For what image the shapes are, and what the bottleneck is."""
-    image = size(found.shape) if all(found.shape) else "the graph's own size"
-    return (
-        f"Layers, for an image of {image}; the bottleneck is the input of {found.classifier}, {found.width:,} numbers, "
-        f"before {found.classes:,} logits"
-    )
+    image = size(found.shape) if all(found.shape) else f"{size(found.shape)} (? as large as it comes)"
+    marked = next((each.name for each in found.layers if each.bottleneck), "")
+    where = f"the input of {found.classifier}" if found.classifier else f"what {marked} puts out" if marked else ""
+    told = f"the bottleneck is {where}, {found.width:,} numbers, before {found.classes:,} logits" if where else ""
+    return f"Layers, for an image of {image}; {told or 'no bottleneck is found: name a layer with --layer'}"
 
 
 def size(shape: Sequence[int]) -> str:
-    """`64x112x112`; `-` for one number."""
-    return "x".join(map(str, shape)) or "-"
+    """`64x112x112`; `?` for a size that is not known, `-` for one number or nothing."""
+    return "x".join(str(side or "?") for side in shape) or "-"
 
 
 def _row(each: Unmatched) -> tuple[str, ...]:
