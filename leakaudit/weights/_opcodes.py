@@ -10,6 +10,7 @@ Opcodes: Python's `pickletools`. Names of Python 2 are read as those of Python 3
 
 import mmap
 import pickletools
+import warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -88,10 +89,12 @@ def walk(data: bytes | mmap.mmap, start: int = 0) -> Told:
     machine = _Machine()
     reader = _Reader(data, start)
     try:
-        for number, (opcode, argument, _) in enumerate(pickletools.genops(reader)):  # type: ignore[arg-type] # as a file
-            if number > STEPS:
-                raise DamagedError(f"more than {STEPS:,} opcodes")
-            machine.step(opcode, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of escapes that a text has and Python does not know
+            for number, (opcode, argument, _) in enumerate(pickletools.genops(reader)):  # type: ignore[arg-type] # a file
+                if number > STEPS:
+                    raise DamagedError(f"more than {STEPS:,} opcodes")
+                machine.step(opcode, argument)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, RecursionError) as error:
         told = "takes what it never kept" if isinstance(error, (KeyError, IndexError)) else str(error)[:100]
         damaged = DamagedError(told if told.isprintable() else repr(told))

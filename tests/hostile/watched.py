@@ -19,6 +19,7 @@ import threading
 import time
 import traceback
 import types
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -129,7 +130,8 @@ def attempt(job: str, words: list[str]) -> dict[str, Any]:
 
     out, err = io.StringIO(), io.StringIO()
     end: dict[str, Any] = {"exit": None, "said": "", "bug": ""}
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
+        warnings.simplefilter("error" if ARMED else "ignore")
         try:
             end["said"] = JOBS[job](*words)
         except LeakauditError as error:
