@@ -216,3 +216,15 @@ def test_nan_in_one_layer_is_said_of_that_layer(tmp_path: Path) -> None:
     layers = (Layer("features.0"), Layer("features.3"))
     with pytest.raises(InputError, match=r"z of features\.3 is not finite .* in 6 of 6 rows, first for row 0 of noise"):
         together(tmp_path, data, replace(source, weights=weights, layers=layers))
+
+
+def test_layers_in_mixed_precision_are_close_and_apart(tmp_path: Path) -> None:
+    """Under keys of their own, near the numbers of float32, and the notes say both."""
+    data = dataset(12)
+    source = replace(encoder(data), layers=THREE)
+    plain, mixed = (together(tmp_path, data, source, amp=amp)[1] for amp in (False, True))
+    for one, two in zip(plain, mixed, strict=True):
+        assert one.origin.key != two.origin.key
+        assert not np.array_equal(one.z, two.z)
+        np.testing.assert_allclose(two.z, one.z, atol=0.03 * np.abs(one.z).max())
+        assert two.notes == ("made up", "the network ran in mixed precision (bfloat16)", one.notes[-1])
