@@ -121,7 +121,7 @@ def _wrapper(tree: dict[str, Any]) -> str:
     The key under which the network lies; empty where its tensors lie here.
 
     `encoder` beside `decoder`, or beside a tensor, is a part of the network. A key that no list has is a wrapper where
-    it alone holds tensors, and holds them by names with dots, as a network of its own does.
+    it alone holds tensors, and holds them by names with dots or in a wrapper, as a network of its own does.
     """
     holding = [key for key, value in tree.items() if not _training(key) and _network(value)]
     whole = [key for key in NETWORKS if key in holding] + [key for key in holding if key.endswith(STATE)]
@@ -130,7 +130,8 @@ def _wrapper(tree: dict[str, Any]) -> str:
     if len(holding) != 1 or any(isinstance(value, np.ndarray) and value.ndim for value in tree.values()):
         return ""
     alone = tree[holding[0]]
-    return holding[0] if holding[0] in PARTS or (isinstance(alone, dict) and any("." in key for key in alone)) else ""
+    dotted = isinstance(alone, dict) and (any("." in key for key in alone) or bool(_wrapper(alone)))
+    return holding[0] if holding[0] in PARTS or dotted else ""
 
 
 def _network(value: Any) -> bool:
