@@ -31,9 +31,10 @@ def add(weights: str, name: str, said: Mapping[str, Any], path: Path) -> Entry:
     read = opening.read(file)
     made = {"weights": place, "sha256": read.sha256, "bytes": read.size} | _fields(said)
     entry = ledger.entry(name, made, path)
-    with store.writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    locks = fetching.home()
+    with store.writing(locks):
+        locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / f".{store.digest(str(path.absolute()))[:12]}.lock"):
         before = path.read_text(encoding="utf-8") if path.is_file() else HEAD
         if path.is_file() and name in ledger.read(path):
             raise InputError(f"{name}: {path} has an entry of that name already; --name another")
@@ -54,7 +55,10 @@ def _fetched(weights: str, path: Path) -> tuple[Path, str]:
     """The file, and what the ledger says of its place: a path beside it where it lies there."""
     if "://" in weights and not weights.startswith("file://"):
         entry = ledger.typed(weights)
-        return fetching.fetch(entry, trust=True).path, weights
+        found, known = fetching.fetch(entry, trust=True), fetching.promised(entry, fetching.home())
+        if entry.kind == "hf" and known is not None and known.revision:
+            weights = f"hf://{entry.hub.repository}/{entry.hub.file}@{known.revision}"
+        return found.path, weights
     file = ledger.typed(weights).path if weights.startswith("file://") else Path(weights)
     if not file.is_file():
         raise InputError(f"{weights}: no such file")

@@ -135,7 +135,7 @@ def download(url: str, part: Path, name: str, promised: int | None, largest: int
         InputError: connections are forbidden, nothing answers, or the transfer breaks off; `part` keeps what came.
         RefusedError: it is larger or smaller than promised, a page, or leads away from https.
     """
-    where = f"{name}: {url}"
+    where = url if name == url else f"{name}: {url}"
     if why := offline():
         raise InputError(f"{where}: not here yet, and {why} forbids to fetch it")
     said = ask(url)
@@ -200,7 +200,8 @@ def hub(
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
 
-    where, folder = f"{name}: hf://{file.repository}/{file.file}", cache or Path(constants.HF_HUB_CACHE)
+    where, folder = f"hf://{file.repository}/{file.file}", cache or Path(constants.HF_HUB_CACHE)
+    where = where if name.startswith(where) else f"{name}: {where}"
     if (path := cached(file, promise, cache=folder)) is not None:
         return path, _commit(path, file)
     revision = _revision(file, promise)

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 
-COMMIT = "5" * 40
-
 
 class Served:
     """What is handed out, how, and what was asked for."""
 
     def __init__(self, content: bytes) -> None:
         """The file of every address."""
-        self.content, self.cuts, self.asked, self.url, self.away = content, 0, [], "", ""
+        self.content, self.cuts, self.url, self.away, self.commit = content, 0, "", "", "5" * 40
+        self.asked, self.tokens = [], []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -33,6 +32,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         """What there is."""
         self.served.asked.append(("HEAD", self.path, ""))
+        self.served.tokens.append(self.headers.get("Authorization"))
         if self.path.startswith("/nohead"):
             self._send(405, b"")
         elif self.path == "/away":
@@ -44,6 +44,7 @@ class Handler(BaseHTTPRequestHandler):
         """The file, or the rest of it."""
         content, span = self._body(), self.headers.get("Range", "")
         self.served.asked.append(("GET", self.path, span))
+        self.served.tokens.append(self.headers.get("Authorization"))
         if "lost" in self.path:
             self._send(404, b"")
             return
@@ -70,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         given = {"Content-Type": kind, "Content-Length": str(len(content))}
         if "/resolve/" in self.path:
-            given |= {"X-Repo-Commit": COMMIT, "ETag": '"abc"'}
+            given |= {"X-Repo-Commit": self.served.commit, "ETag": f'"{hash(self.served.content)}"'}
         for name, value in (given | (more or {})).items():
             self.send_header(name, value)
         self.end_headers()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,7 +11,8 @@ import sys
 import pytest
 from serving import allowed, serving
 
-from leakaudit import fetching, ledger
+from leakaudit import fetching, ledger, store
+from leakaudit.backbones import simple_convnet
 from leakaudit.errors import InputError, RefusedError
 
 CONTENT = b"weights" * 999
@@ -170,7 +172,8 @@ def test_downloads_have_a_home(monkeypatch, given, expected):
 FETCH = """
 import sys
 from pathlib import Path
-from leakaudit import fetching, ledger
+from leakaudit import fetching, ledger, store
+from leakaudit.backbones import simple_convnet
 made = ledger.entry("a", {"weights": sys.argv[1], "sha256": sys.argv[2], "bytes": int(sys.argv[3])}, Path("own.toml"))
 print(fetching.fetch(made, Path(sys.argv[4])).path)
 """
@@ -187,3 +190,52 @@ def test_two_processes_fetch_one_file_once(server, tmp_path, repository):
     assert paths[0] == paths[1]
     assert re.search(r"weights/\w+-whole\n$", paths[0])
     assert [verb for verb, _, _ in server.asked].count("GET") == 1
+
+
+TRUST = """
+import sys
+from pathlib import Path
+from leakaudit import fetching, ledger
+made = ledger.entry("a", {"weights": "hf://org/repo/net.bin"}, Path("own.toml"))
+found = fetching.fetch(made, trust=sys.argv[1] == "trust")
+print(found.path, found.path.read_bytes() == b"weights" * 999, *found.notes, sep="\\n")
+"""
+
+
+def test_a_floating_revision_is_held_to_its_first_commit(tmp_path, repository, environment):
+    """The record names the commit; what the hub has at `main` later on is another file, and is not asked for."""
+
+    def fetch(*words):
+        more = {
+            "HF_HUB_OFFLINE": "0",
+            "HF_ENDPOINT": hub.url,
+            "HF_HOME": str(tmp_path),
+            "LEAKAUDIT_HOME": str(tmp_path),
+        }
+        line = [sys.executable, "-c", TRUST, *words]
+        done = subprocess.run(line, cwd=repository, env=environment | more, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    with serving(CONTENT) as hub:
+        first = fetch("trust")
+        assert first[1:3] == ["True", f"hf://org/repo/net.bin: commit {hub.commit}"]
+        known = json.loads((tmp_path / "trusted.json").read_text())["files"]
+        assert known == {"hf://org/repo/net.bin": promise(CONTENT) | {"revision": hub.commit}}
+        hub.content, hub.commit, asked = OTHER, "6" * 40, len(hub.asked)
+        assert fetch("")[:3] == first[:3]
+        assert len(hub.asked) == asked
+
+
+def test_an_address_is_a_subject(server, tmp_path, leakaudit_here):
+    """What is typed is fetched, its hash recorded, and told in what is made of it; the next run needs no network."""
+    network = simple_convnet.build(10, (3, 8, 8), kernel=3, width=2)
+    tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    store.write_tensors(tmp_path / "net.safetensors", tensors)
+    server.content = (tmp_path / "net.safetensors").read_bytes()
+    words = ("extract", f"{server.url}/whole", "--backbone", "simple-convnet:kernel=3,width=2", "--data", "digits")
+    place = {"LEAKAUDIT_HOME": str(tmp_path / "home"), "SSL_CERT_FILE": os.environ["SSL_CERT_FILE"]}
+    done = leakaudit_here(*words, "--rows", "40", **place, HF_HUB_OFFLINE="0")
+    assert done.returncode == 0, done.stderr
+    assert f"{server.url}/whole" in json.loads((tmp_path / "home" / "trusted.json").read_text())["files"]
+    again = leakaudit_here(*words, "--rows", "40", **place, HF_HUB_OFFLINE="1")
+    assert (again.returncode, again.stdout) == (0, done.stdout)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from huggingface_hub import constants
-from serving import COMMIT, allowed, serving
+from serving import allowed, serving
 
 from leakaudit import reaching
 from leakaudit.errors import InputError, RefusedError
@@ -139,11 +139,11 @@ def test_a_floating_revision_becomes_a_commit(server, tmp_path):
     """The file lies in the hub's own cache, and is found there again without a question."""
     file = Hub("org/repo", "model.bin", "")
     path, commit = reaching.hub(file, "a", LARGEST, endpoint=server.url, cache=tmp_path)
-    assert commit == COMMIT
+    assert commit == server.commit
     assert path.read_bytes() == CONTENT
     asked = len(server.asked)
-    again = reaching.hub(Hub("org/repo", "model.bin", COMMIT), "a", LARGEST, endpoint=server.url, cache=tmp_path)
-    assert again == (path, COMMIT)
+    again = reaching.hub(Hub("org/repo", "model.bin", server.commit), "a", LARGEST, endpoint=server.url, cache=tmp_path)
+    assert again == (path, server.commit)
     assert len(server.asked) == asked
 
 
@@ -160,3 +160,21 @@ def test_offline_the_hub_is_not_asked(server, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="HF_HUB_OFFLINE forbids"):
         reaching.hub(Hub("o/r", "m.bin", "v1"), "a", LARGEST, endpoint=server.url, cache=tmp_path)
     assert server.asked == []
+
+
+def test_a_proxy_of_the_environment_is_asked(server, part, monkeypatch):
+    """A server that only the proxy could reach."""
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    reaching.download("http://nowhere.invalid/whole", part, "a", len(CONTENT), LARGEST)
+    assert part.read_bytes() == CONTENT
+    assert {path for _, path, _ in server.asked} == {"http://nowhere.invalid/whole"}
+
+
+def test_a_token_goes_to_the_hub_alone(server, part, tmp_path, monkeypatch):
+    """As huggingface_hub sends it; an address of somebody else's does not get it."""
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    reaching.download(f"{server.url}/whole", part, "a", len(CONTENT), LARGEST)
+    assert set(server.tokens) == {None}
+    reaching.hub(Hub("o/r", "m.bin", ""), "a", LARGEST, endpoint=server.url, cache=tmp_path)
+    assert "Bearer hf_secret" in server.tokens
