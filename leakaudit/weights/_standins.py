@@ -82,6 +82,7 @@ class Container(Held):
     """omegaconf's DictConfig or ListConfig."""
 
     def plain(self, plain: Plain) -> Any:
+        """What it holds, as plain data."""
         return plain(self.part("_content", "content"))
 
 
@@ -89,6 +90,7 @@ class Node(Held):
     """A value of omegaconf's."""
 
     def plain(self, plain: Plain) -> Any:
+        """What it holds, as plain data."""
         return plain(self.part("_val"))
 
 
@@ -96,6 +98,7 @@ class Dropped(Held):
     """What holds no value."""
 
     def plain(self, plain: Plain) -> Any:  # noqa: ARG002 # as the others are called
+        """What it holds, as plain data."""
         return None
 
 
@@ -151,6 +154,7 @@ class NumpyType(Held):
         return np.dtype(f"{order if order in ('<', '>') else '='}{code}")
 
     def plain(self, plain: Plain) -> Any:  # noqa: ARG002 # as the others are called
+        """What it holds, as plain data."""
         return self.dtype().name
 
 
@@ -158,6 +162,7 @@ class NumpyArray(Held):
     """An array of numpy's."""
 
     def plain(self, plain: Plain) -> Any:
+        """What it holds, as plain data."""
         if type(self.state) is not tuple or len(self.state) != 5:  # noqa: PLR2004 # version, shape, type, order, bytes
             raise ValueError("an array that is not written as numpy writes it")
         _, shape, kind, by_columns, data = self.state
