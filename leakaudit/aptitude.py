@@ -14,7 +14,7 @@ quarter and above that of the order given.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float32, Int64
 from scipy.optimize import linear_sum_assignment
 
 from leakaudit import stats
@@ -43,6 +43,24 @@ class Aptitude:
     notes: tuple[str, ...] = ()
 
 
+def named(logits: Float32[np.ndarray, "n k"] | None, classes: int) -> Codes | None:
+    """
+    The class that each row's logits name; None where they are not of so many classes.
+
+    A single output names the second of two classes: a probability (all lie in 0..1) above a half, a logit above 0.
+    """
+    if logits is None or not classes:
+        return None
+    if logits.shape[1] == 1 and classes == 2:  # noqa: PLR2004 (the second or not)
+        return (logits[:, 0] > _middle(logits)).astype(np.int64)
+    return logits.argmax(axis=1).astype(np.int64) if logits.shape[1] == classes else None
+
+
+def _middle(logits: Float32[np.ndarray, "n k"]) -> float:
+    """Above what a single output names the second class."""
+    return 0.5 if logits.size and logits.min() >= 0 and logits.max() <= 1 else 0.0
+
+
 def aptitude(subject: Embeddings, rows: Labelled, target: str | None, seed: int, prepared: str = "") -> Aptitude:
     """
     What is to be said of how the model names the target on the attack rows.
@@ -51,32 +69,39 @@ def aptitude(subject: Embeddings, rows: Labelled, target: str | None, seed: int,
     """
     if target is None or subject.logits is None:
         return Aptitude()
-    classes, outputs = len(subject.column(target).classes), subject.logits.shape[1]
-    if outputs != classes and subject.origin.kind == "checkpoint":
+    labels = subject.column(target)
+    classes, outputs = len(labels.classes), subject.logits.shape[1]
+    guesses = named(subject.logits, classes)
+    if guesses is None and subject.origin.kind == "checkpoint":
         return Aptitude()  # the subject says which classes it has not learned
-    if outputs != classes:
+    if guesses is None:
         many = f"{classes:,} classes" if classes else "numbers"
         plural = "s" if outputs > 1 else ""
         unlike = f"the model has {outputs:,} output{plural}, {target} has {many}"
         return Aptitude(notes=(f"how well the model does its own task was not measured: {unlike}",))
     kept = rows.known
     y = rows.target.codes[kept]
-    guess = subject.logits[rows.rows[kept]].argmax(axis=1).astype(np.int64)
+    guess = guesses[rows.rows[kept]]
     group = None if subject.group is None else subject.group[rows.rows[kept]]
     if len(np.unique(y)) < 2:  # noqa: PLR2004 (nothing to tell apart)
         return Aptitude()
+    notes = ()
+    if outputs == 1:
+        notes = (
+            f"the model has one output: above {_middle(subject.logits):g} it is taken to name {labels.classes[1]}",
+        )
     own = subject.origin.kind == "checkpoint"
     order = None if own else _order(y, guess, classes, group, seed)
     found = _skill(y, guess, group)
     if found.high > HARDLY and not (found.low <= 0 and found.high <= UNSURE) and order is None:
-        return Aptitude()
+        return Aptitude(notes=notes)
     chance = 1 / len(np.unique(y))
     right = found.value * (1 - chance) + chance
     said = f"the model names the {target} right in {100 * right:.1f} % of rows (mean over classes; chance is "
     said += f"{100 * chance:.1f} %)"
     if order is not None:
-        return Aptitude((f"{said}: {_other(order, rows.target.classes)}",))
-    return Aptitude((f"{said}: {_why(subject.origin.kind, target, prepared)}",))
+        return Aptitude((f"{said}: {_other(order, rows.target.classes)}",), notes)
+    return Aptitude((f"{said}: {_why(subject.origin.kind, target, prepared)}",), notes)
 
 
 def _other(order: tuple[Int64[np.ndarray, " k"], float], classes: tuple[str, ...]) -> str:

@@ -269,8 +269,7 @@ def save_outcomes(outcomes: dict[str, Outcomes], path: Path) -> None:
     """Write `NAME.rows.safetensors`, one set of tensors per private attribute."""
     tensors = {}
     for name, rows in outcomes.items():
-        plain = {key: getattr(rows, key) for key in ("ids", "fold", "target", "private", "group")}
-        tensors.update({f"{name}|{key}": value for key, value in plain.items()})
+        tensors.update({f"{name}|{key}": getattr(rows, key) for key in ("ids", "fold", "target", "private", "group")})
         tensors.update({f"{name}|hit|{key}": value.astype(np.uint8) for key, value in rows.hits.items()})
     store.write_tensors(path, tensors)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from leakaudit import catalog, stats
+from leakaudit.aptitude import named
 from leakaudit.audit import Attribute, Curve, Outcomes, Separation, Utility
 from leakaudit.catalog import Call
 from leakaudit.embeddings import Embeddings
@@ -85,31 +86,31 @@ def _separation(direction: str, line: Line, rows: Labelled) -> Separation:
 
 def bottleneck(subject: Embeddings, rows: Labelled, found: Inquiry, target: str | None) -> Bottleneck | None:
     """Class centroids, and the misclassified rows among them; None where the model has no logits of the target."""
-    named = _named(subject, rows, target)
-    if named is None:
+    guessed = _named(subject, rows, target)
+    if guessed is None:
         return None
     case, arena = found.case, found.case.arena
     known = slice(None) if case.known.all() else case.known
     group = arena.group[known] if case.grouped else None
     targets = len(rows.target.classes)
-    views = Views(arena.z[known], arena.target[known], named[known], case.private[known], targets, case.classes, group)
+    views = Views(
+        arena.z[known], arena.target[known], guessed[known], case.private[known], targets, case.classes, group
+    )
     return attractors(views, case.usual, arena.moments, case.chance("bottleneck plot"))
 
 
 def _named(subject: Embeddings, rows: Labelled, target: str | None) -> np.ndarray | None:
     """The target class that the model names on each row; None where it has no logits of it."""
-    if target is None or subject.logits is None or subject.logits.shape[1] != len(subject.column(target).classes):
-        return None
-    named: np.ndarray = subject.logits[rows.rows].argmax(axis=1)
-    return named
+    found = None if target is None else named(subject.logits, len(subject.column(target).classes))
+    return None if found is None else found[rows.rows]
 
 
 def model_hits(subject: Embeddings, rows: Labelled, target: str | None) -> np.ndarray | None:
     """On which rows the model names the target right; None where it has no logits of it."""
-    named = _named(subject, rows, target)
-    if named is None or target is None:
+    guessed = _named(subject, rows, target)
+    if guessed is None or target is None:
         return None
-    hits: np.ndarray = named == subject.column(target).values[rows.rows]
+    hits: np.ndarray = guessed == subject.column(target).values[rows.rows]
     return hits
 
 

@@ -1,5 +1,6 @@
 """A model that hardly does its own task is warned of; one that does, and rows too few to say, are not."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,20 @@ def test_outputs_of_other_classes_are_a_note() -> None:
     )
     assert not found(subject(knows=0.9)).notes
     assert not found(subject(knows=0.0), target=None).warnings
+
+
+@pytest.mark.parametrize(("kind", "middle"), [("logit", 0.0), ("probability", 0.5)])
+def test_a_single_output_names_the_second_of_two_classes(kind: str, middle: float) -> None:
+    """A logit above 0, a probability above a half; that this is assumed is a note, and trading places a warning."""
+    y = np.random.default_rng(0).integers(0, 2, 500)
+    signed = np.where(y == 1, 3.0, -3.0) + np.random.default_rng(1).standard_normal(500)
+    for sign, warns in ((1, False), (-1, True)):
+        value = sign * signed if kind == "logit" else 1 / (1 + np.exp(-sign * signed))
+        made = subject(500, knows=1.0)
+        columns = {**made.columns, "age": Labels(y, ("young", "old"))}
+        said = found(replace(made, logits=value.astype(np.float32)[:, None], columns=columns))
+        assert said.notes == (f"the model has one output: above {middle:g} it is taken to name old",)
+        assert any(words.endswith("seems to be old, young") for words in said.warnings) is warns
 
 
 def test_a_warning_says_what_it_can_of_the_kind_of_subject() -> None:
