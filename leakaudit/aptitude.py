@@ -85,11 +85,8 @@ def aptitude(subject: Embeddings, rows: Labelled, target: str | None, seed: int,
     group = None if subject.group is None else subject.group[rows.rows[kept]]
     if len(np.unique(y)) < 2:  # noqa: PLR2004 (nothing to tell apart)
         return Aptitude()
-    notes = ()
-    if outputs == 1:
-        notes = (
-            f"the model has one output: above {_middle(subject.logits):g} it is taken to name {labels.classes[1]}",
-        )
+    above = f"above {_middle(subject.logits):g} it is taken to name {labels.classes[-1]}"
+    notes = (f"the model has one output: {above}",) * (outputs == 1)
     own = subject.origin.kind == "checkpoint"
     order = None if own else _order(y, guess, classes, group, seed)
     found = _skill(y, guess, group)
