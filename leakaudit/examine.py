@@ -253,7 +253,7 @@ def _rows(path: Path, found: embeddings.Embeddings) -> Dossier:
     return Dossier(
         name=path.name, what="embeddings", file_format=path.suffix.lstrip(".") or "embeddings of leakaudit",
         size=file.stat().st_size, sha256=store.digest_file(file), facts=tuple(facts),
-        next=f"leakaudit attack {shlex.quote(str(path))} --private {shlex.quote(asked)}",
+        next="" if path.is_dir() else f"leakaudit attack {shlex.quote(str(path))} --private {shlex.quote(asked)}",
     )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ def of(encoder: Encoder) -> tuple[nn.Module, str]:
         wanted = shapes(network)
         found = matching.match(wanted, encoder.weights)
         _check(encoder, found, wanted, layer)
+        _check_kinds(encoder, network, found)
         fill(network, encoder.weights, found)
     return network, layer
 
@@ -52,6 +53,7 @@ def fitted(encoder: Encoder) -> Encoder:
     start, network, layer, found = _compared(encoder)
     wanted = shapes(network)
     _check(start, found, wanted, layer)
+    _check_kinds(start, network, found)
     notes = (*found.notes, *(_partial(found, wanted, layer) if encoder.partial else ()))
     if encoder.code is not None:
         notes += (own_code.note(encoder.code, encoder.backbone),)
@@ -183,17 +185,43 @@ def _rows(found: Match, weights: Mapping[str, np.ndarray], name: str) -> int:
 
 def _check(encoder: Encoder, found: Match, wanted: Mapping[str, Shape], layer: str) -> None:
     """Refuse weights that do not fit."""
-    if found.fits or (encoder.partial and not found.rivals and share(found, wanted, layer) >= LEAST):
+    if found.fits:
         return
     kind: type[LeakauditError] = RefusedError if encoder.kind == "checkpoint" else InputError
     where = f"{encoder.name}: the weights do not fit {encoder.backbone}"
     if encoder.partial and not found.rivals:
-        filled = f"{share(found, wanted, layer):.1%} of the numbers below the classifier {layer}"
-        raise kind(f"{where}: they fill {filled}, an audit of nothing; --partial wants {LEAST:.0%}")
+        empty = _fresh_before(found, wanted, layer)
+        filled = share(found, wanted, layer)
+        if filled < LEAST or empty:
+            why = f"; {empty}, whose output the classifier reads, is fresh" if empty else ""
+            said = f"they fill {filled:.1%} of the numbers below the classifier {layer}{why}"
+            raise kind(f"{where}: {said}: an audit of nothing; --partial wants {LEAST:.0%} and that part")
+        return
     hint = "" if found.rivals else likeness.hint(encoder.weights or {}, encoder.backbone, found, encoder.shape)
     if not hint and found.whole and not found.rivals:
         hint = "--partial leaves aside what no layer wants"
+    if not hint and encoder.code is not None and {each.name.rpartition(".")[0] for each in found.misshaped} == {layer}:
+        hint = f"{encoder.backbone.name} makes a classifier of its own size: let it take an argument `classes`"
     raise kind(f"{where}: {matching.line(found)}{f'. {hint}' if hint else ''}")
+
+
+def _check_kinds(encoder: Encoder, network: nn.Module, found: Match) -> None:
+    """Refuse whole numbers where a network has fractions: quantised weights mean something else."""
+    assert encoder.weights is not None
+    for name, tensor in _tensors(network).items():
+        source = found.fills.get(name)
+        if source is not None and tensor.is_floating_point() and encoder.weights[source].dtype.kind in "iubc":
+            kind = encoder.weights[source].dtype
+            what = f"{matching.show(source)} is {kind} where {encoder.backbone} has {str(tensor.dtype)[6:]}"
+            raise InputError(f"{encoder.name}: {what}: quantised weights; save those of the network before that")
+
+
+def _fresh_before(found: Match, wanted: Mapping[str, Shape], layer: str) -> str:
+    """The last part of a network before its classifier, if nothing fills it; empty if something does."""
+    parts = list(dict.fromkeys(name.partition(".")[0] for name in wanted if not name.startswith(f"{layer}.")))
+    last = next((part for part in reversed(parts) if not layer.startswith(f"{part}.")), "")
+    filled = any(name.partition(".")[0] == last for name in found.fills)
+    return "" if filled or not last else last
 
 
 def _partial(found: Match, wanted: Mapping[str, Shape], layer: str) -> tuple[str, ...]:

@@ -89,6 +89,24 @@ def test_a_partial_load_of_next_to_nothing_is_refused() -> None:
         network.fitted(encoder(held, partial=True))
 
 
+def test_a_partial_load_without_the_last_part_is_refused() -> None:
+    """Where all that the classifier reads comes from fresh layers, whatever is filled before them."""
+    call = Call("cifar-resnet", {"depth": 8})
+    held = {n: t for n, t in tensors(call=call).items() if not n.startswith("layer3")}
+    held |= {"layer3.0.conv1.weight": np.zeros((1, 1, 3, 3), np.float32)}
+    with pytest.raises(InputError, match=r"layer3, whose output the classifier reads, is fresh"):
+        network.fitted(encoder(held, call, partial=True))
+
+
+def test_quantised_weights_are_no_weights() -> None:
+    """Whole numbers by the same name would be read as fractions; halves are what they are."""
+    held = tensors()
+    half = held | {"features.3.weight": held["features.3.weight"].astype(np.float16)}
+    assert network.fitted(encoder(half)).classes == 4
+    with pytest.raises(InputError, match=r"features\.3\.weight is int8 where simple-convnet.* has float32: quantised"):
+        network.fitted(encoder(held | {"features.3.weight": held["features.3.weight"].astype(np.int8)}))
+
+
 def test_the_right_network_is_named() -> None:
     """A residual network of the wrong depth, a first layer of other images: one line says what it is."""
     weights = {name: tensor.numpy() for name, tensor in torchvision.models.resnet34(num_classes=7).state_dict().items()}
