@@ -104,10 +104,10 @@ def aptitude(subject: Embeddings, rows: Labelled, target: str | None, seed: int,
 def _other(order: tuple[Int64[np.ndarray, " k"], float], classes: tuple[str, ...]) -> str:
     """That another order of the classes is the model's."""
     known, share = order
-    names = ", ".join(classes[k] for k in known[:NAMED]) + ", ..." * (len(known) > NAMED)
+    names = ", ".join(f"{number} {classes[k]}" for number, k in enumerate(known[:NAMED]))
     return (
-        f"under another order of the classes it names {100 * share:.1f} %, on rows that were not used to find it: give "
-        f"the classes in the model's order, which seems to be {names}"
+        f"under another order of the classes it names {100 * share:.1f} %, on rows that were not used to find it: label "
+        f"the rows with the model's own class numbers, which seem to be {names}{', ...' * (len(known) > NAMED)}"
     )
 
 
