@@ -106,8 +106,8 @@ def _other(order: tuple[Int64[np.ndarray, " k"], float], classes: tuple[str, ...
     known, share = order
     names = ", ".join(f"{number} {classes[k]}" for number, k in enumerate(known[:NAMED]))
     return (
-        f"under another order of the classes it names {100 * share:.1f} %, on rows that were not used to find it: label "
-        f"the rows with the model's own class numbers, which seem to be {names}{', ...' * (len(known) > NAMED)}"
+        f"under another order of the classes it names {100 * share:.1f} %, on rows that were not used to find it: "
+        f"label the rows with the model's own class numbers, which seem to be {names}{', ...' * (len(known) > NAMED)}"
     )
 
 
