@@ -79,7 +79,9 @@ def of_file(path: Path, terms: Terms, load: Load, entry: Entry | None = None) ->
     if not typed:
         fits = [str(each.call) for each in likeness.known(weights.tensors) if each.exact]
         which = f"these are the tensors of {fits[0]}: --backbone {fits[0]}" if fits else "--backbone NAME expected"
-        raise InputError(f"{path}: which network do these weights fill? {which}; leakaudit inspect {path} says more")
+        no_z = "no array z, so no embeddings; " if weights.format == "safetensors" else ""
+        question = f"{no_z}which network do these weights fill? {which}"
+        raise InputError(f"{path}: {question}; leakaudit inspect {path} says more")
     library, code = None, None
     if own_code.named(typed):
         code, call = own_code.parse(typed)
