@@ -96,7 +96,12 @@ class Graph(nn.Module):
             options.log_severity_level = 4  # what it has to say is in what it raises
             both = ["CUDAExecutionProvider"] * (device.type == "cuda") + ["CPUExecutionProvider"]
             there = [name for name in both if name in onnxruntime.get_available_providers()]
-            self._sessions[device.type] = onnxruntime.InferenceSession(self._content, options, providers=there)
+            self._sessions[device.type] = onnxruntime.InferenceSession(
+                self._content,
+                options,
+                providers=there,
+                enable_fallback=0,  # which would print on stdout
+            )
         return self._sessions[device.type]
 
 

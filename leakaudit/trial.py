@@ -160,7 +160,7 @@ def _try(content: bytes, request: dict[str, Any]) -> dict[str, Any]:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     content, names = opened(model, request["tensors"]).SerializeToString(), outputs(len(request["tensors"]))
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     random = np.random.default_rng(0)
     top = 255 if request["dtype"] == "uint8" else 1
     count = FEW if unknown else 2
