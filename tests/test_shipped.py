@@ -38,7 +38,7 @@ def test_a_shipped_encoder_reads_digits(leakaudit_here, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_an_audit_of_a_shipped_encoder_ends_in_a_verdict(leakaudit, tmp_path, name):
-    """In an empty folder, offline: a hyperplane reads the colour of each, debiased or not, beyond a tolerance of .10."""
+    """In an empty folder, offline: a hyperplane reads the colour of each, debiased or not, beyond E .10."""
     line = ("--private", "colour", "--attacker", "linear", "--auxiliary", "balanced", "--format", "json", "-q")
     done = leakaudit("attack", name, *line, LEAKAUDIT_HOME=str(tmp_path / "home"))
     assert done.returncode == 0, done.stderr
