@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from leakaudit import catalog, store
-from leakaudit.errors import InputError
+from leakaudit.errors import InputError, spelt
 
 FILE = "checkpoints.toml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -146,8 +146,8 @@ def read(path: Path) -> dict[str, Entry]:
         raise InputError(f"{path}: no such ledger") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # also text that is no UTF-8, and numbers without end
+        raise InputError(f"{path}: not TOML: {spelt(error)}") from error
     return {name: entry(name, table, path) for name, table in tables.items()}
 
 

@@ -135,7 +135,8 @@ def watcher(tmp_path_factory, environment, images) -> Iterator[Watcher]:
     with process:
         asked = Watcher(process, folder)
         for path in files(folder):
-            asked.warm(["embeddings", str(path)], *asked_of(path, images))
+            asked.warm(["embeddings", str(path)], ["ledger", str(path)], *asked_of(path, images))
+            asked.warm(["command", "checkpoints", "list", "--ledger", str(path)])
         yield asked
         assert process.stdin is not None
         process.stdin.close()

@@ -77,6 +77,33 @@ def vectors(path: Path) -> None:
     save({"z": np.ones((6, 2), np.float32), "y": np.arange(6) % 2}, path)
 
 
+def ledger(path: Path) -> None:
+    """A ledger of two entries."""
+    path.write_text(
+        """
+[mine]
+weights = "w.safetensors"
+sha256 = "8cd601b5a66818db2622ce330cd0d54ca8779c4f47599075e89d41eceee68c12"
+bytes = 401208
+backbone = "simple-convnet:kernel=3"
+size = "8x9"
+mean = [0.5, 0.5, 0.5]
+std = [0.5, 0.5, 0.5]
+dataset = "digits:rho=0.8"
+target = "digit"
+private = ["colour", "pen"]
+classes = ["0", "1"]
+rename = { "fc." = "classifier." }
+licence = "MIT"
+note = "No\\u00e9l."
+
+[theirs]
+weights = "hf://org/repository/model.safetensors@main"
+""",
+        encoding="utf-8",
+    )
+
+
 FILES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "zip.pth": ("read", torch_zip),
     "legacy.pth": ("read", torch_legacy),
@@ -86,6 +113,7 @@ FILES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "z.parquet": ("embeddings", parquet),
     "z.csv": ("embeddings", csv),
     "z.safetensors": ("embeddings", vectors),
+    "own.toml": ("ledger", ledger),
 }
 """By name: the job that reads it, and what writes it."""
 

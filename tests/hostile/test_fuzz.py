@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from mutations import INNER, Seed, edits, mutated
 from opcodes import pickled
 
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 SECONDS = 5
 """Within which one small file is read or refused, on a slow machine."""
 TOGETHER = 12
