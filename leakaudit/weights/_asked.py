@@ -5,6 +5,7 @@ The list is part of what torch's own reader lets through, and the stand-ins. Spa
 on it, nor are calls that make much out of little.
 """
 
+import codecs
 import mmap
 import sys
 from collections import Counter
@@ -42,7 +43,8 @@ DTYPES = {
     *("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"),
 }
 ALLOWED = frozenset({*TENSORS, *VALUES, *(f"torch.{name}" for name in (*STORAGES, *DTYPES)), *standins(Counter())})
-ENCODINGS = ("latin1", "latin-1", "utf-8", "utf8", "ascii")
+ENCODINGS = {name: codecs.lookup(name) for name in ("latin1", "latin-1", "utf-8", "utf8", "ascii")}
+"""Those that bytes are written in; their codecs are loaded here, and not by a file that names one."""
 PICKLE = 32 << 20
 """Bytes of the pickle itself, without the tensors' numbers."""
 LONG, MANY = 120, 20
@@ -83,7 +85,7 @@ def told(data: bytes | mmap.mmap, where: Path, start: int = 0) -> Told:
 def _check(name: str, arguments: Any, where: Path) -> None:
     """Calls that could make much out of little, or load a codec by its name."""
     items = arguments.items if isinstance(arguments, Parts) else ()
-    if (name == "_codecs.encode" and not (len(items) == 1 or (len(items) == 2 and items[1] in ENCODINGS))) or (  # noqa: PLR2004 # a text and an encoding
+    if (name == "_codecs.encode" and not (len(items) == 1 or (len(items) == 2 and str(items[1]) in ENCODINGS))) or (  # noqa: PLR2004 # a text and an encoding
         name == "builtins.bytearray" and items and isinstance(items[0], int)
     ):
         raise RefusedError(f"{where}: calls {name} in a way no checkpoint does")

@@ -15,7 +15,7 @@ from leakaudit.errors import RefusedError
 MAGIC, END = b"PK\x03\x04", b"PK\x05\x06"
 DIRECTORY = 8 << 20
 """Bytes of an archive's directory, at most: 60,000 tensors fill no more."""
-ENCRYPTED = 1
+ENCRYPTED, UTF8 = 1, 1 << 11
 KINDS = {
     "torchscript": r"([^/]+/)?(constants\.pkl|bytecode\.pkl|model\.json|code/.+\.py)",
     "torch_export": r"([^/]+/)?(archive_format|models/.+\.json|data/aotinductor/.+|serialized_exported_program\.json)",
@@ -80,21 +80,28 @@ def checked(path: Path) -> dict[str, tuple[int, int]]:
         raise RefusedError(f"{path}: an archive with two members of one name")
     places = {}
     with path.open("rb") as file:
-        file.seek(0, 2)
-        end = file.tell()
-        last = end
+        last = file.seek(0, 2)
         for key, member in sorted(zip(keys, listed, strict=True), key=lambda pair: -pair[1].header_offset):
-            file.seek(member.header_offset)
+            file.seek(min(max(member.header_offset, 0), last))
             head = file.read(_LOCAL.size)
             magic, *_, letters, extra = _LOCAL.unpack(head) if len(head) == _LOCAL.size else (b"", 0, 0)
             start = member.header_offset + _LOCAL.size + letters + extra
             name = file.read(letters)
-            if magic != MAGIC or name != member.orig_filename.encode() or start + member.file_size > last:
+            if (
+                magic != MAGIC
+                or name != member.orig_filename.encode(_letters(member))
+                or start + member.file_size > last
+            ):
                 said = f"member {member.filename[:80]!r} says {member.file_size:,} bytes"
                 raise RefusedError(f"{path}: truncated, or a damaged archive ({said}, and they are not its own)")
             places[key] = (start, member.file_size)
             last = member.header_offset
     return places
+
+
+def _letters(member: zipfile.ZipInfo) -> str:
+    """How its name is written: by a flag, in one of two encodings."""
+    return "utf-8" if member.flag_bits & UTF8 else "cp437"
 
 
 def _check(member: zipfile.ZipInfo, path: Path) -> None:
