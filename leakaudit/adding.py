@@ -75,6 +75,8 @@ def _fields(said: Mapping[str, Any]) -> dict[str, Any]:
                 found[name] = [float(part) for part in str(found[name]).split(",")]
             except ValueError as error:
                 raise InputError(f"--{name} {found[name]}: numbers with commas between them expected") from error
+    if len(found.get("private", ())) == 1:
+        found["private"] = found["private"][0]
     if str(found.get("size", "")).isdigit():
         found["size"] = int(found["size"])
     return found

@@ -79,7 +79,9 @@ def add(
     std: Annotated[str, options.flag("Of each channel.", "--std", metavar="S,...", variable="")] = "",
     dataset: Annotated[str, options.flag("Data it is audited on.", "--dataset", metavar="DATA", variable="")] = "",
     target: Annotated[str, options.flag("What it is for.", "--target", metavar="NAME", variable="")] = "",
-    private: Annotated[list[str] | None, options.flag("Private.", "--private", metavar="NAME", variable="")] = None,
+    private: Annotated[
+        list[str] | None, options.flag("What must not be read.", "--private", metavar="NAME", variable="")
+    ] = None,
     licence: Annotated[str, options.flag("Licence of the weights.", "--licence", metavar="TEXT", variable="")] = "",
     citation: Annotated[str, options.flag("Who made them.", "--citation", metavar="TEXT", variable="")] = "",
     ledger: Ledger = None,
