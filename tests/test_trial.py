@@ -90,3 +90,12 @@ def test_a_graph_that_is_not_valid_is_refused():
     with pytest.raises(RefusedError, match="m: it cannot be run") as caught:
         trial.attempt(made.SerializeToString(), REQUEST, "m")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(("operator", "attribute"), [("DepthToSpace", "blocksize"), ("MaxPool", "kernel_shape")])
+def test_a_graph_that_kills_its_process_kills_no_other(tmp_path, operator, attribute):
+    """A size that divides by zero, or trips an assertion, inside the library is a refusal here."""
+    size = 1 << 40 if attribute == "blocksize" else [100, 100]
+    node = helper.make_node(operator, ["x"], ["big"], **{attribute: size})
+    with pytest.raises(RefusedError, match=r"m\.onnx: (it cannot be run|running it over one image ended its process)"):
+        graph.describe(save(bomb([node]), tmp_path))
