@@ -7,6 +7,7 @@ on it, nor are calls that make much out of little.
 
 import codecs
 import mmap
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -56,6 +57,10 @@ OTHERS = {
     "torch._utils._rebuild_wrapper_subclass": "a tensor of a subclass; store a plain one",
     "torch._utils._rebuild_nested_tensor": "a nested tensor; store a padded one",
 }
+BESIDE = re.compile(r"torch\.(serialization\._get_layout|per_(tensor|channel)_\w+|QU?Int\w+Storage)")
+"""What such tensors name beside."""
+COUNT = 1 << 60
+"""Elements of a storage, at most."""
 NETWORKS = ("torch.nn.", "torchvision.models.", "timm.models.", "timm.layers.")
 
 
@@ -85,9 +90,9 @@ def told(data: bytes | mmap.mmap, where: Path, start: int = 0) -> Told:
 def _check(name: str, arguments: Any, where: Path) -> None:
     """Calls that could make much out of little, or load a codec by its name."""
     items = arguments.items if isinstance(arguments, Parts) else ()
-    if (name == "_codecs.encode" and not (len(items) == 1 or (len(items) == 2 and str(items[1]) in ENCODINGS))) or (  # noqa: PLR2004 # a text and an encoding
-        name == "builtins.bytearray" and items and isinstance(items[0], int)
-    ):
+    plainly = len(items) == 1 or (len(items) == 2 and isinstance(items[1], str) and items[1] in ENCODINGS)  # noqa: PLR2004 # a text and an encoding
+    sized = bool(items) and isinstance(items[0], int)
+    if (name == "_codecs.encode" and not plainly) or (name == "builtins.bytearray" and sized):
         raise RefusedError(f"{where}: calls {name} in a way no checkpoint does")
     if name in NESTED and (not items or not isinstance(items[0], Name) or items[0].text not in TENSORS - NESTED):
         raise RefusedError(f"{where}: calls {name} for something else than a tensor")
@@ -105,10 +110,14 @@ def storages(found: Told, where: Path) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for declared in found.storages:
         items = declared.items if isinstance(declared, Parts) else ()
-        if len(items) < 5 or not isinstance(items[1], Name) or type(items[4]) is not int or items[4] < 0:  # noqa: PLR2004 # word, class, key, device, count
+        if len(items) < 5 or not isinstance(items[1], Name) or type(items[4]) is not int:  # noqa: PLR2004 # word, class, key, device, count
             raise RefusedError(f"{where}: a tensor's storage is not declared as torch declares it")
+        if not 0 <= items[4] < COUNT:
+            raise RefusedError(
+                f"{where}: truncated, or damaged: a storage of no number of elements that a file can hold"
+            )
         width = STORAGES.get(items[1].text.removeprefix("torch."))
-        if items[0] not in ("storage", b"storage") or width is None:
+        if items[0] not in ("storage", b"storage") or width is None or not isinstance(items[2], (str, bytes)):
             raise RefusedError(f"{where}: a storage of {shown(items[1].text)}, which no tensor that is read has")
         key = items[2].decode("latin1") if isinstance(items[2], bytes) else str(items[2])
         sizes[key] = max(sizes.get(key, 0), items[4] * width)
@@ -117,9 +126,8 @@ def storages(found: Told, where: Path) -> dict[str, int]:
 
 def refusal(unsafe: list[str]) -> str:
     """Why a file that asks for these is not read, and what to do instead."""
-    for name in unsafe:
-        if name in OTHERS:
-            return f"holds {OTHERS[name]}"
+    if all(name in OTHERS or BESIDE.fullmatch(name) for name in unsafe) and (kinds := set(unsafe) & set(OTHERS)):
+        return f"holds {', '.join(OTHERS[name] for name in sorted(kinds))}"
     if any(name.startswith(NETWORKS) for name in unsafe):
         return f"a pickled model object ({listing(unsafe)}); its code would run. {EXPORT}"
     run = [name for name in unsafe if name.partition(".")[0] in sys.stdlib_module_names]

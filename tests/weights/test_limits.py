@@ -41,7 +41,9 @@ def read(path):
 
 def doubled(opening: bytes, closing: bytes) -> bytes:
     """A collection that holds the one before twice, sixty times over."""
-    steps = (opening + b"h" + bytes([i]) * 1 + b"h" + bytes([i]) + closing + b"q" + bytes([i + 1]) for i in range(60))
+    steps = (
+        b"0" + opening + b"h" + bytes([i]) + b"h" + bytes([i]) + closing + b"q" + bytes([i + 1]) for i in range(60)
+    )
     return opening + closing + b"q\0" + b"".join(steps)
 
 
@@ -54,7 +56,7 @@ BOMBS = {
     "a stride below zero": (table(w=tensor(storage(), (10,), (-1,), 9)), "damaged"),
     "an offset below zero": (table(w=tensor(storage(), offset=-5)), "damaged"),
     "a size below zero": (table(w=tensor(storage(), (-10,))), "damaged"),
-    "a count below zero": (table(w=tensor(storage(-10))), "not declared as torch declares it"),
+    "a count below zero": (table(w=tensor(storage(-10))), "no number of elements"),
     "a count of thirty digits": (table(w=tensor(storage(10**30))), "truncated"),
     "a hundred dimensions": (table(w=tensor(storage(), (1,) * 100, (1,) * 100)), "dimensions"),
     "an array of bytes": (table(w=call("builtins", "bytearray", number(10**12))), "no checkpoint does"),
@@ -76,6 +78,22 @@ BOMBS = {
     "a quantised tensor": (table(w=call("torch._utils", "_rebuild_qtensor")), r"tensor\.dequantize\(\)"),
     "a sparse tensor": (table(w=call("torch._utils", "_rebuild_sparse_tensor")), r"tensor\.to_dense\(\)"),
     "a storage of a quantised type": (table(w=tensor(storage(kind="QInt8Storage"))), r"torch\.QInt8Storage"),
+    "a sparse tensor and more": (
+        table(w=call("torch._utils", "_rebuild_sparse_tensor"), v=call("posix", "system", text("true"))),
+        r"asks to run posix\.system, and names torch\._utils\._rebuild_sparse_tensor",
+    ),
+    "a key of a storage that unfolds": (
+        table(
+            w=tensor(
+                several(text("storage"), name("torch", "FloatStorage"), doubled(b"(", b"t"), NONE, number(1)) + b"Q"
+            )
+        ),
+        "which no tensor that is read has",
+    ),
+    "an encoding that unfolds": (
+        table(w=call("_codecs", "encode", text("a"), doubled(b"(", b"t"))),
+        "no checkpoint does",
+    ),
     "what was never kept": (PROTO + b"h\7" + STOP, "takes what it never kept"),
     "an empty stack": (PROTO + b"a" + STOP, "empty stack"),
     "a text longer than the file": (PROTO + b"X\xff\xff\xff\xff" + STOP, "cut short"),
