@@ -62,8 +62,8 @@ def known(tensors: Mapping[str, Any], hint: str = "", seconds: float = SECONDS) 
     until = time.process_time() + seconds
     found: dict[str, Likeness] = {}
     for call in kindred.calls(shapes, hint):
-        done = time.process_time() > until or (call.name == "timm" and any(like.exact for like in found.values()))
-        if done and str(call) not in hint:
+        exact = {like.call.name for like in found.values() if like.exact}
+        if time.process_time() > until or "torchvision" in exact or (exact and call.name == "timm"):
             break
         like = _like(call, shapes) if str(call) not in found else None
         if like is not None and like.share >= LEAST:
