@@ -37,6 +37,7 @@ class Terms:
     std: str | None = None
     partial: bool = False
     """Whether layers that the weights file lacks may stay fresh."""
+    device: str = "cpu"
 
     @property
     def enters(self) -> Said:
@@ -131,7 +132,7 @@ def _of_graph(path: Path, weights: Weights, terms: Terms, load: Load, entry: Ent
     if known.raw:
         said = replace(said, mean=(0.0,), std=(1.0,))
     made = _prepared(terms, load, _of_ledger(entry), said, channels=known.shape[0])
-    found = graph.describe(path, made.fields["shape"])
+    found = graph.describe(path, made.fields["shape"], terms.device)
     source = Encoder(
         name=found.name, kind="onnx", backbone=Call("onnx", {}), classes=found.classes, weights=None, code=path,
         layer=found.layer, layers=_layers(terms, entry), notes=found.notes, **made.fields,

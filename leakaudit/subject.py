@@ -48,7 +48,6 @@ class Terms(stranger.Terms):
     private: tuple[str, ...] = ()
     target: str | None = None
     tolerance: float = 0.10
-    device: str = "cpu"
     batch_size: int = 512
     amp: bool = False
     """Whether the network runs in mixed precision."""
