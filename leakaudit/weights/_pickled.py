@@ -5,6 +5,8 @@ The names it may ask for and the storages it declares were looked at before (`_a
 name is allowed than torch's own and the stand-ins, and memory has a ceiling.
 """
 
+import pickletools
+import re
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -61,8 +63,10 @@ def _load(path: Path, met: Counter[str], *, mapped: bool) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """The last sentence of what torch says, in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if "WeightsUnpickler error" in line or "Unsupported" in line]
-    text = (telling or lines or [type(error).__name__])[0]
-    return shown(text.rpartition("WeightsUnpickler error: ")[2] or text)
+    """What torch says, in one line and without its advice to trust the file."""
+    said = str(error).rpartition("WeightsUnpickler error:")[2]
+    if operand := re.search(r"Unsupported operand (\d+)", said):
+        name = next((known.name for known in pickletools.opcodes if ord(known.code) == int(operand[1])), operand[1])
+        return f"opcode {name}, which torch's reader leaves out; save it by torch.save with its own pickle_protocol=2"
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return shown(lines[0] if lines else type(error).__name__)

@@ -40,11 +40,13 @@ def read(path):
 
 
 def doubled(opening: bytes, closing: bytes) -> bytes:
-    """A collection that holds the one before twice, sixty times over."""
-    steps = (
-        b"0" + opening + b"h" + bytes([i]) + b"h" + bytes([i]) + closing + b"q" + bytes([i + 1]) for i in range(60)
-    )
+    """A collection that holds the one before twice, sixty times over; the last is `LAST` in the memo."""
+    steps = (opening + b"h" + bytes([i]) + b"h" + bytes([i]) + closing + b"q" + bytes([i + 1]) for i in range(60))
     return opening + closing + b"q\0" + b"".join(steps)
+
+
+LAST = b"h" + bytes([60])
+UNFOLDS = PROTO + doubled(b"(", b"t")
 
 
 GOOD = tensor(storage())
@@ -72,7 +74,7 @@ BOMBS = {
     "a dictionary in itself": (PROTO + b"}q\0" + text("a") + b"h\0s" + STOP, "in a circle"),
     "a billion lists in a few": (PROTO + doubled(b"](", b"e") + STOP, "more than 10,000 values"),
     "a billion tuples for a key": (PROTO + b"}" + doubled(b"(", b"t") + b"K\1s" + STOP, "keys are tuples"),
-    "a billion tuples in a set": (table(w=call("builtins", "set", several(doubled(b"(", b"t")))), "keys are tuples"),
+    "a billion tuples in a set": (UNFOLDS + table(w=call("builtins", "set", LAST))[2:], "keys are tuples"),
     "a key of a megabyte": (table(**{"k" * 10**6: GOOD}), "a key of 1,000,000 letters"),
     "two keys of one name": (PROTO + b"}(" + text("1") + b"K\1K\1K\1u" + STOP, "two keys that read '1'"),
     "a quantised tensor": (table(w=call("torch._utils", "_rebuild_qtensor")), r"tensor\.dequantize\(\)"),
@@ -82,18 +84,15 @@ BOMBS = {
         table(w=call("torch._utils", "_rebuild_sparse_tensor"), v=call("posix", "system", text("true"))),
         r"asks to run posix\.system, and names torch\._utils\._rebuild_sparse_tensor",
     ),
-    "a key of a storage that unfolds": (
-        table(
-            w=tensor(
-                several(text("storage"), name("torch", "FloatStorage"), doubled(b"(", b"t"), NONE, number(1)) + b"Q"
-            )
-        ),
+    "a storage whose key unfolds": (
+        UNFOLDS + table(w=several(text("storage"), name("torch", "FloatStorage"), LAST, NONE, number(1)) + b"Q")[2:],
         "which no tensor that is read has",
     ),
     "an encoding that unfolds": (
-        table(w=call("_codecs", "encode", text("a"), doubled(b"(", b"t"))),
+        UNFOLDS + table(w=call("_codecs", "encode", text("a"), LAST))[2:],
         "no checkpoint does",
     ),
+    "an opcode that torch does not read": (PROTO + b"N0N" + STOP, r"opcode POP, .*pickle_protocol=2"),
     "what was never kept": (PROTO + b"h\7" + STOP, "takes what it never kept"),
     "an empty stack": (PROTO + b"a" + STOP, "empty stack"),
     "a text longer than the file": (PROTO + b"X\xff\xff\xff\xff" + STOP, "cut short"),
