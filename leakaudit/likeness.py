@@ -30,6 +30,8 @@ NAMED = 5
 """Networks that are named, at most."""
 SIDE = 224
 """Height and width for which networks are built that do not fix them."""
+SHARED = {"resnet18", "resnet50", "densenet121"}
+"""Backbones of this project whose tensors are also those of a model of torchvision."""
 CLASSES = 1000
 """Of ImageNet, for which libraries publish."""
 CHANNELS = (1, 2, 3, 4)
@@ -62,8 +64,8 @@ def known(tensors: Mapping[str, Any], hint: str = "", seconds: float = SECONDS) 
     until = time.process_time() + seconds
     found: dict[str, Likeness] = {}
     for call in kindred.calls(shapes, hint):
-        exact = {like.call.name for like in found.values() if like.exact}
-        if time.process_time() > until or "torchvision" in exact or (exact and call.name == "timm"):
+        exact = {text for text, like in found.items() if like.exact}
+        if time.process_time() > until or exact - SHARED or (exact and call.name == "timm"):
             break
         like = _like(call, shapes) if str(call) not in found else None
         if like is not None and like.share >= LEAST:
