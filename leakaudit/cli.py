@@ -37,7 +37,6 @@ app = typer.Typer(
 
 app.add_typer(cli_datasets.app, name="datasets")
 app.add_typer(cli_checkpoints.app, name="checkpoints")
-app.command("inspect")(cli_inspect.inspect)
 
 INTERRUPTED = 130
 STOPPED = "interrupted; what was finished is kept, and the next run (train: --resume) goes on from there"
@@ -217,6 +216,9 @@ def report(
     from leakaudit import archive
 
     _finish(_report(archive.gather(audits, place.store), gates.asks), output, gates)
+
+
+app.command("inspect")(cli_inspect.inspect)
 
 
 @app.command("list")
