@@ -107,7 +107,7 @@ BOMBS = {
     "shared-bare.pkl": pickled(shared_dicts()),
     "itself.pth": torch_zip(pickled(itself())),
     "long.pth": torch_zip(pickled(paired((text("weight"), tensor(storage())), (text("epoch"), whole(10**100_000))))),
-    "wide.pth": torch_zip(beside(row(*[b"K\x01"] * 1_000_000))),
+    "wide.pth": torch_zip(beside(row(*[b"K\x01"] * 300_000))),
     "many.pth": torch_zip(beside(paired(*((text(str(i)), b"N") for i in range(100_000))))),
     "hashes.pth": torch_zip(beside(paired(*((whole(i * (2**61 - 1)), b"N") for i in range(3000))))),
     "memo.pth": torch_zip(pickled(b"Nr\xff\xff\xff\xff0" + HONEST)),

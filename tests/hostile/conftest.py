@@ -3,13 +3,15 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from leakaudit import store
 
 ROOM = 8 << 30
 """Bytes of address space beyond what the libraries hold: protects the machine that runs the tests."""
@@ -54,6 +56,10 @@ class End:
         return words
 
 
+Asking = Callable[[Path], list[list[str]]]
+"""The jobs that are asked of a file."""
+
+
 class Watcher:
     """Asks the watched process."""
 
@@ -80,6 +86,22 @@ class Watcher:
             End(**end) for end in self.ask(jobs=jobs, home=str(home), **({"seconds": SECONDS, "room": ROOM} | more))
         ]
 
+    def every(self, jobs: list[list[str]], home: Path) -> list[End]:
+        """The same for many, of which one that crashes or hangs does not keep the others from their end."""
+        ends: list[End] = []
+        while len(ends) < len(jobs):
+            ends += self.each(jobs[len(ends) :], home, seconds=10 * SECONDS)
+        return ends
+
+    def files(self, files: dict[str, bytes], ask: Asking, folder: Path) -> dict[str, list[End]]:
+        """How what is asked of each file ends, by its name; they are written to a folder, and worked on in another."""
+        store.open_store(folder / "home" / ".leakaudit")
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+        asked = [ask(folder / name) for name in files]
+        ends = iter(self.every([job for jobs in asked for job in jobs], folder / "home"))
+        return {name: [next(ends) for _ in jobs] for name, jobs in zip(files, asked, strict=True)}
+
     def __call__(self, job: str, *words: object, home: Path, **more: Any) -> End:
         """How a job ends in a fork of the watched process, whose folder is `home`."""
         return self.each([[job, *map(str, words)]], home, **more)[0]
@@ -99,8 +121,6 @@ def asked_of(path: Path, images: Path) -> list[list[str]]:
 @pytest.fixture
 def home(tmp_path) -> Path:
     """A folder to work in, with the empty store that every command would make."""
-    from leakaudit import store
-
     store.open_store(tmp_path / ".leakaudit")
     return tmp_path
 

@@ -1,5 +1,7 @@
 """What a file claims to be costs nothing: memory and time are bounded; and no name reaches the terminal raw."""
 
+from functools import partial
+
 import bombs
 import pytest
 from conftest import asked_of
@@ -8,37 +10,50 @@ SECONDS = 5
 """Within which any small file is read or refused, on a slow machine."""
 
 
-def does_not_go_off(watcher, home, path, data):
-    """Both readers refuse the file, or read it, in bounded memory and time."""
-    path.write_bytes(data)
-    for end in watcher.each([["read", str(path)], ["embeddings", str(path)]], home):
-        end.nothing_done()
-        assert end.exit in (None, 2, 4)
-        assert end.seconds < SECONDS
-        if end.exit is not None:
-            end.said_in_one_line()
+def as_either(path):
+    """What is asked of a bomb: to be weights, and to be embeddings."""
+    return [["read", str(path)], ["embeddings", str(path)]]
+
+
+@pytest.fixture(scope="module")
+def ends(watcher, tmp_path_factory):
+    """How reading each bomb ends."""
+    return watcher.files(bombs.BOMBS, as_either, tmp_path_factory.mktemp("bombs"))
+
+
+@pytest.fixture(scope="module")
+def loud_ends(watcher, tmp_path_factory, images):
+    """How what is asked of each file with loud names ends."""
+    return watcher.files(bombs.LOUD_FILES, partial(asked_of, images=images), tmp_path_factory.mktemp("loud"))
+
+
+def does_not_go_off(end):
+    """It was refused, or read, in bounded memory and time."""
+    end.nothing_done()
+    assert end.exit in (None, 2, 4)
+    assert end.seconds < SECONDS
+    if end.exit is not None:
+        end.said_in_one_line()
 
 
 @pytest.mark.parametrize("name", bombs.BOMBS)
-def test_a_bomb_does_not_go_off(watcher, home, post, name):
+def test_a_bomb_does_not_go_off(ends, name):
     """A few bytes that claim gigabytes, or unfold to them, are refused or read in bounded memory and time."""
-    does_not_go_off(watcher, home, post / name, bombs.BOMBS[name])
+    for end in ends[name]:
+        does_not_go_off(end)
 
 
-def test_zeros_do_not_unfold(watcher, home, post):
+def test_zeros_do_not_unfold(watcher, post):
     """A megabyte that unpacks to a gibibyte, in any place of any zip, is refused before it is unpacked."""
-    for name, data in bombs.inflated().items():
-        does_not_go_off(watcher, home, post / name, data)
+    for both in watcher.files(bombs.inflated(), as_either, post).values():
+        for end in both:
+            does_not_go_off(end)
 
 
 @pytest.mark.parametrize("name", bombs.LOUD_FILES)
-def test_a_name_does_not_reach_the_terminal(watcher, home, post, images, name):
+def test_a_name_does_not_reach_the_terminal(loud_ends, name):
     """Control characters, escapes and turned-around text in a name are shown as what they are, and shortened."""
-    path = post / name
-    path.write_bytes(bombs.LOUD_FILES[name])
-    ends = watcher.each(asked_of(path, images), home)
-    assert len(ends) == len(asked_of(path, images))
-    for end in ends:
+    for end in loud_ends[name]:
         end.nothing_done()
         shown = end.out + end.err
         assert all(line.isprintable() for line in shown.split("\n")), repr(shown)

@@ -1,35 +1,34 @@
 """Files made to run code run none: each is refused, or read as the plain data that it also is."""
 
 import evil
+import honest
 import pytest
 from conftest import asked_of
-from opcodes import pickled, text, torch_legacy, torch_zip
+from opcodes import inflating, pickled, text, torch_legacy, torch_zip
 
 FILES = evil.files()
 
 
+@pytest.fixture(scope="module")
+def ends(watcher, tmp_path_factory):
+    """How reading each file ends, as weights and as embeddings."""
+    folder = tmp_path_factory.mktemp("evil")
+    found = watcher.files(FILES, lambda path: [["read", str(path)], ["embeddings", str(path)]], folder)
+    assert not list(folder.rglob("pwned*"))
+    return found
+
+
 @pytest.mark.parametrize("name", FILES)
-def test_nothing_is_run(watcher, home, post, name):
+def test_nothing_is_run(ends, name):
     """Whatever a file tries, reading it ends in a refusal of one line or in tensors, and nothing is done."""
-    path = post / name
-    path.write_bytes(FILES[name])
-    end = watcher("read", path, home=home)
-    end.nothing_done()
-    assert end.exit in (None, 4)
-    if end.exit is not None:
-        end.said_in_one_line()
-    assert not (path.parent / "pwned").exists()
-
-
-@pytest.mark.parametrize("name", [name for name in FILES if name.endswith((".npz", ".safetensors"))])
-def test_nothing_is_run_by_embeddings(watcher, home, post, name):
-    """A file of embeddings that is a pickle, or holds one, is refused."""
-    path = post / name
-    path.write_bytes(FILES[name])
-    end = watcher("embeddings", path, home=home)
-    end.nothing_done()
-    assert end.exit in (2, 4)
-    end.said_in_one_line()
+    as_weights, as_embeddings = ends[name]
+    as_weights.nothing_done()
+    assert as_weights.exit in (None, 4)
+    if as_weights.exit is not None:
+        as_weights.said_in_one_line()
+    as_embeddings.nothing_done()
+    assert as_embeddings.exit in (2, 4)
+    as_embeddings.said_in_one_line()
 
 
 @pytest.mark.parametrize("name", ["zip-os.system.pth", "legacy-os.system.pth", "bare.pkl", "script.pt", "objects.npz"])
@@ -52,3 +51,16 @@ def test_the_container_itself_is_whole(watcher, home, post, container):
     assert not end.bug, end.bug
     assert end.exit is None
     assert end.said.startswith("1 tensors, 24 bytes")
+
+
+@pytest.mark.parametrize("name", ["objects.npz", "objects.npy", "bare.pkl", "inflated.npz"])
+def test_hostile_data_runs_nothing(watcher, home, post, name):
+    """Images that hold Python objects, or unpack like a bomb, are refused as hostile weights are."""
+    path = post / name
+    path.write_bytes(inflating({"digit.npy": bytes(8)}, "images.npy", 1 << 30) if "inflated" in name else FILES[name])
+    honest.torch_zip(post / "w.pth")
+    data = ["--data", f"arrays:file={path}", "--private", "y"]
+    end = watcher("command", "attack", post / "w.pth", "--backbone", "mlp", *data, home=home)
+    end.nothing_done()
+    assert end.exit in (2, 4)
+    assert name in end.said_in_one_line()

@@ -32,7 +32,7 @@ QUIET = frozenset(
     """.split()  # noqa: SIM905 (twenty words)
 )
 """Events that change nothing and tell nobody."""
-TRIAL = ["-m", "leakaudit.trial"]
+TRIAL = ["-m", "leakaudit.graphs.trial"]
 """A graph is tried in a process of its own, which says on its pipe what came of it."""
 PLUGINS = b"PYDANTIC_DISABLE_PLUGINS"
 """What typer sets and takes back."""
@@ -90,7 +90,7 @@ def embeddings(path: str) -> str:
 
 def ledger(path: str) -> str:
     """Entries of a ledger."""
-    from leakaudit import ledger as ledgers
+    from leakaudit.ledgers import ledger as ledgers
 
     return f"{len(ledgers.read(Path(path)))} entries"
 
