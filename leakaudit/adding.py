@@ -8,9 +8,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from leakaudit import fetching, ledger, opening, store
+from leakaudit import opening, store
 from leakaudit.errors import InputError
-from leakaudit.ledger import Entry
+from leakaudit.ledgers import fetching, ledger
+from leakaudit.ledgers.ledger import Entry
 
 HEAD = "# Encoders of one's own, for --ledger, in the form of the checkpoints.toml that ships with leakaudit.\n"
 

@@ -8,21 +8,22 @@ attributes inquired into, and writes down what a reader of the audit needs to kn
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
-from leakaudit import brief, learning, portrait, protocol, standing, stats
-from leakaudit.aptitude import aptitude
+from leakaudit import protocol, stats
 from leakaudit.audit import Attribute, Audit, Outcomes, worst
-from leakaudit.beyond import draw
-from leakaudit.brief import Terms
 from leakaudit.catalog import Call
-from leakaudit.contest import entrants
 from leakaudit.embeddings import Embeddings
-from leakaudit.exhibits import Exhibits, copies, renamed, tamed
-from leakaudit.inquiry import Inquiry, inquire
+from leakaudit.inquest import brief, learning, portrait, standing
+from leakaudit.inquest.aptitude import aptitude
+from leakaudit.inquest.beyond import draw
+from leakaudit.inquest.brief import Terms
+from leakaudit.inquest.contest import entrants
+from leakaudit.inquest.exhibits import Exhibits, copies, renamed, tamed
+from leakaudit.inquest.inquiry import Inquiry, inquire
+from leakaudit.inquest.questions import Plan
+from leakaudit.inquest.repeats import Gap, memorised
 from leakaudit.labels import Labelled, labelled
 from leakaudit.numerics.device import describe, resolve
 from leakaudit.protocol import DECIDERS, IN_PART, SUITE
-from leakaudit.questions import Plan
-from leakaudit.repeats import Gap, memorised
 from leakaudit.verdict import Evidence, rule
 
 __all__ = ["Exhibits", "Step", "attack"]

@@ -15,14 +15,14 @@ from leakaudit import __version__, archive, catalog, extract, gate, reconstruct,
 from leakaudit import attack as attacking
 from leakaudit import audit as audits
 from leakaudit.audit import Audit, Outcomes
-from leakaudit.beyond import LEAST, NUMBERS, draw
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset
 from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
-from leakaudit.exhibits import Exhibits, renamed
+from leakaudit.inquest.beyond import LEAST, NUMBERS, draw
+from leakaudit.inquest.exhibits import Exhibits, renamed
 from leakaudit.numerics import device as devices
 from leakaudit.preprocessing import Preprocessing
 from leakaudit.subject import Subject, Terms, find

@@ -39,7 +39,7 @@ def fetch(
     trust_on_first_use: Trust = False,
 ) -> None:
     """Fetch encoders, check them against their hashes, and print where they lie."""
-    from leakaudit import fetching, holdings
+    from leakaudit.ledgers import fetching, holdings
 
     for entry in holdings.named(names, ledger):
         found = fetching.fetch(entry, trust=trust_on_first_use)
@@ -56,7 +56,7 @@ def verify(
     ledger: Ledger = None,
 ) -> None:
     """Hash again what is on this disk, and compare it with the ledger and with what it was on first use."""
-    from leakaudit import fetching, holdings
+    from leakaudit.ledgers import fetching, holdings
 
     known = holdings.named(names, ledger) if names else None
     found = holdings.verify(fetching.home(), ledger, known)
@@ -102,8 +102,8 @@ def add(
 
 def show(ledger: Path | None) -> None:
     """The encoders of the ledger, on stdout."""
-    from leakaudit import fetching, holdings
-    from leakaudit.ledger import shadows
+    from leakaudit.ledgers import fetching, holdings
+    from leakaudit.ledgers.ledger import shadows
 
     found = holdings.states(fetching.home(), ledger)
     if not found:

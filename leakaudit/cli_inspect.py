@@ -20,7 +20,8 @@ def inspect(
     """Say what a file holds, which network it fits, and that network's layers; nothing in it is run."""
     if output.format == options.Form.HTML:
         raise InputError("--format html: a dossier is terminal, json or markdown")
-    from leakaudit import catalog, examine, fetching, ledger, own_code
+    from leakaudit import catalog, examine, own_code
+    from leakaudit.ledgers import fetching, ledger
 
     if network.backbone and own_code.named(network.backbone):
         console.say(own_code.warning(network.backbone))

@@ -9,7 +9,7 @@ from jaxtyping import Int64, Shaped
 from leakaudit import protocol, stats
 from leakaudit.description import Cross, Reach
 from leakaudit.embeddings import Embeddings
-from leakaudit.exhibits import together
+from leakaudit.inquest.exhibits import together
 from leakaudit.labels import Labelled
 from leakaudit.numerics import association
 from leakaudit.scoring import Answers

@@ -18,7 +18,6 @@ from leakaudit import (
     embeddings,
     encoder,
     foreign,
-    graph,
     likeness,
     matching,
     network,
@@ -26,13 +25,14 @@ from leakaudit import (
     own_code,
     preprocessing,
     store,
-)  # fmt: skip
+)
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dossier import Anatomy, Dossier, Fit, Held, Kin, Layer, Unmatched
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
-from leakaudit.ledger import Entry
+from leakaudit.graphs import graph
+from leakaudit.ledgers.ledger import Entry
 from leakaudit.numerics import layers
 from leakaudit.unwrapping import Weights
 

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leakaudit import catalog, graph, likeness, matching, own_code
+from leakaudit import catalog, likeness, matching, own_code
 from leakaudit.backbones import bottleneck
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError, LeakauditError, RefusedError
+from leakaudit.graphs import graph
 from leakaudit.matching import Match, Shape
 from leakaudit.numerics import classifier
 from leakaudit.numerics.weightless import Weightless

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from leakaudit import catalog, graph, likeness, network, opening, own_code, preprocessing
+from leakaudit import catalog, likeness, network, opening, own_code, preprocessing
 from leakaudit.catalog import Call
 from leakaudit.dataset import Dataset
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
+from leakaudit.graphs import graph
 from leakaudit.layer import Layer
 from leakaudit.layer import parse as layered
-from leakaudit.ledger import Entry
+from leakaudit.ledgers.ledger import Entry
 from leakaudit.preprocessing import Said, Size
 from leakaudit.unwrapping import Weights
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from leakaudit import catalog, checkpoint, embeddings, encoder, fetching, foreign, ledger, recipe, stranger
+from leakaudit import catalog, checkpoint, embeddings, encoder, foreign, recipe, stranger
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset, Labels
@@ -22,7 +22,8 @@ from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.gate import Ask
-from leakaudit.ledger import Entry
+from leakaudit.ledgers import fetching, ledger
+from leakaudit.ledgers.ledger import Entry
 from leakaudit.preprocessing import Size
 from leakaudit.recipe import Recipe
 from leakaudit.stranger import Stranger

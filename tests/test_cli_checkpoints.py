@@ -7,8 +7,9 @@ from functools import partial
 
 import pytest
 
-from leakaudit import ledger, store
+from leakaudit import store
 from leakaudit.backbones import simple_convnet
+from leakaudit.ledgers import ledger
 
 CLOSED = "https://127.0.0.1:9/net.pth"
 NAMES = [*ledger.entries()]

@@ -16,7 +16,7 @@ from leakaudit.datasets import digits
 from leakaudit.datasets.table import load
 from leakaudit.embeddings import Embeddings, Origin
 from leakaudit.errors import InputError
-from leakaudit.exhibits import Exhibits
+from leakaudit.inquest.exhibits import Exhibits
 from leakaudit.labels import labelled
 
 TRAIN = {("train", "dark", "f"): 30, ("train", "dark", "m"): 10, ("train", "fair", "f"): 5, ("train", "fair", "m"): 25}

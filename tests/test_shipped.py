@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from leakaudit import embeddings, ledger
+from leakaudit import embeddings
 from leakaudit.datasets import digits
+from leakaudit.ledgers import ledger
 
 NAMES = ("digits-vanilla", "digits-end", "digits-irene")
 

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leakaudit import opening, reaching
+from leakaudit import opening
 from leakaudit.errors import InputError, RefusedError
+from leakaudit.ledgers import reaching
 
 OR_NONE = ", or say pretrained=false, for random weights"
 

@@ -10,7 +10,7 @@ import pytest
 from leakaudit import audit as audits
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings
-from leakaudit.exhibits import Exhibits
+from leakaudit.inquest.exhibits import Exhibits
 
 
 @pytest.fixture(scope="module")

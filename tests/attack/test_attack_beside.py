@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from leakaudit import learning
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels
 from leakaudit.errors import InputError
-from leakaudit.exhibits import Exhibits
 from leakaudit.finding import Learned
+from leakaudit.inquest import learning
+from leakaudit.inquest.exhibits import Exhibits
 from leakaudit.stats import Interval
 
 

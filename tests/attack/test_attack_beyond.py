@@ -7,11 +7,12 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from leakaudit import beyond, detection, lying, protocol
-from leakaudit.arena import Arena, Case
+from leakaudit import lying, protocol
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels, identify
 from leakaudit.embeddings import Embeddings, Origin
+from leakaudit.inquest import beyond, detection
+from leakaudit.inquest.arena import Arena, Case
 from leakaudit.numerics import logistic
 from leakaudit.numerics.further import refit
 from leakaudit.numerics.logistic import Fit

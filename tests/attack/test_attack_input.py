@@ -11,7 +11,7 @@ from leakaudit.catalog import Call
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings
 from leakaudit.errors import InputError
-from leakaudit.exhibits import Exhibits
+from leakaudit.inquest.exhibits import Exhibits
 
 Change = Callable[[Embeddings], Embeddings]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from leakaudit.arena import Arena, Case
-from leakaudit.questions import MERGED, merged
+from leakaudit.inquest.arena import Arena, Case
+from leakaudit.inquest.questions import MERGED, merged
 
 
 def case(classes: int) -> Case:

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from leakaudit import detection, protocol, stats
-from leakaudit.arena import Arena, Case
+from leakaudit import protocol, stats
 from leakaudit.dataset import Labels
 from leakaudit.errors import InputError
-from leakaudit.exhibits import Exhibits
+from leakaudit.inquest import detection
+from leakaudit.inquest.arena import Arena, Case
+from leakaudit.inquest.exhibits import Exhibits
 from leakaudit.numerics import plants
 from leakaudit.numerics.permutation import Permuted
 from leakaudit.protocol import Fold

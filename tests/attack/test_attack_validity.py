@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from leakaudit import detection, protocol
-from leakaudit.arena import Arena, Ask, Case
+from leakaudit import protocol
 from leakaudit.attackers import Guesses, Question, Rows
-from leakaudit.contest import Entrant, compete, nested
+from leakaudit.inquest import detection
+from leakaudit.inquest.arena import Arena, Ask, Case
+from leakaudit.inquest.contest import Entrant, compete, nested
 
 REPLICATES = 120
 SPREAD = 2 * np.sqrt(0.05 * 0.95 / REPLICATES)

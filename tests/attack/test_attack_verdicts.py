@@ -9,7 +9,7 @@ import pytest
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings
-from leakaudit.exhibits import Exhibits
+from leakaudit.inquest.exhibits import Exhibits
 from leakaudit.protocol import DECIDERS
 
 SUITE = tuple(Call(name, {}) for name in DECIDERS)

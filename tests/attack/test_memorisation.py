@@ -13,13 +13,13 @@ from leakaudit import stats
 from leakaudit.attack import Exhibits
 from leakaudit.audit import Attribute
 from leakaudit.catalog import Call
-from leakaudit.contest import entrants
 from leakaudit.dataset import Labels, identify
 from leakaudit.embeddings import Embeddings
 from leakaudit.errors import InputError
 from leakaudit.finding import Memorisation
+from leakaudit.inquest.contest import entrants
+from leakaudit.inquest.repeats import MOST, Gap, difference, memorised, shared
 from leakaudit.labels import labelled
-from leakaudit.repeats import MOST, Gap, difference, memorised, shared
 from leakaudit.stats import Interval
 
 

@@ -12,10 +12,10 @@ import torch
 import torchvision
 from torch import nn
 
-from leakaudit import reaching
 from leakaudit.backbones import _published, densenet121, resnet18, resnet50
 from leakaudit.backbones._residual import residual
 from leakaudit.errors import InputError, RefusedError
+from leakaudit.ledgers import reaching
 from leakaudit.numerics.taps import Tapped
 
 NETWORKS = [resnet18, resnet50, densenet121]

@@ -6,9 +6,9 @@ import pytest
 import torch
 import torchvision as library
 
-from leakaudit import reaching
 from leakaudit.backbones import torchvision
 from leakaudit.errors import InputError, RefusedError
+from leakaudit.ledgers import reaching
 from leakaudit.numerics.taps import Tapped
 
 MODELS = {

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from leakaudit import ledger, store
+from leakaudit import store
+from leakaudit.ledgers import ledger
 
 REPOSITORY = Path(__file__).parents[2]
 METHODS = ("vanilla", "end", "irene")

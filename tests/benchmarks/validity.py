@@ -27,10 +27,11 @@ import worlds
 from claims import CELLS, Cell, Outcome, claims
 from threadpoolctl import threadpool_limits
 
-from leakaudit import controls, detection, protocol, stats
-from leakaudit.arena import Arena, Ask, Case
+from leakaudit import protocol, stats
 from leakaudit.catalog import Call
-from leakaudit.contest import Entrant, compete, entrants, nested
+from leakaudit.inquest import controls, detection
+from leakaudit.inquest.arena import Arena, Ask, Case
+from leakaudit.inquest.contest import Entrant, compete, entrants, nested
 from leakaudit.numerics.moments import moments
 from leakaudit.numerics.plants import SHAPES
 from leakaudit.protocol import PLANTS, Fold

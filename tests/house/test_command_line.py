@@ -100,7 +100,11 @@ WRONG = [
     (f"report {'n' * 300}", 2, "nnn: File name too long"),
     (f"attack {'n' * 300} --private sex", 2, "nnn: File name too long"),
     (f"train {'n' * 300}", 2, "nnn: File name too long"),
-    ("attack weights.safetensors --private sex", 2, "no array z, so no embeddings; which network do these weights fill? --backbone NAME"),
+    (
+        "attack weights.safetensors --private sex",
+        2,
+        "no array z, so no embeddings; which network",
+    ),
     ("attack faces.csv --private sex", 2, "path, sex found; a table of images is --data of a model"),
     ("list recipe", 2, "no room 'recipe'. Did you mean 'recipes'?"),
     ("schema audits", 2, "no schema 'audits'"),

@@ -24,6 +24,7 @@ NAMES = {
 EXCEPTIONS = {
     ("weights/_opcodes.py", "pickletools"): "lists a pickle's opcodes, and runs none",
     ("weights/_opcodes.py", "_compat_pickle"): "two tables of names that Python 2 had",
+    ("weights/_pickled.py", "pickletools"): "a table of the opcodes' names, for a message",
     ("weights/_pickled.py", "torch.load"): "the one place; always weights_only=True, see below",
     ("own_code.py", "exec"): "the user's own file, named on the command line for that",
     ("own_code.py", "compile"): "the same",

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from graphs import CNN, FLOAT, MLP, cnn, helper, mlp, model, numbers, onnx, save
+from drawn import CNN, FLOAT, MLP, cnn, helper, mlp, model, numbers, onnx, save
 
-from leakaudit import catalog, graph
+from leakaudit import catalog
 from leakaudit.errors import InputError, RefusedError
+from leakaudit.graphs import graph
 
 HEAD = 1024
 
