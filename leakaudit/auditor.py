@@ -237,6 +237,9 @@ def _leave(
         provenance={**audit.provenance, **_provenance(terms)},
     )
     question = [audit.subject.get("sha256"), audit.data.get("fingerprint"), terms.private, terms.target]
+    source = subject.encoder
+    if source is not None and (source.kind != "checkpoint" or source.layers):  # one file, read in several ways
+        question += [str(source.backbone), [str(layer) for layer in source.layers], _prepared(subject)]
     key = store.digest(store.canonical([*question, terms.tolerance, terms.seed, terms.group, what]))[:8]
     path = archive.place(terms.store, audit.name, what[0], key)
     audits.save_outcomes(outcomes, audits.outcomes_path(path))

@@ -219,3 +219,14 @@ def test_terms_of_a_stranger_are_those_of_the_command(home: Path) -> None:
     assert home.is_dir()
     terms = stranger.Terms(layer=("b", "a:pool=max", "b"))
     assert [str(layer) for layer in terms.layers] == ["b", "a:pool=max"]
+
+
+def test_an_audit_of_other_preprocessing_is_another_audit(home: Path, leakaudit_here: Run) -> None:
+    """One file that is shown images in two ways leaves two documents; the same way again, the same one."""
+    asked = ("w.pth", "--backbone", SMALL, "--data", "images.npz", "--private", "kind", "--attacker", "linear")
+    for mean in ("0.5", "0.4", "0.5"):
+        done = leakaudit_here("attack", *asked, "--mean", mean, "--rows", "200")
+        assert done.returncode == 0, done.stderr
+    audits = list((home / ".leakaudit" / "audits").glob("*.json"))
+    said = [json.loads(path.read_text())["subject"]["preprocessing"].split(", std")[0] for path in audits]
+    assert sorted(said) == ["3x8x8; mean 0.4", "3x8x8; mean 0.5"]
