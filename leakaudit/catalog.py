@@ -212,6 +212,8 @@ def _spell(hint: Any) -> str:
         list: "a list",
         dict: "a table",
     }
+    if typing.get_origin(hint) in (tuple, list):
+        return f"a list of which each is {_spell(typing.get_args(hint)[0])}"
     if typing.get_args(hint):
         return " or ".join(_spell(part) for part in typing.get_args(hint))
     return words.get(hint, "nothing" if hint is type(None) else str(hint))

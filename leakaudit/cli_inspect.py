@@ -12,7 +12,9 @@ from leakaudit.errors import InputError
 
 @options.spread
 def inspect(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="File, checkpoint folder, or name of the ledger.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="File, checkpoint folder, address, or name of the ledger.")
+    ],
     *,
     network: options.Network,
     output: options.Output,
@@ -21,17 +23,19 @@ def inspect(
     if output.format == options.Form.HTML:
         raise InputError("--format html: a dossier is terminal, json or markdown")
     from leakaudit import catalog, examine, own_code
-    from leakaudit.ledgers import fetching, ledger
+    from leakaudit.ledgers import address, fetching, ledger
 
     if network.backbone and own_code.named(network.backbone):
         console.say(own_code.warning(network.backbone))
-    path = Path(file)
-    entry = None if path.exists() else ledger.find(file, network.ledger)
+    path, typed = Path(file), file.startswith(address.ADDRESSES)
+    ledger.clear(file, network.ledger)
+    entry = ledger.typed(file) if typed else None if path.exists() else ledger.find(file, network.ledger)
     shelf = entry.weights if entry is not None and entry.kind in catalog.SHELVES else file
     if not path.exists() and shelf.partition(":")[0] in catalog.SHELVES:
         made = examine.model(shelf, network.size)
     else:
-        path = path if entry is None else fetching.fetch(entry, trust=network.trust_on_first_use).path
+        trust = typed or network.trust_on_first_use
+        path = path if entry is None else fetching.fetch(entry, trust=trust).path
         said = (network.backbone, network.size)
         made = examine.examine(path, *said, partial=network.partial, entry=entry)
     form = import_module(f"leakaudit.render._inspect.{output.format}")

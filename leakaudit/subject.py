@@ -22,7 +22,7 @@ from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.gate import Ask
-from leakaudit.ledgers import fetching, ledger
+from leakaudit.ledgers import address, fetching, ledger
 from leakaudit.ledgers.ledger import Entry
 from leakaudit.preprocessing import Size
 from leakaudit.recipe import Recipe
@@ -91,7 +91,6 @@ class Subject:
 
 
 EMBEDDINGS = (".npz", ".parquet", ".csv", ".safetensors")
-REMOTE = ("hf://", "https://", "http://")
 
 
 def find(name: str, terms: Terms) -> Subject:
@@ -103,6 +102,7 @@ def find(name: str, terms: Terms) -> Subject:
         RefusedError: a file is truncated, unsafe, foreign, or not what its hash promises.
     """
     path = Path(name)
+    ledger.clear(name, terms.ledger)
     if path.is_dir() and (path / "manifest.json").is_file():
         made = embeddings.read(path).origin
         raise InputError(f"{name}: embeddings of {made.name}, in the store already; attack that subject")
@@ -112,7 +112,7 @@ def find(name: str, terms: Terms) -> Subject:
         return _of_file(path, terms)
     if name.startswith(tuple(f"{shelf}:" for shelf in catalog.SHELVES)):
         return _of_stranger(terms, lambda load: stranger.of_library(name, terms, load))
-    if name.startswith(REMOTE):
+    if name.startswith(address.ADDRESSES):
         return _of_entry(ledger.typed(name), replace(terms, trust_on_first_use=True))  # no ledger promised another
     if path.suffix in EMBEDDINGS or path.suffix in FILES:
         raise InputError(f"{name}: no such file")

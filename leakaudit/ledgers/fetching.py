@@ -114,6 +114,7 @@ def trusted(folder: Path) -> dict[str, Promise]:
     try:
         made = {place: Promise(**known, by=str(path)) for place, known in dict(files).items()}  # type: ignore[arg-type]
         assert all(re.fullmatch(r"[0-9a-f]{64}", one.sha256) and one.bytes > 0 for one in made.values())
+        assert all(isinstance(one.revision, str) for one in made.values())
     except (TypeError, ValueError, AssertionError) as error:
         raise RefusedError(f"{path}: not a record of first uses: sha256 and bytes by location expected") from error
     return made

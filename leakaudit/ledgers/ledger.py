@@ -16,21 +16,13 @@ from urllib.parse import unquote, urlsplit
 
 from leakaudit import catalog, store
 from leakaudit.errors import InputError, spelt
+from leakaudit.ledgers import address
+from leakaudit.ledgers.address import Hub
 
 FILE = "checkpoints.toml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-PLACES = "https://..., hf://ORG/REPO/FILE@REVISION, file:///..., a path beside the ledger, timm:NAME, torchvision:NAME"
 SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".onnx", ".safetensors", ".npz", ".parquet", ".csv", ".toml", ".json")
 """Ends of names that would be taken for a file's."""
-
-
-class Hub(NamedTuple):
-    """A file of a Hugging Face repository."""
-
-    repository: str
-    file: str
-    revision: str
-    """Commit, tag or branch; empty where none is said."""
 
 
 class Promise(NamedTuple):
@@ -51,7 +43,7 @@ class Entry:
     ledger: Path
     """The file; paths are relative to its folder."""
     weights: str = ""
-    """Where they lie: `PLACES`."""
+    """Where they lie: `address.PLACES`."""
     sha256: str = ""
     """Of the file's bytes, in hexadecimal."""
     bytes: int | None = None
@@ -84,9 +76,7 @@ class Entry:
     @property
     def hub(self) -> Hub:
         """Repository, file and revision of what lies at `hf://`."""
-        path, _, revision = self.weights.removeprefix("hf://").partition("@")
-        organisation, repository, file = path.split("/", 2)
-        return Hub(f"{organisation}/{repository}", file, revision)
+        return address.hub(self.weights)
 
     @property
     def path(self) -> Path:
@@ -170,7 +160,9 @@ def entry(name: str, table: Any, path: Path) -> Entry:
             raise InputError(f"{where}: no field {word[:80]!r}. {catalog.suggest(word[:80], known)}")
     given = catalog.check(Entry, table, where)
     made = Entry(name=name, ledger=path, **given)
-    _check_place(made, where)
+    address.check(made.weights, where)
+    if made.kind in catalog.SHELVES and made.sha256:
+        raise InputError(f"{where}: {made.kind} fetches its own weights; sha256 and bytes say nothing here")
     if made.sha256 and not re.fullmatch(r"[0-9a-f]{64}", made.sha256):
         raise InputError(f"{where}: sha256 = {made.sha256[:80]!r}: 64 hexadecimal digits (0-9, a-f) expected")
     if made.bytes is not None and made.bytes < 1:
@@ -218,6 +210,17 @@ def shadows(theirs: Path | None) -> tuple[str, ...]:
     return tuple(sorted({*read(own())} & {*read(theirs)})) if theirs is not None else ()
 
 
+def clear(name: str, theirs: Path | None = None) -> None:
+    """
+    Refuse a name that is a file's of the working directory, and an entry's as well.
+
+    Raises:
+        InputError: it is.
+    """
+    if Path(name).exists() and name == Path(name).name and find(name, theirs):
+        raise InputError(f"{name}: both a file here and an entry of the ledger; say ./{name} for the file")
+
+
 def typed(text: str) -> Entry:
     """
     What is typed in place of a name, `https://...` or `hf://...`, as an entry of which nothing else is said.
@@ -226,7 +229,7 @@ def typed(text: str) -> Entry:
         InputError: there can be no file at such a place.
     """
     made = Entry(name=text, ledger=Path(), weights=text)
-    _check_place(made, text[:200])
+    address.check(text, text[:200])
     return made
 
 
@@ -244,27 +247,6 @@ def check_name(name: str, where: str) -> None:
 def key(made: Entry) -> str:
     """Twelve hexadecimal digits that two entries share exactly when they promise the same file at the same place."""
     return store.digest(made.location, made.sha256)[:12]
-
-
-def _check_place(made: Entry, where: str) -> None:
-    text = made.weights
-    scheme = text.partition("://")[0] if "://" in text else ""
-    if not text or not text.isprintable():
-        raise InputError(f"{where}: weights = ... expected: {PLACES}")
-    if scheme == "http":
-        raise InputError(f"{where}: weights: http:// can be changed on its way; https:// expected")
-    if scheme not in ("", "https", "hf", "file"):
-        raise InputError(f"{where}: weights: no way to fetch {scheme[:20]}://. There are: {PLACES}")
-    if scheme == "https" and (not urlsplit(text).hostname or "@" in urlsplit(text).netloc):
-        raise InputError(f"{where}: weights: https://HOST/FILE expected, without a password in it")
-    if scheme == "file" and urlsplit(text).netloc not in ("", "localhost"):
-        raise InputError(f"{where}: weights: file:///FOLDER/FILE expected")
-    if scheme == "hf" and not re.fullmatch(r"hf://[\w.-]+/[\w.-]+/[^@/][^@]*(@[^@/]\S*)?", text):
-        raise InputError(f"{where}: weights: hf://ORG/REPO/FILE or hf://ORG/REPO/FILE@REVISION expected")
-    if scheme == "hf" and ".." in made.hub.file.split("/"):
-        raise InputError(f"{where}: weights: hf://ORG/REPO/FILE expected, without '..'")
-    if made.kind in catalog.SHELVES and made.sha256:
-        raise InputError(f"{where}: {made.kind} fetches its own weights; sha256 and bytes say nothing here")
 
 
 def _check_backbone(made: Entry, where: str) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from leakaudit.errors import InputError, RefusedError
-from leakaudit.ledgers.ledger import Hub, Promise
+from leakaudit.ledgers.address import Hub
+from leakaudit.ledgers.ledger import Promise
 
 PATIENCE_SECONDS = 5.0
 """How long a server may take to answer; a machine without a network is told so after this at the latest."""

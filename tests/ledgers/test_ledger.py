@@ -68,6 +68,12 @@ def test_an_entry_says_what_stands_in_it(written):
         ('weights = "http://example.org/a.pth"', "https:// expected"),
         ('weights = "ftp://example.org/a.pth"', "no way to fetch ftp://"),
         ('weights = "https:///a.pth"', "https://HOST/FILE expected"),
+        ('weights = "https://[::1/f.pth"', "no address"),
+        ('weights = "hf://../../x"', "hf://ORG/REPO/FILE"),
+        ('weights = "hf://-a/b/f.pth"', "hf://ORG/REPO/FILE"),
+        ('weights = "hf://a--b/c/f.pth"', "can be called a--b/c"),
+        ('weights = "hf://a/b.git/f.pth"', "can be called a/b.git"),
+        ("private = [1]", "private = [1]: a text or a list of which each is a text expected"),
         ('weights = "https://me:secret@example.org/a.pth"', "without a password in it"),
         ('weights = "hf://org/file"', "hf://ORG/REPO/FILE"),
         ('weights = "hf://org/repo/../../a@main"', "without '..'"),
@@ -154,3 +160,14 @@ def test_what_others_publish_has_no_hash_yet():
         if entry.backbone:
             call = catalog.parse(entry.backbone, "")
             assert catalog.check(catalog.thing("backbones", call.name).build, call.knobs, entry.name) is not None
+
+
+def test_a_name_that_is_a_file_too_is_refused(tmp_path, monkeypatch):
+    """What is meant is said, not guessed: a file has its folder before it."""
+    monkeypatch.chdir(tmp_path)
+    ledger.clear("digits-vanilla")
+    (tmp_path / "digits-vanilla").touch()
+    with pytest.raises(InputError, match=r"say \./digits-vanilla for the file"):
+        ledger.clear("digits-vanilla")
+    ledger.clear("./digits-vanilla")
+    ledger.clear("another")

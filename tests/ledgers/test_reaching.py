@@ -10,7 +10,8 @@ from serving import allowed, serving
 
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.ledgers import reaching
-from leakaudit.ledgers.ledger import Hub, Promise
+from leakaudit.ledgers.address import Hub
+from leakaudit.ledgers.ledger import Promise
 
 CONTENT = bytes(range(256)) * 400
 LARGEST = 1 << 20
