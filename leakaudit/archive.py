@@ -1,5 +1,6 @@
 """The archive: where audits lie in the store, and how one is found by path or by name."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def find(name: str, root: Path) -> list[Path]:
 
 def _speaks_of(file: Path, name: str) -> bool:
     subject = _subject(file)
-    return name in (subject.get("recipe"), subject.get("name"))
+    whole = str(subject.get("name") or "")
+    return name in (subject.get("recipe"), whole, re.sub(r"@[0-9a-f]{8}(?=#|$)", "", whole))
 
 
 def _subject(file: Path) -> dict[str, Any]:

@@ -255,11 +255,14 @@ def _prepared(subject: Subject) -> str:
     height, width = source.shape[1:]
     sides = (source.shape[0], height, width)
     whose = source.prepared or ("the recipe's" if subject.checkpoint is not None else "")
-    return str(Preprocessing(sides, source.mean, source.std, source.resize, whose))
+    cut = (source.resize, whose, source.ratio, source.distorted)
+    return str(Preprocessing(sides, source.mean, source.std, *cut))
 
 
 def _about(subject: Subject) -> dict[str, Any]:
     prepared = {"preprocessing": words} if (words := _prepared(subject)) else {}
+    if subject.encoder is not None and subject.encoder.layers:
+        prepared["side"] = f"the {subject.encoder.layers[0].at} of that layer"
     if subject.checkpoint is None:
         return subject.about | prepared
     card, made = subject.checkpoint.card, subject.checkpoint.recipe

@@ -39,7 +39,10 @@ app.add_typer(cli_datasets.app, name="datasets")
 app.add_typer(cli_checkpoints.app, name="checkpoints")
 
 INTERRUPTED = 130
-STOPPED = "interrupted; what was finished is kept, and the next run (train: --resume) goes on from there"
+STOPPED = (
+    "interrupted; finished epochs, and extracted rows by the 8,192, are kept, and the next run (train: --resume) goes "
+    "on from there"
+)
 SURROUNDINGS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP)
 """What the operating system says of the user's own files."""
 Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="Checkpoint, trained recipe, or file.")]

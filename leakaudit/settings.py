@@ -1,5 +1,7 @@
 """Settings: what `leakaudit.toml`, or `[tool.leakaudit]` in `pyproject.toml`, says in place of flags."""
 
+import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +10,8 @@ from typing import Any
 from leakaudit import catalog
 from leakaudit.errors import InputError
 
+VARIABLE = "LEAKAUDIT_BACKBONE"
+
 
 def configured(commands: Mapping[str, Any]) -> dict[str, Any]:
     """
@@ -15,13 +19,21 @@ def configured(commands: Mapping[str, Any]) -> dict[str, Any]:
 
     One value does where a flag may be repeated. The result is by command, and by command of a command.
 
+    Code is named on the command line and nowhere else: whoever works in a stranger's folder has not asked for its code.
+
     Raises:
-        InputError: the file is not TOML, or a key is no flag of any command.
+        InputError: the file is not TOML, a key is no flag of any command, or code is named.
     """
     table, where = _settings()
     settings = {key.replace("-", "_"): value for key, value in table.items()}
     known = {name for command in commands.values() for name in _flags(command)}
+    backbones = {where: str(settings.get("backbone", "")), VARIABLE: os.environ.get(VARIABLE, "")}
+    for place, backbone in backbones.items():
+        if re.search(r"\.py(:|$)", backbone):
+            raise InputError(f"{place}: backbone = {backbone!r}: code is named on the command line alone: --backbone")
     for name, key in zip(settings, table, strict=True):
+        if name in ("data", "root"):
+            raise InputError(f"{where}: {key!r} is no setting: give --{key} on the command line")
         if name not in known:
             raise InputError(f"{where}: no setting {key!r}. {catalog.suggest(name, known)}")
     return {name: _defaults(command, settings) for name, command in commands.items()}
@@ -32,7 +44,7 @@ def _flags(command: Any) -> dict[str, Any]:
     found = {name: part for each in getattr(command, "commands", {}).values() for name, part in _flags(each).items()}
     options = [part for part in command.params if part.param_type_name == "option"]
     found |= {name.strip("-").replace("-", "_"): part for part in options for name in part.opts if name[:2] == "--"}
-    return {name: part for name, part in found.items() if name not in ("data", "root")}
+    return {name: part for name, part in found.items() if part.envvar and name not in ("data", "root")}
 
 
 def _defaults(command: Any, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from leakaudit import stranger, subject
+from leakaudit import settings, stranger, subject
 from leakaudit.backbones import simple_convnet
 from leakaudit.errors import InputError
 from leakaudit.subject import Subject, Terms
@@ -230,3 +230,40 @@ def test_an_audit_of_other_preprocessing_is_another_audit(home: Path, leakaudit_
     audits = list((home / ".leakaudit" / "audits").glob("*.json"))
     said = [json.loads(path.read_text())["subject"]["preprocessing"].split(", std")[0] for path in audits]
     assert sorted(said) == ["3x8x8; mean 0.4", "3x8x8; mean 0.5"]
+
+
+@pytest.mark.parametrize("place", ["leakaudit.toml", "pyproject.toml"])
+def test_code_is_named_on_the_command_line_alone(home: Path, leakaudit_here: Run, place: str) -> None:
+    """Whoever looks at a file in a stranger's folder does not run that folder's code."""
+    (home / "net.py").write_text("import pathlib\npathlib.Path('ran').touch()\n" + OWN)
+    table = "[tool.leakaudit]\n" * (place == "pyproject.toml")
+    (home / place).write_text(f'{table}backbone = "net.py:small"\n')
+    done = leakaudit_here("inspect", "w.pth")
+    assert done.returncode == 2
+    assert "code is named on the command line alone" in done.stderr
+    assert not (home / "ran").exists()
+    (home / place).unlink()
+    leakaudit_here("inspect", "w.pth", "--backbone", "net.py:small")
+    assert (home / "ran").exists()
+
+
+def test_code_is_not_named_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is it by the environment, in which other names may stand."""
+    monkeypatch.setenv("LEAKAUDIT_BACKBONE", "resnet18")
+    assert settings.configured({}) == {}
+    monkeypatch.setenv("LEAKAUDIT_BACKBONE", "net.py:small:width=2")
+    with pytest.raises(InputError, match=r"LEAKAUDIT_BACKBONE: backbone = 'net\.py:small:width=2': code is named"):
+        settings.configured({})
+
+
+@pytest.mark.usefixtures("home")
+def test_an_audit_is_found_by_the_name_that_was_typed(leakaudit_here: Run) -> None:
+    """A report takes the subject's name without its hash; a layer that is read is part of the name."""
+    asked = ("w.pth", "--backbone", SMALL, "--data", "images.npz", "--private", "kind", "--attacker", "linear")
+    assert leakaudit_here("attack", *asked).returncode == 0
+    done = leakaudit_here("attack", *asked, "--layer", "classifier")
+    assert done.returncode == 0, done.stderr
+    assert "#classifier" in done.stdout.splitlines()[0]
+    told = leakaudit_here("report", "w", "w#classifier")
+    assert told.returncode == 0, told.stderr
+    assert "training seed" not in told.stdout

@@ -138,6 +138,11 @@ def not_tested(audit: Audit) -> str:
     return _figures.plain(audit.threat.get("not_tested", "")) or "membership, extraction, singling out"
 
 
+def models(audits: Sequence[Audit]) -> int:
+    """How many models are spoken of: layers of one are one, and so is one model on several data."""
+    return len({str(audit.subject.get("sha256") or audit.name) for audit in audits})
+
+
 def noted(report: Report) -> list[str]:
     """What the audits note of their rows and labels, such as images that were left out; whose it is, unless all's."""
     notes = {audit.name: list(map(str, audit.provenance.get("notes") or ())) for audit in report.audits}

@@ -34,7 +34,7 @@ def _head(report: Report, found: Sequence[Entry]) -> Iterator[str]:
     for private, group in _entries.questions(report):
         yield _verdicts(private, group)
     lines = [f"- {_text(_words.told(part, names))}" for part in report.comparisons]
-    if len(report.audits) > 1:
+    if _words.models(report.audits) > 1:
         lines.append("- Cannot be told: whether the method or the training seed did it; each is one checkpoint.")
     lines += [f"- **Why**, {_text(entry.label)}: {_text(entry.attribute.reason)}." for entry in found]
     lines += dict.fromkeys(f"- **Limits:** {_text(_words.limits(entry))}" for entry in found)

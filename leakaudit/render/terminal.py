@@ -168,7 +168,8 @@ def _beside(group: Sequence[Entry]) -> Table:
 
 def _cannot(group: Sequence[Entry]) -> str:
     limits = sorted({_words.limits(entry).split(". ")[0] for entry in group})
-    return f"Cannot be told: whether the method or the training seed did it. {limits[0]}; figures are floors."
+    seed = "Cannot be told: whether the method or the training seed did it. "
+    return f"{seed if _words.models([entry.audit for entry in group]) > 1 else ''}{limits[0]}; figures are floors."
 
 
 def _bars(group: Sequence[Entry], width: int) -> Table:

@@ -151,7 +151,7 @@ def _limits(report: Report, found: Sequence[Entry]) -> list[str]:
         limits.append(
             "No target was named: nothing was conditioned on, and what a target would explain counts as read."
         )
-    if len(report.audits) > 1:
+    if _words.models(report.audits) > 1:
         limits.append("What cannot be told: whether the method did it or the training seed; each is one checkpoint.")
     if said := _words.papers_said(found):
         limits.append(f"{said} It cannot decide.")
