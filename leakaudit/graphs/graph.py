@@ -17,7 +17,7 @@ from leakaudit import anatomy, catalog
 from leakaudit.anatomy import Anatomy
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
-from leakaudit.graphs import redrawing, session, trial
+from leakaudit.graphs import flow, redrawing, session, trial
 from leakaudit.graphs.session import BOTTLENECK, Graph
 from leakaudit.layer import Layer
 from leakaudit.weights import onnx as room
@@ -166,6 +166,7 @@ def _read(path: Path) -> tuple[bytes, Any, Anatomy]:
     if model.functions:
         trial.attempt(content, trial.Request("", (None,), None, "float32", ()), str(path))
         model = inliner.inline_local_functions(model)
+    flow.check(model, path)
     return content, model, anatomy.of(model, path)
 
 
