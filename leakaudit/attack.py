@@ -199,6 +199,7 @@ def _audit(
                 *copies(subject, first.rows, arena.group),
                 *own.notes,
             ],
+            **({"own_task": own.unmeasured} if own.unmeasured else {}),
         },
         warnings=own.warnings,
     )  # fmt: skip

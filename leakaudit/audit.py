@@ -204,7 +204,7 @@ class Audit:
     utility: Utility | None = None
     gates: tuple[Gate, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
-    """`leakaudit, versions, seed, device, command, inference, notes`."""
+    """`leakaudit, versions, seed, device, command, inference, notes`; `own_task` where that is not measured."""
     warnings: tuple[str, ...] = ()
     """What must be read before the verdict: the model hardly does its own task, or its classes stand otherwise."""
 

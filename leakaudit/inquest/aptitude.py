@@ -6,7 +6,8 @@ classes stand in another order. Both show in how it names the target. Skill is b
 there is above chance: (b - 1/k) / (1 - 1/k), for k target classes that have rows.
 
 A warning is given where skill, at 95 %, is at most a tenth; and where it cannot be told from nothing and is below a
-half. Too few rows to say so much warn of nothing. Another order of the classes is sought on one half of the rows or
+half. Too few rows to say so much warn of nothing. Where the model's outputs are not the target's classes, nothing is
+known of it, and that is said where its task would stand. Another order of the classes is sought on one half of the rows or
 groups (an assignment that maximises the sum of recalls) and told where on the other half its skill is at least a
 quarter and above that of the order given.
 """
@@ -30,6 +31,8 @@ ORDERED = 0.25
 """Skill on unseen rows that another order of the classes must have."""
 NAMED = 12
 """Classes that a warning lists."""
+STRANGERS = ("weights", "published", "onnx", "random-init")
+"""Subjects that are shown images which they may not have been made for."""
 
 Codes = Int64[np.ndarray, " n"]
 
@@ -41,6 +44,8 @@ class Aptitude:
     warnings: tuple[str, ...] = ()
     """Beside the verdict."""
     notes: tuple[str, ...] = ()
+    unmeasured: str = ""
+    """Why it is not known, in words that follow "Its own task:"; empty where it is, or where there is no such task."""
 
 
 def named(logits: Float32[np.ndarray, "n k"] | None, classes: int) -> Codes | None:
@@ -67,18 +72,19 @@ def aptitude(subject: Embeddings, rows: Labelled, target: str | None, seed: int,
 
     `seed` draws the halves; `prepared` says how images enter, in words.
     """
+    kind = subject.origin.kind
     if target is None or subject.logits is None:
-        return Aptitude()
+        why = "no target is named" if target is None else "none of its outputs is read"
+        return Aptitude(unmeasured=_unmeasured(kind, why) if kind in STRANGERS else "")
     labels = subject.column(target)
     classes, outputs = len(labels.classes), subject.logits.shape[1]
     guesses = named(subject.logits, classes)
-    if guesses is None and subject.origin.kind == "checkpoint":
+    if guesses is None and kind == "checkpoint":
         return Aptitude()  # the subject says which classes it has not learned
     if guesses is None:
         many = f"{classes:,} classes" if classes else "numbers"
         plural = "s" if outputs > 1 else ""
-        unlike = f"the model has {outputs:,} output{plural}, {target} has {many}"
-        return Aptitude(notes=(f"how well the model does its own task was not measured: {unlike}",))
+        return Aptitude(unmeasured=_unmeasured(kind, f"{outputs:,} output{plural}, {target} has {many}"))
     kept = rows.known
     y = rows.target.codes[kept]
     guess = guesses[rows.rows[kept]]
@@ -99,6 +105,12 @@ def aptitude(subject: Embeddings, rows: Labelled, target: str | None, seed: int,
     if order is not None:
         return Aptitude((f"{said}: {_other(order, rows.target.classes)}",), notes)
     return Aptitude((f"{said}: {_why(subject.origin.kind, target, prepared)}",), notes)
+
+
+def _unmeasured(kind: str, why: str) -> str:
+    """That it is not known how well a model does its own task, and what that leaves open where it is shown images."""
+    open_ = ", so that nothing shows whether the images enter as the model expects"
+    return f"not measured ({why}){open_ if kind in STRANGERS else ''}"
 
 
 def _other(order: tuple[Int64[np.ndarray, " k"], float], classes: tuple[str, ...]) -> str:

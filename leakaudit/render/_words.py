@@ -125,6 +125,11 @@ def utility_said(utility: Utility) -> str:
     return f"names the {utility.target} of {share} % {bounds}"
 
 
+def unmeasured(audit: Audit) -> str:
+    """That it is not known how well the model does its own task, and why; empty where it is known."""
+    return "" if audit.utility else str(audit.provenance.get("own_task") or "")
+
+
 def told(comparison: Comparison, names: dict[str, str]) -> str:
     """The comparison's sentence with the short names."""
     words = comparison.sentence

@@ -36,6 +36,8 @@ def _head(report: Report, found: Sequence[Entry]) -> Iterator[str]:
     lines = [f"- {_text(_words.told(part, names))}" for part in report.comparisons]
     if _words.models(report.audits) > 1:
         lines.append("- Cannot be told: whether the method or the training seed did it; each is one checkpoint.")
+    unmeasured = {audit.name: said for audit in report.audits if (said := _words.unmeasured(audit))}
+    lines += [f"- **Its own task**, {_text(name)}: {_text(said)}." for name, said in unmeasured.items()]
     lines += [f"- **Why**, {_text(entry.label)}: {_text(entry.attribute.reason)}." for entry in found]
     lines += dict.fromkeys(f"- **Limits:** {_text(_words.limits(entry))}" for entry in found)
     lines.append(f"- **Not tested:** {_text(_words.not_tested(report.audits[0]))}.")

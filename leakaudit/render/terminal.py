@@ -211,6 +211,8 @@ def _ending(report: Report, found: Sequence[Entry]) -> Iterator[Padding]:
     lines = list(_besides(report)) if several else []
     if not several and report.audits[0].utility:
         lines.append(("Task", _words.utility_said(report.audits[0].utility)))
+    whose = {audit.name: said for audit in report.audits if (said := _words.unmeasured(audit))}
+    lines += [("Its own task", f"{name}: {said}" if several else said) for name, said in whose.items()]
     lines.append(("Controls", _words.controls_said(found)))
     if said := _words.papers_said(found):
         lines.append(("Papers", f"{said} Kept for comparison, never decides."))

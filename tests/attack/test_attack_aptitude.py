@@ -24,5 +24,6 @@ def test_outputs_of_another_task_leave_the_utility_out_with_the_reason(embed: An
     audit = attacked(replace(made, logits=np.zeros((300, 1000), np.float32))).audit
     assert audit.utility is None
     assert audit.warnings == ()
-    reason = "the model has 1,000 outputs, digit has 2 classes"
-    assert f"how well the model does its own task was not measured: {reason}" in audit.provenance["notes"]
+    reason = "not measured (1,000 outputs, digit has 2 classes)"
+    assert audit.provenance["own_task"].startswith(reason)
+    assert "own_task" not in attacked(made).audit.provenance

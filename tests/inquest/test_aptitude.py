@@ -97,15 +97,23 @@ def test_no_order_is_found_where_there_is_none(seed: int) -> None:
     assert "order" not in words
 
 
-def test_outputs_of_other_classes_are_a_note() -> None:
-    """How well it does its own task is not measured, with the reason."""
+def test_outputs_of_other_classes_are_told_where_the_task_would_stand() -> None:
+    """That its own task is not measured, with the reason and what that leaves open; a file of numbers has no images."""
     said = found(subject(knows=0.9, outputs=5))
-    reason = "the model has 5 outputs, age has 8 classes"
-    assert (said.warnings, said.notes) == (
-        (),
-        (f"how well the model does its own task was not measured: {reason}",),
-    )
-    assert not found(subject(knows=0.9)).notes
+    reason = "not measured (5 outputs, age has 8 classes)"
+    assert (said.warnings, said.notes) == ((), ())
+    assert said.unmeasured == f"{reason}, so that nothing shows whether the images enter as the model expects"
+    assert found(subject(knows=0.9, outputs=5, kind="file")).unmeasured == reason
+    assert not found(subject(knows=0.9)).unmeasured
+
+
+def test_without_a_target_a_strangers_task_is_not_measured() -> None:
+    """Nor where no logits are read; embeddings and this project's own checkpoints say nothing of it."""
+    assert found(subject(knows=0.0), target=None).unmeasured.startswith("not measured (no target is named)")
+    mute = replace(subject(knows=0.9), logits=None)
+    assert found(mute).unmeasured.startswith("not measured (none of its outputs is read)")
+    for kind in ("file", "checkpoint"):
+        assert not found(subject(knows=0.0, kind=kind), target=None).unmeasured
     assert not found(subject(knows=0.0), target=None).warnings
 
 

@@ -65,6 +65,21 @@ def test_how_images_enter_stands_in_the_report(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", READ)
+def test_a_task_that_was_not_measured_is_told_once_where_it_would_stand(form: str) -> None:
+    """Before the notes, with the reason; of several models by name; where it is known there is no such word."""
+    said = "not measured (5 outputs, age has 3 classes), so that nothing shows whether the images enter so"
+    made, rows = synthetic.audit(synthetic.VANILLA)
+    provenance = {**made.provenance, "own_task": said, "notes": ["a note on rows"]}
+    blind = replace(made, utility=None, provenance=provenance)
+    text = shown(form, make([(blind, rows)], ()))
+    assert re.search(r"Its own task\W", text)
+    assert text.count(said) == 1
+    assert text.index(said) < text.index("a note on rows")
+    assert shown(form, make([(blind, rows), synthetic.audit(synthetic.END)], ())).count(said) == 1
+    assert "not measured" not in shown(form, make([(made, rows)], ()))
+
+
+@pytest.mark.parametrize("form", READ)
 def test_a_warning_with_hostile_names_stays_text(form: str) -> None:
     """Class names out of a stranger's file are shown as text."""
     text = catalog.thing("render", form).render(

@@ -160,7 +160,7 @@ def _facts(audit: Audit, source: Audit) -> dict[str, Markup]:
         "data, sha256": audit.data.get("fingerprint"),
         "audit document, sha256": " ".join(map(str, seals)),
     }
-    skip = ("sha256", "fingerprint", "documents", "command", "pseudo_labels")
+    skip = ("sha256", "fingerprint", "documents", "command", "pseudo_labels", "own_task")
     for before, table in (("", audit.subject), ("data ", audit.data), ("audit ", audit.provenance)):
         named = {f"{before}{name}".replace("_", " "): value for name, value in table.items() if name not in skip}
         facts |= {label: value for label, value in named.items() if value not in (None, "", {}, [])}

@@ -115,6 +115,8 @@ def _card(entry: Entry, number: int, report: Report) -> Card:
         worst = f"; {_figures.percent(task.worst_cell_accuracy.value)} % where it is worst ({task.worst_cell})"
         share = f"names the {task.target} of {_figures.percent(task.accuracy.value)} %"
         lines.append(("Its own task", share, f"{_figures.bounds(task.accuracy, of='%')}{worst}"))
+    elif unmeasured := _words.unmeasured(entry.audit):
+        lines.append(("Its own task", unmeasured, ""))
     if guessed := _further.guessed(entry):
         lines.append(("Pseudo-labels", guessed, ""))
     lines += [(gate.gate, f"{gate.outcome}: {gate.reason}", "") for gate in _gates(entry, report)]
