@@ -8,7 +8,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from leakaudit import opening, store
+from leakaudit import opening, preprocessing, store
 from leakaudit.errors import InputError
 from leakaudit.ledgers import fetching, ledger
 from leakaudit.ledgers.ledger import Entry
@@ -70,12 +70,8 @@ def _fetched(weights: str, path: Path) -> tuple[Path, str]:
 def _fields(said: Mapping[str, Any]) -> dict[str, Any]:
     """What was typed as the ledger holds it."""
     found = {name: value for name, value in said.items() if value}
-    for name in ("mean", "std"):
-        if name in found:
-            try:
-                found[name] = [float(part) for part in str(found[name]).split(",")]
-            except ValueError as error:
-                raise InputError(f"--{name} {found[name]}: numbers with commas between them expected") from error
+    typed = preprocessing.parse(None, found.get("mean"), found.get("std"))
+    found |= {name: list(numbers) for name in ("mean", "std") if (numbers := getattr(typed, name))}
     if len(found.get("private", ())) == 1:
         found["private"] = found["private"][0]
     if str(found.get("size", "")).isdigit():

@@ -17,11 +17,9 @@ def inspect(
     ],
     *,
     network: options.Network,
-    output: options.Output,
+    output: options.Answer,
 ) -> None:
     """Say what a file holds, which network it fits, and that network's layers; nothing in it is run."""
-    if output.format == options.Form.HTML:
-        raise InputError("--format html: a dossier is terminal, json or markdown")
     from leakaudit import catalog, examine, own_code
     from leakaudit.ledgers import address, fetching, ledger
 
@@ -35,9 +33,10 @@ def inspect(
         made = examine.model(shelf, network.size)
     else:
         trust = typed or network.trust_on_first_use
-        path = path if entry is None else fetching.fetch(entry, trust=trust).path
+        fetched = None if entry is None else fetching.fetch(entry, trust=trust)
+        path, sha256 = (path, "") if fetched is None else (fetched.path, fetched.sha256)
         said = (network.backbone, network.size)
-        made = examine.examine(path, *said, partial=network.partial, entry=entry)
+        made = examine.examine(path, *said, partial=network.partial, entry=entry, sha256=sha256)
     form = import_module(f"leakaudit.render._inspect.{output.format}")
     console.put(form.render(made, width=console.columns()), output.format, output.output)
     if made.fit is not None and made.fit.trouble:

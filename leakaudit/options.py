@@ -29,6 +29,14 @@ class Form(StrEnum):
     MARKDOWN = "markdown"
 
 
+class Plain(StrEnum):
+    """The forms of what is no report."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 class Policy(StrEnum):
     """What an open gate does to the exit status."""
 
@@ -222,6 +230,13 @@ class Output:
         """Refuse a place that cannot be written before anything is computed."""
         if self.output is not None:
             store.check_place(self.output)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Answer(Output):
+    """What the answer to a question looks like and where it goes."""
+
+    format: Annotated[Plain, flag("Form of the answer.", "--format", panel="Output")] = Plain.TERMINAL  # type: ignore[assignment]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

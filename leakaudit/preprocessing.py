@@ -2,8 +2,8 @@
 How an image enters a network: its size, its normalisation, and who says so.
 
 Said by the flags `--size`, `--mean` and `--std`, by the ledger, by the library that published the weights, or by the
-data set: in this order, each for what those before it leave open. Images are resized to `resize`, of which the middle,
-of the input's size, is cut out.
+data set: in this order, each for what those before it leave open. Images are resized to `resize`, or cover it with
+their sides in ratio, and the middle, of the input's size, is cut out.
 """
 
 import math
@@ -37,6 +37,8 @@ class Said:
     """Height and width of which the middle is cut out; None: nothing is cut off. It goes with `size`."""
     mean: Numbers | None = None
     std: Numbers | None = None
+    ratio: bool = False
+    """Whether images keep the ratio of their sides and cover `resize`, which they do not else. It goes with `size`."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,21 @@ class Preprocessing:
     """Height and width of images before their middle, of `shape`, is cut out; None: they come at `shape`."""
     source: str
     """Who says so: `--mean, --std; size: timm's configuration of resnet18.a1_in1k`."""
+    ratio: bool = False
+    """Whether images keep the ratio of their sides and cover `resize`; else they are brought to just that."""
+    distorted: bool = False
+    """Whether some images lose the ratio of their sides."""
 
     def __str__(self) -> str:
         """In words."""
         cut = f", the middle of {_by(self.resize)}" if self.resize and self.resize != self.shape[1:] else ""
+        if self.ratio and self.resize:
+            square = len(set(self.resize)) == 1
+            how = f"whose shorter side is {self.resize[0]}" if square else f"that cover {_by(self.resize)}"
+            cut = f", the middle of images {how}"
+        if self.distorted:
+            cut += ", of" if cut else ","
+            cut += " the whole image, its sides not kept in ratio"
         normal = f"mean {_listed(self.mean)}, std {_listed(self.std)}"
         return f"{_by(self.shape)}{cut}; {normal}{f' ({self.source})' if self.source else ''}"
 
@@ -64,10 +77,18 @@ def parse(size: str | None, mean: str | None, std: str | None) -> Said:
     """
     What the flags say: `224` or `224x160` (height x width); a number for each channel, or one for all; `imagenet`.
 
+    One `imagenet` stands for both mean and deviation where the other is not said.
+
     Raises:
         InputError: it is not of that form, a size is not positive, a mean or deviation is not in 0..1, or none of it.
     """
-    return Said("", size=_size(size), mean=_numbers("mean", mean), std=_numbers("std", std))
+    both = next((text for text in (mean, std) if text and text.strip().lower() == "imagenet"), None)
+    return Said(
+        "",
+        size=_size(size),
+        mean=_numbers("mean", both if mean is None else mean),
+        std=_numbers("std", both if std is None else std),
+    )
 
 
 def settled(*said: Said | None, channels: int | None = None) -> Preprocessing:
@@ -89,8 +110,22 @@ def settled(*said: Said | None, channels: int | None = None) -> Preprocessing:
         raise InputError(f"nobody says how images enter this network: give {', '.join(missing)}")
     count = count or max(len(getattr(each, name)) for name, each in parts.items())
     mean, std = (_spread(name, each, count) for name, each in parts.items())
-    resize = None if sized.resize == sized.size else sized.resize
-    return Preprocessing((count, *sized.size), mean, std, resize, _whose({"size": sized, **parts}))
+    ratio = sized.ratio and sized.resize is not None
+    resize = None if sized.resize == sized.size and not ratio else sized.resize
+    return Preprocessing((count, *sized.size), mean, std, resize, _whose({"size": sized, **parts}), ratio)
+
+
+def covering(sides: Size, size: Size) -> Size:
+    """
+    The smallest height and width in the ratio of `sides` that cover `size`.
+
+    Rounded as by torchvision where that is a square, else as by timm.
+    """
+    (height, width), (tall, wide) = sides, size
+    if tall == wide:
+        return (tall, int(tall * width / height)) if height <= width else (int(tall * height / width), tall)
+    scale = min(height / tall, width / wide)
+    return round(height / scale), round(width / scale)
 
 
 def _whose(sources: dict[str, Said | None]) -> str:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from leakaudit import catalog, likeness, network, opening, own_code, preprocessing
 from leakaudit.catalog import Call
-from leakaudit.dataset import Dataset
+from leakaudit.dataset import Dataset, distorted, keeping
 from leakaudit.encoder import Encoder
-from leakaudit.errors import InputError
+from leakaudit.errors import InputError, RefusedError
 from leakaudit.graphs import graph
 from leakaudit.layer import Layer
 from leakaudit.layer import parse as layered
@@ -62,15 +62,15 @@ class Stranger(NamedTuple):
     """Of its target, in the order of its logits; empty where nobody says."""
 
 
-def of_file(path: Path, terms: Terms, load: Load, entry: Entry | None = None) -> Stranger:
+def of_file(path: Path, terms: Terms, load: Load, entry: Entry | None = None, sha256: str = "") -> Stranger:
     """
-    A file of weights in a backbone, or an ONNX graph.
+    A file of weights in a backbone, or an ONNX graph; `sha256`: what it was when it was fetched.
 
     Raises:
         InputError: there is no such file, backbone, knob or layer, or the weights do not fit the backbone.
         RefusedError: the file is truncated, unsafe, or foreign.
     """
-    weights = opening.read(path)
+    weights = opening.read(path, sha256)
     if entry is not None and entry.rename:
         said = ", ".join(f"{old!r} is {new!r}" for old, new in entry.rename.items())
         note = f"the ledger says what tensors' names begin with: {said}"
@@ -134,6 +134,8 @@ def _of_graph(path: Path, weights: Weights, terms: Terms, load: Load, entry: Ent
         said = replace(said, mean=(0.0,), std=(1.0,))
     made = _prepared(terms, load, _of_ledger(entry), said, channels=known.shape[0])
     found = graph.describe(path, made.fields["shape"], terms.device)
+    if found.sha256 != weights.sha256:
+        raise RefusedError(f"{path}: changed while it was read")
     source = Encoder(
         name=found.name, kind="onnx", backbone=Call("onnx", {}), classes=found.classes, weights=None, code=path,
         layer=found.layer, layers=_layers(terms, entry), notes=found.notes, **made.fields,
@@ -151,15 +153,23 @@ class _Prepared:
 
 def _prepared(terms: Terms, load: Load, *said: Said | None, channels: int | None) -> _Prepared:
     """The images at the size that somebody says, else at their own, and how they enter."""
-    heard = [each for each in (terms.enters, *said) if each is not None]
+    typed, heard = terms.enters, [each for each in (terms.enters, *said) if each is not None]
+    if (typed.mean is None) != (typed.std is None) and not any(each.mean for each in heard[1:]):
+        one, other = ("--std", "--mean") if typed.mean is None else ("--mean", "--std")
+        raise InputError(f"{one} without {other}: what one model was trained with goes together; give both")
     sized = next((each.resize or each.size for each in heard if each.size), None)
     dataset = load(sized)
     count, *sides = dataset.images.shape
     own = Said("the data set", count, (sides[0], sides[1]), None, dataset.mean, dataset.std)
     found = preprocessing.settled(*heard, own, channels=channels)
+    fields: dict[str, Any] = {"shape": found.shape, "mean": found.mean, "std": found.std, "prepared": found.source}
+    if found.ratio and found.resize:
+        images = keeping(dataset.images, found.resize, found.shape[1:])
+        fields |= {"resize": found.resize, "ratio": True, "distorted": distorted(images)}
+        return _Prepared(replace(dataset, images=images), fields)
     resize = found.resize or (None if tuple(sides) == found.shape[1:] else found.shape[1:])
-    fields = {"shape": found.shape, "mean": found.mean, "std": found.std, "resize": resize}
-    return _Prepared(dataset, {**fields, "prepared": found.source})
+    torn = resize is not None and sides[0] * resize[1] != sides[1] * resize[0]
+    return _Prepared(dataset, {**fields, "resize": resize, "distorted": torn or distorted(dataset.images)})
 
 
 def _of_ledger(entry: Entry | None) -> Said | None:

@@ -116,7 +116,7 @@ def test_unasked_it_is_added_to_the_folder(typed, tmp_path, weights):
         (("files/net.safetensors", "--name", "a b"), 2, "a plain name expected"),
         (("files/no.safetensors", "--name", "a"), 2, "no such file"),
         (("files/net.safetensors", "--name", "a", "--backbone", "net.py:make"), 2, "a ledger names no code"),
-        (("files/net.safetensors", "--name", "a", "--mean", "x"), 2, "numbers with commas"),
+        (("files/net.safetensors", "--name", "a", "--mean", "x"), 2, "a number for each channel"),
         (("files/text.pth", "--name", "a"), 4, "files/text.pth"),
         (("http://127.0.0.1:9/a.pth", "--name", "a"), 2, "https:// expected"),
         ((CLOSED, "--name", "a"), 2, "HF_HUB_OFFLINE forbids"),

@@ -157,6 +157,7 @@ def test_what_cannot_be_a_subject_is_said_in_one_line(name: str, said: dict[str,
         (("w.pth", "--backbone", SMALL, "--data", "images.npz", "--layer", "layer9"), "layer9"),
         (("w.pth", "--backbone", SMALL, "--data", "images.npz", "--layer", "features:pool=most"), "pool = 'most'"),
         (("w.pth", "--backbone", SMALL, "--data", "images.npz", "--mean", "123"), "0.482 for 123/255"),
+        (("w.pth", "--backbone", SMALL, "--data", "images.npz", "--std", "0.2"), "--std without --mean"),
         (("w.pth", "--backbone", "net.py", "--data", "images.npz"), "which function"),
         (("w.pth", "--backbone", "net.py:smal", "--data", "images.npz"), "small"),
     ],
@@ -225,7 +226,7 @@ def test_an_audit_of_other_preprocessing_is_another_audit(home: Path, leakaudit_
     """One file that is shown images in two ways leaves two documents; the same way again, the same one."""
     asked = ("w.pth", "--backbone", SMALL, "--data", "images.npz", "--private", "kind", "--attacker", "linear")
     for mean in ("0.5", "0.4", "0.5"):
-        done = leakaudit_here("attack", *asked, "--mean", mean, "--rows", "200")
+        done = leakaudit_here("attack", *asked, "--mean", mean, "--std", "0.5", "--rows", "200")
         assert done.returncode == 0, done.stderr
     audits = list((home / ".leakaudit" / "audits").glob("*.json"))
     said = [json.loads(path.read_text())["subject"]["preprocessing"].split(", std")[0] for path in audits]
