@@ -84,6 +84,19 @@ class Selected:
         channels, height, width = self.source.shape
         return (channels, height, width) if self.size is None else (channels, self.size, self.size)
 
+    @property
+    def distorted(self) -> bool:
+        """Whether images lose the ratio of their sides."""
+        _, height, width = self.source.shape
+        return distorted(self.source) or (self.size is not None and height != width)
+
+    def keeping(self, resize: tuple[int, int], size: tuple[int, int]) -> "Selected":
+        """The same with the sides of images in ratio, where the source resizes them itself: as `Files.keeping`."""
+        if self.size is not None and resize != (self.size, self.size):
+            return self
+        kept = keeping(self.source, resize, size)
+        return self if kept is self.source else Selected(kept, self.rows)
+
     def __len__(self) -> int:
         """Count of images."""
         return len(self.rows)
@@ -95,6 +108,17 @@ class Selected:
     def contents(self, rows: Int64[np.ndarray, " b"]) -> UInt64[np.ndarray, " b"]:
         """The source's own."""
         return self.source.contents(self.rows[rows])
+
+
+def keeping(images: Images, resize: tuple[int, int], size: tuple[int, int]) -> Images:
+    """Images that keep the ratio of their sides, where their source would not; what the device resizes, stays."""
+    keep: Any = getattr(images, "keeping", None)
+    return images if keep is None else keep(resize, size)
+
+
+def distorted(images: Images) -> bool:
+    """Whether a source brings images to a size that is not in the ratio of their sides."""
+    return bool(getattr(images, "distorted", False))
 
 
 @dataclass(frozen=True)

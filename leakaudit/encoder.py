@@ -34,6 +34,10 @@ class Encoder:
     """Layers that are read in place of the bottleneck."""
     resize: tuple[int, int] | None = None
     """Height and width of images before their middle, of `shape`, is cut out; None: they come at `shape`."""
+    ratio: bool = False
+    """Whether images keep the ratio of their sides and cover `resize`; else they are brought to just that."""
+    distorted: bool = False
+    """Whether some images lose the ratio of their sides."""
     prepared: str = ""
     """Whose size, normalisation and cut these are, in a person's words: `timm's configuration of resnet18.a1_in1k`."""
     code: Path | None = None

@@ -3,6 +3,7 @@
 from leakaudit.dataset import Dataset
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
+from leakaudit.preprocessing import covering
 
 
 def check(encoder: Encoder, dataset: Dataset) -> tuple[str, ...]:
@@ -25,12 +26,13 @@ def check(encoder: Encoder, dataset: Dataset) -> tuple[str, ...]:
         )
     if len(dataset) == 0:
         raise InputError(f"{dataset.name}: no rows in split {dataset.split}")
-    notes = [f"the images are grey: their one channel enters {encoder.name} {channels} times"] * grey
+    notes = [f"the images are grey: their one channel enters the network {channels} times"] * grey
     if encoder.resize is not None:
         if any(large < small for large, small in zip(encoder.resize, sides, strict=True)):
             spelled = "x".join(map(str, encoder.resize))
             raise InputError(f"{encoder.name}: no middle of {'x'.join(map(str, sides))} in images resized to {spelled}")
-        if tuple(found) != encoder.resize:
-            sizes = ("x".join(map(str, size)) for size in (found, encoder.resize, sides))
+        to = covering((found[0], found[1]), encoder.resize) if encoder.ratio else encoder.resize
+        if tuple(found) != to:
+            sizes = ("x".join(map(str, size)) for size in (found, to, sides))
             notes.append("images of {} are resized to {}, and their middle {} is read".format(*sizes))
     return tuple(notes)

@@ -132,6 +132,8 @@ def _origins(
     further: dict[str, Any] = {}
     if encoder.resize is not None:
         further["resize"] = encoder.resize
+    if encoder.ratio:
+        further["ratio"] = True
     if encoder.code is not None:
         further["code"] = digest_file(encoder.code)
     origins = []

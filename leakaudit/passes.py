@@ -119,7 +119,7 @@ def passes(
 ) -> Iterator[Passed]:
     """Rows, and what is read of them, of each batch; while one is fetched the next is under way on the device."""
     cuda = torch.device(device).type == "cuda"
-    normalise = Normalise(encoder.mean, encoder.std, encoder.shape, device, encoder.resize)
+    normalise = Normalise(encoder.mean, encoder.std, encoder.shape, device, encoder.resize, ratio=encoder.ratio)
 
     def load(start: int) -> tuple[range, Tensor]:
         rows = range(start, min(start + size, len(dataset)))

@@ -1,5 +1,7 @@
 """How images enter: flags are read or refused in one line, and of each part the most important source is heard."""
 
+from dataclasses import replace
+
 import pytest
 
 from leakaudit.errors import InputError
@@ -96,3 +98,15 @@ def test_words_hold_size_cut_normalisation_and_source() -> None:
     words = "3x224x224, the middle of 256x256; mean 0.485,0.456,0.406, std 0.229,0.224,0.225 (the library)"
     assert str(settled(LIBRARY)) == words
     assert str(settled(DATA)) == "1x28x28; mean 0.13, std 0.31 (the data set)"
+
+
+def test_words_say_whether_sides_keep_their_ratio() -> None:
+    """What the middle is cut out of; and where the whole image is read, that its sides lose their ratio, if some do."""
+    square, flat = (
+        replace(LIBRARY, size=size, resize=resize, ratio=True)
+        for size, resize in (((224, 224), (224, 224)), ((224, 160), (256, 192)))
+    )
+    assert str(settled(square)).startswith("3x224x224, the middle of images whose shorter side is 224; mean")
+    assert str(settled(flat)).startswith("3x224x160, the middle of images that cover 256x192; mean")
+    whole = replace(settled(parse("64", None, None), square), distorted=True)
+    assert str(whole).startswith("3x64x64, the whole image, its sides not kept in ratio; mean")

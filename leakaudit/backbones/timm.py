@@ -91,8 +91,9 @@ def _filled(
 
 def _enters(config: Any) -> Said:
     """
-    How images enter at evaluation: resized to floor(size / crop_pct), the middle cut out.
+    How images enter at evaluation: over floor(size / crop_pct) with their sides in ratio, the middle cut out.
 
+    Those of `crop_mode` squash lose their ratio.
     `timm.data.resolve_data_config` and `transforms_imagenet_eval` say so.
     """
     from timm.data.config import resolve_data_config
@@ -102,7 +103,8 @@ def _enters(config: Any) -> Said:
     channels, height, width = found["input_size"]
     resize = (math.floor(height / found["crop_pct"]), math.floor(width / found["crop_pct"]))
     whose = f"timm's configuration of {_tagged(config).removeprefix('timm:')}"
-    return Said(whose, channels, (height, width), resize, tuple(found["mean"]), tuple(found["std"]))
+    mean, std, ratio = tuple(found["mean"]), tuple(found["std"]), found["crop_mode"] != "squash"
+    return Said(whose, channels, (height, width), resize, mean, std, ratio)
 
 
 def _classes(config: Any) -> tuple[str, ...]:

@@ -112,7 +112,8 @@ def _enters(weights: Any, where: str) -> Said:
     if where.partition(":")[2].startswith(INSIDE):
         mean, std = (0.5,) * 3, (0.5,) * 3
     (cut,), (resize,) = preset.crop_size, preset.resize_size
-    return Said(f"torchvision's transforms of {where.partition(':')[2]}", 3, (cut, cut), (resize, resize), mean, std)
+    whose = f"torchvision's transforms of {where.partition(':')[2]}"
+    return Said(whose, 3, (cut, cut), (resize, resize), mean, std, ratio=True)
 
 
 def _resized(weights: Any) -> tuple[str, ...]:

@@ -5,10 +5,11 @@ Image files inside larger files, as a source of images: each is read where it li
 Face's `datasets` saves tables: of the file only what says where a row's bytes begin is looked at.
 """
 
+import contextlib
 import io
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from leakaudit.errors import InputError
 from leakaudit.images import decoding
 from leakaudit.images.files import pooled
 from leakaudit.images.stored import Opened
-from leakaudit.numerics.resizing import fit
+from leakaudit.numerics.resizing import cover, fit
 
 Places = Int64[np.ndarray, "n 2"]
 """Of each row, the byte at which its image begins and how many bytes it has: 0 where there is none."""
@@ -40,6 +41,9 @@ class Embedded:
     shape: tuple[int, int, int]
     size: int | None
     """Side of the square that is asked for; None: all images have one size and keep it."""
+    cut: tuple[int, int] | None = None
+    """Height and width that a network reads of the middle of images that cover `shape`, their sides in ratio; None:
+    they are brought to `shape` whole."""
 
     @staticmethod
     def open(
@@ -57,6 +61,21 @@ class Embedded:
             return source
         height, width, _ = source._one(int(there[0])).shape
         return Embedded(files, file, places, names, (3, height, width), size)
+
+    def keeping(self, resize: tuple[int, int], size: tuple[int, int]) -> "Embedded":
+        """As `Files.keeping`."""
+        if self.size is not None and resize != (self.size, self.size):
+            return self
+        return replace(self, shape=(3, *resize), cut=size)
+
+    @property
+    def distorted(self) -> bool:
+        """Whether the first image that decodes loses the ratio of its sides."""
+        for row in np.flatnonzero(self.places[:, 1]).tolist() if self.size is not None and self.cut is None else ():
+            with contextlib.suppress(InputError):
+                height, width, _ = self._one(row).shape
+                return bool(height != width)
+        return False
 
     def __len__(self) -> int:
         """Count of images."""
@@ -98,12 +117,15 @@ class Embedded:
         if not self.places[row, 1]:
             raise InputError(f"{self.names[row]}: no image")
         try:
-            return decoding.decode(io.BytesIO(self._bytes(row)), self.size)
+            return decoding.decode(io.BytesIO(self._bytes(row)), self.size if self.cut is None else None)
         except decoding.BROKEN as error:
             raise InputError(f"{self.names[row]} does not decode: {decoding.why(error)}") from error
 
     def _fitted(self, row: int) -> UInt8[np.ndarray, "3 height width"]:
         image = self._one(row).transpose(2, 0, 1)
+        if self.cut is not None:
+            made = cover(torch.from_numpy(image[None].copy()), self.shape[1:], self.cut, kept=True)
+            return np.asarray(made[0])
         if self.size is None and image.shape != self.shape:
             found, wanted = ("x".join(map(str, part)) for part in (image.shape[1:], self.shape[1:]))
             raise InputError(

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import TypeVar
 import numpy as np
 import torch
 from jaxtyping import Bool, Int64, UInt8, UInt64
+from torch import Tensor
 
 from leakaudit.dataset import hashes
 from leakaudit.errors import InputError
 from leakaudit.images import decoding
-from leakaudit.numerics.resizing import fit
+from leakaudit.numerics.resizing import cover, fit
 
 THREADS = min(16, os.cpu_count() or 1)
 PROBES = 32
@@ -46,6 +47,11 @@ class Files:
     """Height and width of all files, which batches keep and the device resizes; None: they are too large, or one of
     them is of another size, and each is resized where it is decoded. On a GPU the two ways may differ by one of 255, so
     all files decide which it is, never those of a batch."""
+    distorted: bool = False
+    """Whether a file whose header was read loses the ratio of its sides."""
+    cut: tuple[int, int] | None = None
+    """Height and width that a network reads of the middle of images that cover `shape`, their sides in ratio; None:
+    they are brought to `shape` whole."""
 
     @staticmethod
     def open(paths: Sequence[str], lines: Sequence[int], where: str, size: int | None) -> "Files":
@@ -61,7 +67,22 @@ class Files:
         keep = len(set(looked)) == 1 and looked[0][0] * looked[0][1] <= LARGER * height * width
         if keep and size is not None:
             keep = set(pooled(partial(_measured, size=size), paths)) <= {looked[0], None}
-        return Files(paths, lines, where, (3, height, width), size, native=looked[0] if keep else None)
+        torn = size is not None and any(tall != wide for tall, wide in looked)
+        return Files(paths, lines, where, (3, height, width), size, looked[0] if keep else None, torn)
+
+    def keeping(self, resize: tuple[int, int], size: tuple[int, int]) -> "Files":
+        """
+        The same with the sides of images in ratio: of those that cover `resize`, as much as that around the middle.
+
+        What is read of it in the end is the middle of `size`. Files are decoded whole, as where networks are evaluated,
+        and not scaled down meanwhile. Where another size of images was asked for, that stays.
+        """
+        if self.size is not None and resize != (self.size, self.size):
+            return self
+        small = self.native is not None and self.native[0] == self.native[1] < min(resize)
+        if small and resize[0] == resize[1]:  # the device loses nothing, and does it faster
+            return replace(self, shape=(3, *resize), distorted=False)
+        return replace(self, shape=(3, *resize), native=None, distorted=False, cut=size)
 
     def __len__(self) -> int:
         """Count of images."""
@@ -97,18 +118,23 @@ class Files:
     def _fill(self, room: UInt8[np.ndarray, "b h w 3"], span: Sequence[tuple[int, int]]) -> None:
         """Put the images of some rows in their places, resized where they have several sizes."""
         for place, row in span:
-            image = _named(decoding.decode, self.paths[row], self.lines[row], self.where, self.size)
+            size = self.size if self.cut is None else None
+            image = _named(decoding.decode, self.paths[row], self.lines[row], self.where, size)
             if image.shape == room.shape[1:]:
                 room[place] = image
             elif self.native is None:
-                resized = fit(torch.from_numpy(np.array(image)[None]).permute(0, 3, 1, 2), self.shape)
-                room[place] = resized[0].permute(1, 2, 0).numpy()
+                room[place] = self._resized(torch.from_numpy(np.array(image)[None]).permute(0, 3, 1, 2))
             else:
                 found, wanted = ("x".join(map(str, part)) for part in (image.shape[:2], self.native))
                 what = f"the first image {wanted}; the knob size = N resizes all"
                 if self.size is not None:
                     what = f"its header said {wanted} when the set was opened: let no file change meanwhile"
                 raise InputError(f"{self.where}: row {self.lines[row]}: {self.paths[row]} has {found} pixels, {what}")
+
+    def _resized(self, image: Tensor) -> UInt8[np.ndarray, "h w 3"]:
+        """One image at the size of `shape`, whole or the middle of it."""
+        made = fit(image, self.shape) if self.cut is None else cover(image, self.shape[1:], self.cut, kept=True)
+        return made[0].permute(1, 2, 0).numpy()
 
 
 def unreadable(paths: Sequence[str]) -> Bool[np.ndarray, " n"]:

@@ -1,17 +1,17 @@
 """
 Images as a network takes them: of its size, float32, each channel less its mean and divided by its deviation.
 
-Where a network was evaluated on the middle of larger images, they are brought to that size and the middle is cut out,
-as by torchvision's Resize and CenterCrop. A grey image enters a network for colour as three channels alike. Bytes whose
-channels lie last in memory, as files are decoded, are normalised by one multiplication and addition, some images at a
-time, so that what is made in between stays in the processor's cache.
+Where a network was evaluated on the middle of larger images, they are brought to that size, their sides in ratio where
+it was so, and the middle is cut out, as by torchvision's Resize and CenterCrop. A grey image enters a network for
+colour as three channels alike. Bytes whose channels lie last in memory, as files are decoded, are normalised by one
+multiplication and addition, some images at a time, so that what is made in between stays in the processor's cache.
 """
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from leakaudit.numerics.resizing import fit
+from leakaudit.numerics.resizing import cover, fit, middle
 
 CACHED = 1 << 20
 """Numbers that are normalised at a time on a CPU: 4 MiB."""
@@ -28,13 +28,16 @@ class Normalise:
         shape: tuple[int, ...],
         device: str = "cpu",
         resize: tuple[int, int] | None = None,
+        *,
+        ratio: bool = False,
     ) -> None:
         """
         At `shape` (c, h, w): (x / 255 - mean) / std where they are bytes, else (x - mean) / std.
 
-        With `resize` they come to that height and width first, and their middle, of `shape`, is taken.
+        With `resize` they come to that height and width first, or with `ratio` cover them, their sides in ratio; and
+        their middle, of `shape`, is taken.
         """
-        self.resize = resize
+        self.resize, self.ratio = resize, ratio
         self.shape, self.device = tuple(shape), device
         self.mean, self.std = (torch.tensor(part, device=device).view(1, -1, 1, 1) for part in (mean, std))
         row = [torch.tensor(part, dtype=torch.float64).repeat(self.shape[2]) for part in (mean, std)]
@@ -59,6 +62,7 @@ class Normalise:
         """At the size of the network."""
         if self.resize is None:
             return fit(x, (x.shape[1], *self.shape[1:]))
-        x, (height, width) = fit(x, (x.shape[1], *self.resize)), self.shape[1:]
-        top, left = (round((have - want) / 2) for have, want in zip(self.resize, (height, width), strict=True))
-        return x[:, :, top : top + height, left : left + width]
+        size = (self.shape[1], self.shape[2])
+        if self.ratio and len(x):
+            return cover(x, self.resize, size)
+        return middle(fit(x, (x.shape[1], *self.resize)), size)

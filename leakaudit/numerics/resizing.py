@@ -1,9 +1,16 @@
-"""Images brought to the size that a network takes, on whichever device they lie: bilinear, over the area of a pixel."""
+"""
+Images brought to the size that a network takes, on whichever device they lie: bilinear, over the area of a pixel.
+
+Either as a whole, whatever becomes of the ratio of their sides, or with their sides in ratio and what reaches beyond
+the size cut off, as torchvision's Resize and CenterCrop evaluate (and timm's, for sizes that are no squares).
+"""
 
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
 from torch.nn import functional
+
+from leakaudit.preprocessing import covering
 
 
 def fit(x: Shaped[Tensor, "b c h w"], shape: tuple[int, ...]) -> Shaped[Tensor, "b c height width"]:
@@ -20,3 +27,26 @@ def fit(x: Shaped[Tensor, "b c h w"], shape: tuple[int, ...]) -> Shaped[Tensor, 
         return functional.interpolate(x, shape[1:], mode="bilinear", antialias=shrunk)
     made = functional.interpolate(x.float(), shape[1:], mode="bilinear", antialias=shrunk)
     return made.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def middle(
+    x: Shaped[Tensor, "b c h w"], size: tuple[int, int], within: tuple[int, int] | None = None
+) -> Shaped[Tensor, "b c height width"]:
+    """
+    What is cut out of the middle at height and width `size`.
+
+    With `within`, that around it of which the middle of this size is the one of `size`: an odd pixel stays on its side.
+    """
+    spans = []
+    for have, want, around in zip(x.shape[2:], size, within or size, strict=True):
+        first = round((have - want) / 2) - round((around - want) / 2)
+        spans.append(slice(first, first + around))
+    return x[:, :, spans[0], spans[1]]
+
+
+def cover(
+    x: Shaped[Tensor, "b c h w"], resize: tuple[int, int], size: tuple[int, int], *, kept: bool = False
+) -> Shaped[Tensor, "b c height width"]:
+    """The images with their sides in ratio over `resize`, and their middle of `size`; `kept`: as much as `resize`."""
+    sides = covering((int(x.shape[2]), int(x.shape[3])), resize)
+    return middle(fit(x, (x.shape[1], *sides)), size, resize if kept else None)
