@@ -150,7 +150,7 @@ def test_what_is_refused_says_what_it_is(leakaudit_here: Run, tmp_path: Path) ->
     store.write_tensors(tmp_path / "v.safetensors", {"v": np.ones(3)})
     done = leakaudit_here("inspect", "v.safetensors", "--format", "html")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "terminal, json or markdown" in done.stderr
+    assert "is not one of 'terminal', 'json', 'markdown'" in done.stderr
 
 
 def test_every_real_file_is_named(inside: Run, data_root: Path, tmp_path: Path) -> None:
