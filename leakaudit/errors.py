@@ -9,7 +9,11 @@ Everything else is a bug in leakaudit and keeps its traceback (exit 70). A messa
 and what there is instead.
 """
 
+import shlex
 from typing import ClassVar
+
+GAP = " ... "
+"""Where the middle of a long line was left out."""
 
 
 class LeakauditError(Exception):
@@ -31,8 +35,21 @@ class RefusedError(LeakauditError):
 def spelt(words: object, most: int = 120) -> str:
     """Words of a stranger's file, or of a library about one, as a line: shortened, what a terminal obeys spelt out."""
     line = " ".join(str(words)[: 4 * most].split())
-    line = line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 2 :]}"
+    half = (most - len(GAP)) // 2
+    line = line if len(line) <= most else f"{line[:half]}{GAP}{line[-half:]}"
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+
+
+def typed(word: str) -> str:
+    """A word as a shell takes it; what a terminal would obey is spelt out in `$'...'`, which bash and zsh read back."""
+    if word.isprintable():
+        return shlex.quote(word)
+    parts = (
+        letter if letter.isprintable() and letter not in "\\'"
+        else f"\\u{ord(letter):04x}" if ord(letter) < 1 << 16 else f"\\U{ord(letter):08x}"
+        for letter in word
+    )  # fmt: skip
+    return f"$'{''.join(parts)}'"
 
 
 def interrupted(error: BaseException) -> bool:

@@ -5,7 +5,6 @@ Nothing in the file is run. A network that is named with `--backbone` is built a
 """
 
 import math
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +29,7 @@ from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dossier import Anatomy, Dossier, Fit, Held, Kin, Layer, Unmatched
 from leakaudit.encoder import Encoder
-from leakaudit.errors import InputError
+from leakaudit.errors import InputError, RefusedError, typed
 from leakaudit.graphs import graph
 from leakaudit.ledgers.ledger import Entry
 from leakaudit.numerics import layers
@@ -39,6 +38,8 @@ from leakaudit.unwrapping import Weights
 SIDES = (224, 32, 28, 64)
 """Heights and widths that are tried where nobody says one and the network is of no library."""
 CHANNELS = (1, 3, 4)
+LONGEST = 120
+"""Letters of a column's name that a command is told with."""
 
 
 def examine(
@@ -48,9 +49,12 @@ def examine(
     *,
     partial: bool = False,
     entry: Entry | None = None,
+    sha256: str = "",
 ) -> Dossier:
     """
-    What a file is, or a checkpoint folder, or a folder of embeddings; `entry` is what the ledger says of it.
+    What a file is, or a checkpoint folder, or a folder of embeddings.
+
+    `entry` is what the ledger says of it, and `sha256` what it was when it was fetched.
 
     Raises:
         InputError: there is no such file, backbone or knob, or the user's own code fails.
@@ -61,17 +65,17 @@ def examine(
     side = preprocessing.parse(size or said.get("size"), None, None).size
     if path.is_dir():
         made = _folder(path, side)
-    elif not path.exists():
-        raise InputError(f"{path}: no such file")
     elif path.suffix == ".json":
         made = _audit(path)
     elif backbone is None and (foreign.is_embeddings(path) or path.suffix in (".npz", ".csv", ".parquet")):
         made = _rows(path, embeddings.read(path))
     else:
-        weights = opening.read(path)
+        weights = opening.read(path, sha256)
         if entry is not None:
             weights = replace(weights, tensors=entry.renamed(weights.tensors))
         made = _filled(path, weights, backbone, side, partial=partial)
+    if sha256 and made.sha256 != sha256:
+        raise RefusedError(f"{path}: changed since it was checked: sha256 {made.sha256}, {sha256} expected")
     return made if entry is None else _entered(made, entry)
 
 
@@ -90,7 +94,7 @@ def model(text: str, size: str | None = None) -> Dossier:
     return Dossier(
         name=text, what="network", file_format="a network without its published weights", size=0, sha256="",
         parameters=sum(each.numel() for each in made.parameters()), anatomy=layers.seen(made, layer, source.shape),
-        next=f"leakaudit attack {shlex.quote(text)} --data DATA --private NAME",
+        next=f"leakaudit attack {typed(text)} --data DATA --private NAME",
     )  # fmt: skip
 
 
@@ -119,8 +123,8 @@ def _entered(made: Dossier, entry: Entry) -> Dossier:
     facts = [("ledger", entry.name), *((name, str(getattr(entry, name))) for name in names if getattr(entry, name))]
     facts += [("private", ", ".join(entry.privates))] * bool(entry.privates)
     wanted = "" if entry.dataset else " --data DATA"
-    asked = shlex.quote(next(iter(entry.privates), "NAME"))
-    ready = f"leakaudit attack {shlex.quote(entry.name)}{wanted} --private {asked}"
+    asked = typed(next(iter(entry.privates), "NAME"))
+    ready = f"leakaudit attack {typed(entry.name)}{wanted} --private {asked}"
     trouble = made.fit is not None and made.fit.trouble
     return replace(made, name=entry.name, facts=(*facts, *made.facts), next="" if trouble else ready)
 
@@ -207,7 +211,7 @@ def _graph(made: Dossier, path: Path, side: tuple[int, int] | None) -> Dossier:
         for each in graph.inner(path, shape)
     )
     anatomy = Anatomy(there, inner, "", about.width, about.classes)
-    ready = f"leakaudit attack {shlex.quote(str(path))} --data DATA --private NAME --target NAME"
+    ready = f"leakaudit attack {typed(str(path))} --data DATA --private NAME --target NAME"
     return replace(made, what="graph", notes=(*made.notes, *about.notes), anatomy=anatomy, next=ready)
 
 
@@ -226,7 +230,7 @@ def _folder(path: Path, side: tuple[int, int] | None) -> Dossier:
         size=(path / "weights.safetensors").stat().st_size, sha256=store.digest_file(path / "weights.safetensors"),
         facts=_facts(card), tensors=held, parameters=sum(math.prod(each.shape) for each in held),
         anatomy=layers.seen(built, layer, tuple(source.shape)),
-        next=f"leakaudit attack {shlex.quote(str(path))} --private {shlex.quote(card.recipe.private)}",
+        next=f"leakaudit attack {typed(str(path))} --private {typed(card.recipe.private)}",
     )  # fmt: skip
 
 
@@ -249,11 +253,11 @@ def _rows(path: Path, found: embeddings.Embeddings) -> Dossier:
     for name, labels in found.columns.items():
         many = f"{len(labels.classes)} classes" if labels.classes else "numbers"
         facts.append(("column", f"{name}: {many}"))
-    asked = next(iter(found.columns), "NAME")
+    asked = next((name for name in found.columns if len(name) <= LONGEST), "NAME")
     return Dossier(
         name=path.name, what="embeddings", file_format=path.suffix.lstrip(".") or "embeddings of leakaudit",
         size=file.stat().st_size, sha256=store.digest_file(file), facts=tuple(facts),
-        next="" if path.is_dir() else f"leakaudit attack {shlex.quote(str(path))} --private {shlex.quote(asked)}",
+        next="" if path.is_dir() else f"leakaudit attack {typed(str(path))} --private {typed(asked)}",
     )  # fmt: skip
 
 
@@ -264,9 +268,9 @@ def _audit(path: Path) -> Dossier:
     return Dossier(
         name=path.name, what="audit", file_format="audit of leakaudit", size=path.stat().st_size,
         sha256=store.digest_file(path), facts=tuple((name, str(value)) for name, value in facts),
-        next=f"leakaudit report {shlex.quote(str(path))}",
+        next=f"leakaudit report {typed(str(path))}",
     )  # fmt: skip
 
 
 def _command(verb: str, path: Path, backbone: str, more: str = "") -> str:
-    return f"leakaudit {verb} {shlex.quote(str(path))} --backbone {shlex.quote(backbone)} {more}".strip()
+    return f"leakaudit {verb} {typed(str(path))} --backbone {typed(backbone)} {more}".strip()

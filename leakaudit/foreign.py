@@ -116,7 +116,7 @@ def is_embeddings(path: Path) -> bool:
     if path.suffix == ".npz":
         return "z" in _members(path)
     if path.suffix == ".safetensors":
-        return "z" in _tensor_names(path)
+        return "z" in store.tensor_names(path)
     names = (sheets.table if path.suffix == ".csv" else sheets.parquet)(path, head=True).schema.names
     return "z" in names or "z0" in names
 
@@ -189,8 +189,6 @@ def _matrix(values: np.ndarray, where: str) -> Float32[np.ndarray, "n d"]:
 def _arrays(path: Path) -> Arrays:
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path}: embeddings are read from {', '.join(SUFFIXES)}, not {path.suffix or path.name}")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
     if path.suffix == ".safetensors":
         return store.read_tensors(path)[0]
     if path.suffix == ".npz":
@@ -200,8 +198,7 @@ def _arrays(path: Path) -> Arrays:
 
 def _members(path: Path) -> dict[str, int]:
     """Names of the arrays in an `.npz`, and the bytes each takes unpacked."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    store.check_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             return {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
@@ -229,15 +226,3 @@ def _unzip(path: Path) -> Arrays:
     if other is not None:  # numpy hands over the bytes of a member that has no header of an array
         raise RefusedError(f"{path}: truncated or damaged (member {other[:120]!r} is no array)")
     return arrays
-
-
-def _tensor_names(path: Path) -> list[str]:
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        with safe_open(path, framework="np") as file:
-            return list(file.keys())
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RefusedError(f"{path}: truncated, or not a safetensors file ({spelt(error)})") from error

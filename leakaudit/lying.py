@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64, Shaped
 
+from leakaudit import store
 from leakaudit.errors import InputError, RefusedError
 
 LARGE = 1 << 31
@@ -148,10 +149,10 @@ def find(path: Path, large: int = LARGE) -> Lying | None:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(HEADER), "little")
-            entry = json.loads(file.read(min(length, 1 << 27))).get("z", {})
-    except ValueError:
+            entry = json.loads(file.read(min(length, store.HEADER))).get("z", {})
+        shape, kind = entry.get("shape", []), TYPES.get(entry.get("dtype", ""))
+    except (ValueError, RecursionError, AttributeError, TypeError):
         return None  # damage is told apart where the file is read whole
-    shape, kind = entry.get("shape", []), TYPES.get(entry.get("dtype", ""))
     if len(shape) != MATRIX or kind is None or shape[0] * shape[1] * 4 <= large:
         return None
     return Lying(path, HEADER + length + entry["data_offsets"][0], shape[0], shape[1], kind)

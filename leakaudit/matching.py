@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from leakaudit.errors import spelt
+
 Shape = tuple[int, ...]
 ROWS = 20
 """The most rows of a table, but for the last, which counts the rest."""
-LONGEST = 120
-"""Letters of a name that are shown."""
 COUNTER = "num_batches_tracked"
 """What batch norm counts; files older than torch 0.4.1 lack it, and nothing in evaluation depends on it."""
 COMPUTED = (COUNTER, "relative_position_index", "relative_coords_table", "attn_mask", "position_ids", "n_averaged",
@@ -81,8 +81,8 @@ class Match:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was assumed of a match that fits."""
-        said = [f"prefix {show(self.taken)} taken off the file's names"] * bool(self.taken)
-        said += [f"prefix {show(self.put)} put before the file's names"] * bool(self.put)
+        said = [f"prefix {spelt(self.taken)} taken off the file's names"] * bool(self.taken)
+        said += [f"prefix {spelt(self.put)} put before the file's names"] * bool(self.put)
         said += ["DenseNet's old names read as its new ones"] * self.dotted
         if self.counters:
             said.append(f"{len(self.counters)} counters of batch norm ({COUNTER}) are not in the file: 0")
@@ -106,19 +106,19 @@ def match(wanted: Mapping[str, Shape], found: Mapping[str, Any]) -> Match:
 
 def line(found: Match) -> str:
     """What does not fit, in words for one line: counts and first names; empty where all does."""
-    shapes = [f"{show(each.name)} {list(each.found)} for {list(each.wanted)}" for each in found.misshaped]
+    shapes = [f"{spelt(each.name)} {list(each.found)} for {list(each.wanted)}" for each in found.misshaped]
     parts = [
         (f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if names[3:] else ''})")
         for what, names in (
-            ("missing", [show(name) for name in found.missing]),
-            ("unknown", [show(name) for name in found.unexpected]),
+            ("missing", [spelt(name) for name in found.missing]),
+            ("unknown", [spelt(name) for name in found.unexpected]),
             ("of another shape", shapes),
         )
         if names
     ]
     if found.rivals:
         parts.append(
-            f"several such networks, under {', '.join(map(show, (found.taken, *found.rivals)))}: save one alone"
+            f"several such networks, under {', '.join(map(spelt, (found.taken, *found.rivals)))}: save one alone"
         )
     total = len(found.fills) + len(found.missing) + len(found.misshaped)
     return f"{'; '.join(parts)}; of {total} tensors" if parts else ""
@@ -134,7 +134,7 @@ def table(found: Match) -> list[tuple[str, str, str, str]]:
 
 def lines(found: Match) -> list[str]:
     """The table as plain lines, at most `ROWS` and one that counts the rest."""
-    rows = [(what, show(name), size, other) for what, name, size, other in table(found)]
+    rows = [(what, spelt(name), size, other) for what, name, size, other in table(found)]
     wide = max((len(name) for _, name, *_ in rows[:ROWS]), default=0)
     text = [
         f"{what:<17} {name:<{wide}}  {f'{other} for {size}' if size else ''}".rstrip()
@@ -147,14 +147,8 @@ def counted(names: Iterable[str]) -> str:
     """How many tensors stand under which first part of their names: `loss (1), teacher (62)`."""
     groups = Counter(name.partition(".")[0] for name in names)
     most = 4
-    first = [f"{show(name)} ({count})" for name, count in groups.most_common(most)]
+    first = [f"{spelt(name)} ({count})" for name, count in groups.most_common(most)]
     return ", ".join(first) + (f" and {len(groups) - most} more" if len(groups) > most else "")
-
-
-def show(name: str) -> str:
-    """A name out of a stranger's file as a message may hold it: short, and nothing that steers a terminal."""
-    short = name if len(name) <= LONGEST else f"{name[: LONGEST - 20]}...{name[-17:]}"
-    return short if short.isprintable() else ascii(short)
 
 
 def _rank(found: Match) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from leakaudit import catalog, likeness, matching, own_code
 from leakaudit.backbones import bottleneck
 from leakaudit.encoder import Encoder
-from leakaudit.errors import InputError, LeakauditError, RefusedError
+from leakaudit.errors import InputError, LeakauditError, RefusedError, spelt
 from leakaudit.graphs import graph
 from leakaudit.matching import Match, Shape
 from leakaudit.numerics import classifier
@@ -213,7 +213,7 @@ def _check_kinds(encoder: Encoder, network: nn.Module, found: Match) -> None:
         source = found.fills.get(name)
         if source is not None and tensor.is_floating_point() and encoder.weights[source].dtype.kind in "iubc":
             kind = encoder.weights[source].dtype
-            what = f"{matching.show(source)} is {kind} where {encoder.backbone} has {str(tensor.dtype)[6:]}"
+            what = f"{spelt(source)} is {kind} where {encoder.backbone} has {str(tensor.dtype)[6:]}"
             raise InputError(f"{encoder.name}: {what}: quantised weights; save those of the network before that")
 
 
@@ -244,4 +244,4 @@ def _partial(found: Match, wanted: Mapping[str, Shape], layer: str) -> tuple[str
 def _first(names: Sequence[str]) -> str:
     shown = 5
     rest = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return f"{', '.join(map(matching.show, names[:shown]))}{rest}"
+    return f"{', '.join(map(spelt, names[:shown]))}{rest}"

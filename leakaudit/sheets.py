@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from leakaudit import store
 from leakaudit.errors import InputError, RefusedError, spelt
 
 NULLS = ["", "NaN", "nan", "null"]
@@ -19,14 +20,13 @@ def table(path: Path, *, head: bool = False) -> Any:
     A CSV file as an arrow table; its first block alone with `head`.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or it is a pipe or a device.
         RefusedError: it is truncated, or no table.
     """
     import pyarrow as pa
     from pyarrow import csv
 
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    store.check_file(path)
     options = csv.ConvertOptions(null_values=NULLS, strings_can_be_null=True, true_values=[], false_values=[])
     try:
         found = (csv.open_csv if head else csv.read_csv)(path, convert_options=options)
@@ -41,14 +41,13 @@ def parquet(path: Path, *, head: bool = False) -> Any:
     A parquet file as an arrow table; no row of it with `head`.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or it is a pipe or a device.
         RefusedError: it is truncated, or no table.
     """
     import pyarrow as pa
     from pyarrow import parquet as files
 
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    store.check_file(path)
     try:
         return files.ParquetFile(path).schema_arrow.empty_table() if head else files.read_table(path)
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -9,7 +9,10 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import stat
 from collections.abc import Iterator, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,14 @@ from leakaudit.errors import InputError, RefusedError, spelt
 Tensors = Mapping[str, np.ndarray]
 PREFIX = 60
 """Letters of a file's name that its temporary name repeats: names have room for 255 bytes."""
+DOCUMENT = 64 << 20
+"""Bytes of a JSON document, at most: an audit with its pictures has some megabytes."""
+HEADER, HELD = 16 << 20, 100_000
+"""Bytes of a safetensors header, and tensors in it, at most: the largest networks have some thousands."""
+LENGTH = 8
+"""Bytes that hold the length of a safetensors header."""
+STEERS = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""Letters that steer a terminal or turn a line around, or are no text at all; JSON itself spells out the others."""
 
 
 def open_store(folder: Path) -> Path:
@@ -80,7 +91,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def to_text(value: Any) -> str:
     """JSON as leakaudit writes it: two spaces, keys in the order given, UTF-8, no NaN, one newline at the end."""
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return STEERS.sub(lambda letter: f"\\u{ord(letter[0]):04x}", text)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -88,26 +100,69 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, to_text(value).encode())
 
 
+def check_file(path: Path, most: int | None = None) -> None:
+    """
+    Look whether a file is one of the usual kind, before anything opens it; a pipe or a device is not waited for.
+
+    Raises:
+        InputError: there is no such file, it is a folder, a pipe or a device, or it cannot be looked at.
+        RefusedError: it has more bytes than `most`.
+    """
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path}: no such file") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    _check_kind(path, found, most)
+
+
+def _check_kind(path: Path, found: os.stat_result, most: int | None) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{path}: a folder; the name of a file expected")
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path}: a pipe or a device; the name of a file expected")
+    if most is not None and found.st_size > most:
+        raise RefusedError(f"{path}: {found.st_size:,} bytes; at most {most:,} are read")
+
+
+@contextlib.contextmanager
+def opened(path: Path, most: int | None = None) -> Iterator[BufferedReader]:
+    """
+    A file of the usual kind, open to be read; what came to lie at its name meanwhile is looked at again.
+
+    Raises:
+        InputError, RefusedError: as `check_file`.
+    """
+    check_file(path, most)
+    try:
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    with os.fdopen(number, "rb") as file:
+        _check_kind(path, os.fstat(file.fileno()), most)
+        yield file
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """
     One JSON object.
 
     Raises:
-        InputError: there is no such file.
-        RefusedError: it is not a JSON object of format 1.
+        InputError: there is no such file, or it is a pipe or a device.
+        RefusedError: it is not a JSON object of format 1, or larger than `DOCUMENT`.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except (ValueError, UnicodeDecodeError) as error:
-        raise RefusedError(f"{path}: not JSON, or truncated ({spelt(error)})") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+    with opened(path, DOCUMENT) as file:
+        try:
+            value = json.loads(file.read(DOCUMENT + 1).decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise RefusedError(f"{path}: not JSON, or truncated ({spelt(error)})") from error
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from error
     if not isinstance(value, dict) or value.get("format") != 1:
         found = value.get("format") if isinstance(value, dict) else None
         raise RefusedError(
-            f"{path}: format 1 expected, {found!r} found: written by another program or a newer leakaudit"
+            f"{path}: format 1 expected, {spelt(repr(found))} found: written by another program or a newer leakaudit"
         )
     return value
 
@@ -121,6 +176,30 @@ def write_tensors(path: Path, tensors: Tensors, metadata: Mapping[str, Any] | No
     write_bytes(path, save(arrays, metadata=header))
 
 
+def tensor_names(path: Path) -> list[str]:
+    """
+    Names of the tensors in a safetensors file, of which its header alone is read.
+
+    Raises:
+        InputError: there is no such file.
+        RefusedError: it is truncated, not safetensors, or its header is larger than any network's.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    with opened(path) as file:
+        length = int.from_bytes(file.read(LENGTH), "little")
+        if HEADER < length <= os.fstat(file.fileno()).st_size:
+            raise RefusedError(f"{path}: a header of {length:,} bytes, at most {HEADER:,} are read")
+    try:
+        with safe_open(path, framework="np") as file:
+            names = list(file.keys())
+    except (SafetensorError, ValueError, OSError, TypeError) as error:
+        raise RefusedError(f"{path}: truncated, or not a safetensors file ({spelt(error)})") from error
+    if len(names) > HELD:
+        raise RefusedError(f"{path}: {len(names):,} tensors, at most {HELD:,} are read")
+    return names
+
+
 def read_tensors(path: Path, without: str = "") -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """
     Tensors and metadata of a safetensors file, all but the one named `without`; the tensors are views of one read.
@@ -131,8 +210,7 @@ def read_tensors(path: Path, without: str = "") -> tuple[dict[str, np.ndarray], 
     """
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    tensor_names(path)
     try:
         with safe_open(path, framework="np") as file:
             header = (file.metadata() or {}).get("leakaudit")

@@ -20,7 +20,7 @@ from leakaudit.dataset import Dataset, Labels
 from leakaudit.datasets import named
 from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
-from leakaudit.errors import InputError
+from leakaudit.errors import InputError, RefusedError
 from leakaudit.gate import Ask
 from leakaudit.ledgers import address, fetching, ledger
 from leakaudit.ledgers.ledger import Entry
@@ -144,8 +144,9 @@ def _of_entry(entry: Entry, terms: Terms) -> Subject:
     else:
         fetched = fetching.fetch(entry, trust=terms.trust_on_first_use)
         if not (told.backbone or entry.backbone) and foreign.is_embeddings(fetched.path):
-            return _of_embeddings(fetched.path, terms)
-        made = _of_stranger(told, lambda load: stranger.of_file(fetched.path, told, load, entry), entry.target)
+            return _of_embeddings(fetched.path, terms, fetched.sha256)
+        given = (entry, fetched.sha256)
+        made = _of_stranger(told, lambda load: stranger.of_file(fetched.path, told, load, *given), entry.target)
         assert made.encoder is not None
         notes = (*made.encoder.notes, *fetched.notes)
         made = replace(made, encoder=replace(made.encoder, notes=notes))
@@ -197,8 +198,10 @@ def _of_file(path: Path, terms: Terms) -> Subject:
     return _of_stranger(terms, lambda load: stranger.of_file(path, terms, load))
 
 
-def _of_embeddings(path: Path, terms: Terms) -> Subject:
+def _of_embeddings(path: Path, terms: Terms, sha256: str = "") -> Subject:
     found = embeddings.read(path)
+    if sha256 and found.origin.sha256 != sha256:
+        raise RefusedError(f"{path}: changed since it was checked: sha256 {found.origin.sha256}, {sha256} expected")
     for flag in ("data", "split", "layer", "size", "mean", "std", "partial"):
         value = getattr(terms, flag)
         if value:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from leakaudit.errors import RefusedError
+from leakaudit.errors import RefusedError, spelt
 
 NETWORKS = (
     *("state_dict", "model_state_dict", "model_state", "model", "net_state_dict", "net", "network_state_dict"),
@@ -204,6 +204,4 @@ def _listed(tree: dict[str, Any]) -> str:
 
 
 def _shown(text: str) -> str:
-    """A text out of a stranger's file, shortened, without what would move a cursor."""
-    cut = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-    return cut if cut.isprintable() else repr(cut)
+    return spelt(text, SHOWN)

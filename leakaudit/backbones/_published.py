@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leakaudit import opening
+from leakaudit import matching, opening
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.ledgers import reaching
 
@@ -50,11 +50,7 @@ def tensors(path: Path) -> dict[str, Tensor]:
         RefusedError: it is damaged, or no file of tensors.
     """
     found = opening.read(path).tensors
-    return {_DOTTED.sub(r"\1\2", name): torch.from_numpy(np.array(tensor)) for name, tensor in found.items()}
-
-
-_DOTTED = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
-"""DenseNet's published names have a dot where its layers' names have none since torch 0.4."""
+    return {matching.DOTTED.sub(r"\1\2", name): torch.from_numpy(np.array(tensor)) for name, tensor in found.items()}
 
 
 def from_hub(repository: str, names: tuple[str, ...], where: str) -> Path:

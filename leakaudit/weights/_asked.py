@@ -13,8 +13,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from leakaudit.errors import RefusedError
-from leakaudit.weights._opcodes import DamagedError, Name, Parts, Told, walk
+from leakaudit.errors import RefusedError, spelt
+from leakaudit.weights._opcodes import STEPS, DamagedError, Name, Parts, Told, walk
 from leakaudit.weights._standins import standins
 
 _WIDTHS = {
@@ -48,7 +48,7 @@ ENCODINGS = {name: codecs.lookup(name) for name in ("latin1", "latin-1", "utf-8"
 """Those that bytes are written in; their codecs are loaded here, and not by a file that names one."""
 PICKLE = 32 << 20
 """Bytes of the pickle itself, without the tensors' numbers."""
-LONG, MANY = 120, 20
+MANY = 20
 EXPORT = "Export its weights where it was made: torch.save(model.state_dict(), 'weights.pth')"
 OTHERS = {
     "torch._utils._rebuild_sparse_tensor": "a sparse tensor; store it dense: tensor.to_dense()",
@@ -64,15 +64,15 @@ COUNT = 1 << 60
 NETWORKS = ("torch.nn.", "torchvision.models.", "timm.models.", "timm.layers.")
 
 
-def told(data: bytes | mmap.mmap, where: Path, start: int = 0) -> Told:
+def told(data: bytes | mmap.mmap, where: Path, start: int = 0, most: int = STEPS) -> Told:
     """
     What a pickle of a torch file asks for, all of which is allowed.
 
     Raises:
-        RefusedError: it is damaged, or asks for more; every name it may not ask for is listed.
+        RefusedError: it is damaged, has more than `most` opcodes, or asks for more; all such names are listed.
     """
     try:
-        found = walk(data, start)
+        found = walk(data, start, most)
     except DamagedError as error:
         unsafe = [name for name in error.names if name not in ALLOWED]
         also = f"; it asks for {listing(unsafe)}" if unsafe else ""
@@ -118,7 +118,7 @@ def storages(found: Told, where: Path) -> dict[str, int]:
             )
         width = STORAGES.get(items[1].text.removeprefix("torch."))
         if items[0] not in ("storage", b"storage") or width is None or not isinstance(items[2], (str, bytes)):
-            raise RefusedError(f"{where}: a storage of {shown(items[1].text)}, which no tensor that is read has")
+            raise RefusedError(f"{where}: a storage of {spelt(items[1].text)}, which no tensor that is read has")
         key = items[2].decode("latin1") if isinstance(items[2], bytes) else str(items[2])
         sizes[key] = max(sizes.get(key, 0), items[4] * width)
     return sizes
@@ -139,10 +139,4 @@ def refusal(unsafe: list[str]) -> str:
 
 def listing(names: list[str]) -> str:
     """Names out of a stranger's file, as a message may show them."""
-    return ", ".join(map(shown, names[:MANY])) + (f" and {len(names) - MANY} more" if len(names) > MANY else "")
-
-
-def shown(text: str) -> str:
-    """A text out of a stranger's file, shortened, without what would move a cursor."""
-    cut = text if len(text) <= LONG else f"{text[:LONG]}..."
-    return cut if cut.isprintable() else repr(cut)
+    return ", ".join(map(spelt, names[:MANY])) + (f" and {len(names) - MANY} more" if len(names) > MANY else "")

@@ -19,8 +19,10 @@ TORCH = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """The number 0x1950a86a20f9469cfc6c, alone in the first of the pickles that torch.save wrote before torch 1.6."""
 FRONT = 16
 """Bytes among which it begins: a pickle's first opcodes."""
-STEPS = 5_000_000
-"""Opcodes of a pickle, at most."""
+STEPS = 3_000_000
+"""Opcodes of a file, at most, over all the pickles in it: 60,000 tensors take some two millions."""
+LINE = 1 << 20
+"""Bytes of a line, at most."""
 DEEP = 64
 """Tuples within tuples: what lies deeper is no configuration, and hashing it would exhaust the C stack."""
 TOIL = 20_000_000
@@ -60,6 +62,8 @@ class Told:
 
     end: int = 0
     """Position after its last opcode."""
+    steps: int = 0
+    """Opcodes of it."""
     names: dict[str, None] = field(default_factory=dict)
     """In the order in which they come."""
     calls: list[tuple[str, Any]] = field(default_factory=list)
@@ -79,12 +83,12 @@ def is_torch(head: bytes) -> bool:
     return head.startswith(b"\x80") and 0 < head.find(TORCH) < FRONT
 
 
-def walk(data: bytes | mmap.mmap, start: int = 0) -> Told:
+def walk(data: bytes | mmap.mmap, start: int = 0, most: int = STEPS) -> Told:
     """
     Follow a pickle from `start` to its end.
 
     Raises:
-        DamagedError: it is cut short, or its opcodes do not fit together.
+        DamagedError: it is cut short, its opcodes do not fit together, or they are more than `most`.
     """
     machine = _Machine()
     reader = _Reader(data, start)
@@ -92,8 +96,9 @@ def walk(data: bytes | mmap.mmap, start: int = 0) -> Told:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of escapes that a text has and Python does not know
             for number, (opcode, argument, _) in enumerate(pickletools.genops(reader)):  # type: ignore[arg-type] # a file
-                if number > STEPS:
-                    raise DamagedError(f"more than {STEPS:,} opcodes")
+                if number >= most:
+                    raise DamagedError(f"more than {STEPS:,} opcodes in the file")
+                machine.told.steps = number + 1
                 machine.step(opcode, argument)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, RecursionError) as error:
         told = "takes what it never kept" if isinstance(error, (KeyError, IndexError)) else str(error)[:100]
@@ -117,13 +122,11 @@ class _Reader:
         return self.data[self.place - size : self.place]
 
     def readline(self) -> bytes:
-        end, line = self.place, b""
-        while end < len(self.data) and not line.endswith(b"\n"):
-            piece = self.data[end : end + 256]
-            cut = piece.find(b"\n") + 1 or len(piece)
-            line, end = line + piece[:cut], end + cut
-        self.place = end
-        return line
+        start = self.place
+        self.place = self.data.find(b"\n", start, start + LINE) + 1
+        if not self.place:
+            raise DamagedError("a line without an end")
+        return self.data[start : self.place]
 
     def tell(self) -> int:
         return self.place

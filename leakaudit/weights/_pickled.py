@@ -5,6 +5,7 @@ The names it may ask for and the storages it declares were looked at before (`_a
 name is allowed than torch's own and the stand-ins, and memory has a ceiling.
 """
 
+import os
 import pickletools
 import re
 import warnings
@@ -12,9 +13,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from leakaudit.errors import RefusedError
+from leakaudit.errors import RefusedError, spelt
 from leakaudit.weights import Contents
-from leakaudit.weights._asked import shown
 from leakaudit.weights._limits import ceiling
 from leakaudit.weights._plain import Plainly
 from leakaudit.weights._standins import standins
@@ -54,8 +54,8 @@ def _load(path: Path, met: Counter[str], *, mapped: bool) -> Any:
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(named):
             warnings.simplefilter("ignore")
-            if mapped and path.suffix != ".safetensors" and str(path).isprintable():
-                return torch.load(str(path), map_location="cpu", weights_only=True, mmap=True)
+            if mapped and not os.fspath(path).endswith(".safetensors") and os.fspath(path).isprintable():
+                return torch.load(os.fspath(path), map_location="cpu", weights_only=True, mmap=True)
             with path.open("rb") as file:
                 return torch.load(file, map_location="cpu", weights_only=True)
     finally:
@@ -69,4 +69,4 @@ def _reason(error: Exception) -> str:
         name = next((known.name for known in pickletools.opcodes if ord(known.code) == int(operand[1])), operand[1])
         return f"opcode {name}, which torch's reader leaves out; save it by torch.save with its own pickle_protocol=2"
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return shown(lines[0] if lines else type(error).__name__)
+    return spelt(lines[0] if lines else type(error).__name__)

@@ -38,12 +38,12 @@ def read(path: Path) -> Never:
     names: dict[str, None] = {}
     damage = ""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        place, most = 0, PICKLES
+        place, most, steps = 0, PICKLES, _opcodes.STEPS
         while place < len(data) and most and not damage:
             try:
-                found = _opcodes.walk(data, place)
+                found = _opcodes.walk(data, place, steps)
                 names |= found.names
-                place, most = found.end, most - 1
+                place, most, steps = found.end, most - 1, steps - found.steps
             except _opcodes.DamagedError as error:
                 names |= dict.fromkeys(error.names)
                 damage = f", truncated or damaged ({error})"

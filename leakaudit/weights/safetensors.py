@@ -5,14 +5,16 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from leakaudit.errors import InputError, RefusedError
+from leakaudit import store
+from leakaudit.errors import RefusedError, spelt
 from leakaudit.weights import Contents
+from leakaudit.weights._limits import ceiling
 from leakaudit.weights._plain import Plainly
 
-LENGTH = 8
+LENGTH = store.LENGTH
 """Bytes that hold the length of the header, which begins with a brace."""
 HEADER = 100_000_000
-"""Bytes of a header, at most; the format's own limit."""
+"""Bytes of a header, at most, by the format; fewer are read."""
 
 
 def recognises(head: bytes, path: Path) -> bool:
@@ -28,16 +30,18 @@ def read(path: Path) -> Contents:
 
     Raises:
         InputError: there is no such file.
-        RefusedError: it is truncated, not safetensors, or holds no tensor.
+        RefusedError: it is truncated, not safetensors, holds no tensor, or more than any network.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    plainly = Plainly(path.stat().st_size, copy=True)
+    store.tensor_names(path)
+    size = path.stat().st_size
+    plainly = Plainly(size, copy=True)
     try:
-        tree = plainly(load_file(path))
+        with ceiling(size):
+            tree = plainly(load_file(path))
+    except MemoryError as error:
+        raise RefusedError(f"{path}: takes more memory than a file of {size:,} bytes can need") from error
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
-        told = " ".join(str(error).split())[:120]
-        raise RefusedError(f"{path}: truncated, or not a safetensors file ({told})") from error
+        raise RefusedError(f"{path}: truncated, or not a safetensors file ({spelt(error)})") from error
     if not tree:
         raise RefusedError(f"{path}: holds no tensor")
     return Contents("safetensors", tree, plainly.notes())

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Never
 
-from leakaudit.errors import RefusedError
-from leakaudit.weights import _asked
+from leakaudit.errors import RefusedError, spelt
 
 HEAD = 1024
 POINTER = "version https://git-lfs.github.com/spec/"
@@ -38,7 +37,7 @@ def read(path: Path) -> Never:
         )
     if '"weight_map"' in text:
         raise RefusedError(f"{path}: the index of a model in several files. Join them in one: model.save_pretrained")
-    first = _asked.shown(text.splitlines()[0][:SAYS]) if text else ""
+    first = spelt(text.splitlines()[0][:SAYS]) if text else ""
     raise RefusedError(f"{path}: a text, not a model; it begins {first!r}")
 
 

@@ -27,10 +27,10 @@ def read(path: Path) -> Contents:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        place, sizes = 0, {}
+        place, sizes, steps = 0, {}, _opcodes.STEPS
         for number in range(PICKLES):
-            found = _asked.told(data, path, place)
-            place = found.end
+            found = _asked.told(data, path, place, steps)
+            place, steps = found.end, steps - found.steps
             if number == TREE:
                 sizes = _asked.storages(found, path)
             elif found.storages or found.names:
