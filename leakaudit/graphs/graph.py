@@ -64,10 +64,10 @@ def load(path: Path, shape: tuple[int, ...] = (), layers: tuple[Layer, ...] = ()
     if not parts.bottleneck and not layers:
         raise InputError(f"{path}: {parts.lost}")
     sites = {each.name: _ends(model.graph, each.name, path) for each in layers if each.name != BOTTLENECK}
-    tried = _try(model, parts, sites, shape, path)
     if seed is not None:
         model = redrawing.redrawn(model, seed, path)
         content = model.SerializeToString(deterministic=True)
+    tried = _try(model, parts, sites, shape, path)  # with fresh weights too: a size may be made of them
     return Graph(model, hashlib.sha256(content).digest(), parts, tried, sites)
 
 

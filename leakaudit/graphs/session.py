@@ -5,6 +5,7 @@ Nothing of a stranger's code runs: a graph is data, its operators are those of o
 """
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,13 @@ from torch import Tensor, nn
 
 from leakaudit import anatomy
 from leakaudit.anatomy import Anatomy, Entry
-from leakaudit.errors import InputError
+from leakaudit.errors import InputError, RefusedError
 from leakaudit.graphs import trial
 
 BOTTLENECK = "bottleneck"
 """Name of the layer whose input is the bottleneck."""
-PASS = 512
-"""Images that pass at a time, at most."""
+PATIENCE, LEAST = 20, 60.0
+"""A pass may take so many times what it took in the trial, and so many seconds in any case."""
 
 
 class Site(nn.Module):
@@ -40,7 +41,8 @@ class Graph(nn.Module):
         """Run `model`, of that digest, `opened` to put out what `wanted` names."""
         super().__init__()
         self.parts, self.sites = parts, sites
-        self.rows = parts.entry.batch or (min(PASS, tried.rows) if tried.together else 1)
+        self.rows = parts.entry.batch or tried.rows
+        self.dims, self.seconds = tried.dims, max(LEAST, PATIENCE * tried.seconds)
         self._content: bytes = trial.opened(model, wanted(parts, sites)).SerializeToString(deterministic=True)
         self._sessions: dict[str, Any] = {}
         self.register_buffer("sha256", torch.frombuffer(bytearray(sha256), dtype=torch.uint8))
@@ -77,15 +79,30 @@ class Graph(nn.Module):
     def _run(self, block: np.ndarray, device: torch.device) -> list[np.ndarray]:
         """What the tensors are for some images, one row each."""
         entry, there = self.parts.entry, len(block)
-        block = np.concatenate([block, np.repeat(block[-1:], self.rows - there, 0)]) if entry.batch else block
+        block = np.concatenate([block, np.repeat(block[-1:], self.rows - there, 0)])  # as many as were tried
         fed = {entry.name: np.ascontiguousarray(block if entry.axes[0] == "n" else block[0])}
+        tried = self.dims[1:] if entry.axes[0] == "n" else self.dims
+        if block.shape[1:] != tried:
+            raise InputError(f"the graph was tried with images of {list(tried)}, these are {list(block.shape[1:])}")
         names = wanted(self.parts, self.sites)
+        options = _options()
+        timer = threading.Timer(self.seconds, setattr, (options, "terminate", True))
+        timer.daemon = True
+        session = self._session(device)
+        timer.start()
         try:
-            made = self._session(device).run(trial.outputs(len(names)), fed)
+            made = session.run(trial.outputs(len(names)), fed, options)
         except Exception as error:  # onnxruntime's own, of many kinds
+            if options.terminate:
+                raise RefusedError(
+                    f"onnxruntime had not run the graph on {len(block)} images after {self.seconds:.0f} s, "
+                    f"{PATIENCE} times what the trial took or more; it was ended"
+                ) from error
             raise InputError(
                 f"onnxruntime cannot run the graph on {len(block)} images ({anatomy.short(error)})"
             ) from error
+        finally:
+            timer.cancel()
         return [rows(np.asarray(part), len(block), name)[:there] for part, name in zip(made, names, strict=True)]
 
     def _session(self, device: torch.device) -> Any:
@@ -110,6 +127,13 @@ def wanted(parts: Anatomy, sites: dict[str, tuple[str, str]]) -> tuple[str, ...]
     """The tensors that are read, each once."""
     inner = (name for ends in sites.values() for name in ends)
     return tuple(dict.fromkeys(filter(None, (parts.bottleneck, parts.logits, *inner))))
+
+
+def _options() -> Any:
+    """Of one run, which can be ended by them."""
+    import onnxruntime
+
+    return onnxruntime.RunOptions()
 
 
 def _images(x: np.ndarray, entry: Entry) -> np.ndarray:

@@ -1,16 +1,20 @@
 """
-A stranger's graph, opened and run over one image in a process of its own, with a limit of memory and of time.
+A stranger's graph, opened and run over a few images in a process of its own, with a limit of memory and of time.
 
+It is run over one image, and over as many as later pass at a time: no other number ever does, so what was measured
+here holds there (`flow` sees to it that the images' values decide nothing of it).
 What kills that process, or fails in it, is refused here: no later process meets it. The child reads the model from
 stdin, its request from the command line, and answers with one line of JSON; it loads neither torch nor leakaudit's own
 modules beyond this one.
 """
 
+import itertools
 import json
 import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -26,7 +30,7 @@ SECONDS = 60
 SPAN = 1 << 30
 """Bytes that one map may have, as far as shapes are known; all maps of a pass together may have four times that."""
 FEW = 8
-"""Images that are tried in one pass, and passed at a time, where not all shapes are known."""
+"""Images that are tried in one pass, and later passed at a time; fewer where their maps would be too large."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,11 @@ class Tried:
     together: bool
     """Whether several images in one pass give what each gives alone."""
     rows: int
-    """Images that may pass at a time, so that their maps stay within four times `SPAN`."""
+    """Images that were tried in one pass, and pass at a time; 1 where each passes alone."""
+    dims: tuple[int | None, ...]
+    """Of the input with one image, as it was tried."""
+    seconds: float
+    """That the longest pass took."""
 
 
 @lru_cache(maxsize=16)
@@ -90,7 +98,9 @@ def attempt(model: bytes, request: Request, where: str) -> Tried:
     if "refused" in answer:
         raise RefusedError(f"{where}: {answer['refused']}")
     shapes = {name: tuple(sides) for name, sides in answer["shapes"].items()}
-    return Tried(shapes, tuple(map(tuple, answer["outputs"])), bool(answer["together"]), int(answer["rows"]))
+    sizes = tuple(map(tuple, answer["outputs"]))
+    together, rows, seconds = bool(answer["together"]), int(answer["rows"]), float(answer["seconds"])
+    return Tried(shapes, sizes, together, rows, request.dims, seconds)
 
 
 def outputs(count: int) -> list[str]:
@@ -148,14 +158,14 @@ def _try(content: bytes, request: dict[str, Any]) -> dict[str, Any]:
 
     onnx.checker.check_model(content)
     model = onnx.ModelProto.FromString(content)
-    shapes, sizes, unknown = _shapes(model, request)
+    shapes, sizes = _shapes(model, request)
     most = max(sizes, default=0)
     if most > SPAN:
         return {"refused": f"a map of one image has {most >> 20:,} MiB; at most {SPAN >> 20:,} MiB are run"}
     if model.functions:
         onnx.inliner.inline_local_functions(model)
     if None in request["dims"]:
-        return {"shapes": shapes, "outputs": [], "together": False, "rows": 1}
+        return {"shapes": shapes, "outputs": [], "together": False, "rows": 1, "seconds": 0}
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
@@ -163,27 +173,39 @@ def _try(content: bytes, request: dict[str, Any]) -> dict[str, Any]:
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     random = np.random.default_rng(0)
     top = 255 if request["dtype"] == "uint8" else 1
-    count = FEW if unknown else 2
-    images = [(random.random(request["dims"]) * top).astype(request["dtype"]) for _ in range(count)]
-    alone = [session.run(names, {request["input"]: image}) for image in images]
-    together = False
+    images = [(random.random(request["dims"]) * top).astype(request["dtype"]) for _ in range(2)]
+    times = [time.perf_counter()]
+    alone = []
+    for image in images:
+        alone.append(session.run(names, {request["input"]: image}))
+        times.append(time.perf_counter())
+    together, rows = False, max(2, min(FEW, 4 * SPAN // max(sum(sizes), 1)))
     if request["batch"] is not None:
         try:
-            both = session.run(names, {request["input"]: np.concatenate(images, request["batch"])})
+            many = [images[place % 2] for place in range(rows)]
+            both = session.run(names, {request["input"]: np.concatenate(many, request["batch"])})
+            times.append(time.perf_counter())
             together = all(
                 len(part.shape) > 0
-                and len(part) == len(images)
-                and np.allclose(part, np.concatenate(each), rtol=1e-2, atol=1e-3, equal_nan=True)
+                and len(part) == rows
+                and np.allclose(
+                    part,
+                    np.concatenate([each[place % 2] for place in range(rows)]),
+                    rtol=1e-2,
+                    atol=1e-3,
+                    equal_nan=True,
+                )
                 for part, *each in zip(both, *alone, strict=True)
             )
         except Exception:  # noqa: BLE001 -- it takes one image at a time
             together = False
-    rows = FEW if unknown else max(1, 4 * SPAN // max(sum(sizes), 1))
-    return {"shapes": shapes, "outputs": [part.shape for part in alone[0]], "together": together, "rows": rows}
+    seconds = max(after - before for before, after in itertools.pairwise(times))
+    told = {"together": together, "rows": rows if together else 1, "seconds": seconds}
+    return {"shapes": shapes, "outputs": [part.shape for part in alone[0]], **told}
 
 
-def _shapes(model: Any, request: dict[str, Any]) -> tuple[dict[str, list[int | None]], list[int], int]:
-    """Shapes by name, bytes of the maps whose shape is known, and how many are not."""
+def _shapes(model: Any, request: dict[str, Any]) -> tuple[dict[str, list[int | None]], list[int]]:
+    """Shapes by name, and bytes of the maps whose shape is known."""
     import onnx
 
     sized = onnx.ModelProto()
@@ -204,7 +226,7 @@ def _shapes(model: Any, request: dict[str, Any]) -> tuple[dict[str, list[int | N
     made = [name for node in inferred.node for name in node.output if name]
     known = [shapes[name] for name in made if name in shapes and None not in shapes[name]]
     wide = 8  # bytes of the widest number
-    return shapes, [wide * math.prod(side or 0 for side in sides) for sides in known], len(made) - len(known)
+    return shapes, [wide * math.prod(side or 0 for side in sides) for sides in known]
 
 
 if __name__ == "__main__":
