@@ -23,6 +23,7 @@ from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.inquest.beyond import LEAST, NUMBERS, draw
 from leakaudit.inquest.exhibits import Exhibits, renamed
+from leakaudit.network import UndrawnError
 from leakaudit.numerics import device as devices
 from leakaudit.preprocessing import Preprocessing
 from leakaudit.subject import Subject, Terms, find
@@ -157,11 +158,11 @@ def _how(terms: Terms) -> dict[str, Any]:
 
 
 def _fresh(source: Encoder, dataset: Dataset, terms: Terms) -> Generator[Any, None, Embeddings | str]:
-    """The baseline of a random initialisation; or why there is none, of a graph that does not tell its weights."""
+    """The baseline of a random initialisation; or why there is none, of a graph or of code that keeps its weights."""
     try:
         found = yield from _extract(source.untrained(terms.seed), dataset, terms)
     except InputError as error:
-        if source.kind != "onnx":
+        if source.kind != "onnx" and not isinstance(error, UndrawnError):
             raise
         return str(error)
     return found.take(np.arange(len(found))) if found.lying else found
@@ -233,6 +234,8 @@ def _leave(
     audit = replace(
         audit,
         subject={**audit.subject, **_about(subject)},
+        threat=audit.threat | ({"overlap": subject.overlap} if subject.overlap else {}),
+        warnings=(*subject.warnings, *audit.warnings),
         gates=gate.judge(terms.gates, [audit]),
         provenance={**audit.provenance, **_provenance(terms)},
     )
@@ -255,8 +258,7 @@ def _prepared(subject: Subject) -> str:
     height, width = source.shape[1:]
     sides = (source.shape[0], height, width)
     whose = source.prepared or ("the recipe's" if subject.checkpoint is not None else "")
-    cut = (source.resize, whose, source.ratio, source.distorted)
-    return str(Preprocessing(sides, source.mean, source.std, *cut))
+    return str(Preprocessing(sides, source.mean, source.std, source.resize, whose, source.ratio, source.distorted))
 
 
 def _about(subject: Subject) -> dict[str, Any]:
@@ -282,8 +284,9 @@ def _about(subject: Subject) -> dict[str, Any]:
 
 
 def _provenance(terms: Terms) -> dict[str, Any]:
-    packages = ("torch", "numpy", "scipy", "scikit-learn")
-    versions = {name: metadata.version(name) for name in packages if _installed(name)}
+    versions = {
+        name: metadata.version(name) for name in ("torch", "numpy", "scipy", "scikit-learn") if _installed(name)
+    }
     return {
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "command": terms.command,

@@ -21,13 +21,14 @@ from filelock import FileLock, Timeout
 from jaxtyping import Float32
 from torch import nn
 
-from leakaudit import embeddings, entrance, passes
+from leakaudit import embeddings, entrance, own_code, passes
 from leakaudit import network as networks
 from leakaudit.dataset import Dataset
 from leakaudit.embeddings import SHARD, Embeddings, Origin
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.layer import Layer
+from leakaudit.numerics.imprint import imprint
 from leakaudit.numerics.pixels import DRAWN, components
 from leakaudit.numerics.taps import Tapped
 from leakaudit.store import canonical, digest, digest_file, digest_tensors, open_store, writing
@@ -134,8 +135,12 @@ def _origins(
         further["resize"] = encoder.resize
     if encoder.ratio:
         further["ratio"] = True
-    if encoder.code is not None:
+    if encoder.code is not None and encoder.backbone.name == "onnx":
         further["code"] = digest_file(encoder.code)
+    elif encoder.code is not None:
+        further["code"] = [digest for _, digest in own_code.sources(encoder.code)]
+        said = imprint(network, bottleneck, encoder.shape)
+        further["says"] = digest(*(part.tobytes() for part in said))
     origins = []
     for layer in layers or (None,):
         name = bottleneck if layer is None else str(layer)

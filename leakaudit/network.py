@@ -15,11 +15,15 @@ from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError, LeakauditError, RefusedError, spelt
 from leakaudit.graphs import graph
 from leakaudit.matching import Match, Shape
-from leakaudit.numerics import classifier
+from leakaudit.numerics import classifier, redrawn
 from leakaudit.numerics.weightless import Weightless
 
 LEAST = 0.5
 """Share of the numbers below the classifier that a partial load must fill, to be an audit of anything."""
+
+
+class UndrawnError(InputError):
+    """There is no network without training: the user's code loads numbers that no layer draws anew."""
 
 
 def of(encoder: Encoder) -> tuple[nn.Module, str]:
@@ -162,15 +166,24 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def _drawn(network: nn.Module, encoder: Encoder) -> None:
-    """Draw a network anew whose code does not draw it: another seed has to give another."""
+    """
+    Draw a network anew whose code does not draw all of it: another seed has to give another.
+
+    Raises:
+        UndrawnError: some of it stays as the user's code loads it.
+    """
     assert encoder.code is not None
     with _seeded(encoder.seed + 1):
         other = own_code.build(encoder.code, encoder.backbone, encoder.classes, encoder.shape)
     _classifier(other, encoder)
-    pairs = zip(network.parameters(), other.parameters(), strict=True)
-    if all(torch.equal(one, two) for one, two in pairs):
-        with _seeded(encoder.seed):
-            own_code.redrawn(network)
+    with _seeded(encoder.seed):
+        left = redrawn.redraw(network, other)
+    if left:
+        verb = "is" if len(left) == 1 else "are"
+        raise UndrawnError(
+            f"{encoder.backbone}: {_first(left)} {verb} the same with every seed, loaded or computed, and no layer "
+            "draws anew: no baseline without training"
+        )
 
 
 def _tensors(network: nn.Module) -> dict[str, Tensor]:

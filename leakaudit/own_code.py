@@ -8,25 +8,50 @@ wants.
 
 import contextlib
 import functools
+import importlib
 import inspect
 import re
 import sys
+import sysconfig
 import traceback
 import typing
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import nn
 
 from leakaudit import catalog, store
 from leakaudit.catalog import Call
-from leakaudit.errors import InputError
+from leakaudit.errors import InputError, LeakauditError
 
 CLASSES = ("classes", "num_classes", "n_classes")
 CHANNELS = ("in_chans", "in_channels")
+INSTALLED = ("site-packages", "dist-packages")
+STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
+"""Where Python's own library lies."""
 TYPED = re.compile(r"(?P<file>.+\.py)(:(?P<function>[^:]*)(:(?P<knobs>.*))?)?")
+
+
+class PassError(InputError, RuntimeError):
+    """A forward pass of the user's code fails: in this file, at this line, for this reason."""
+
+
+@dataclass
+class _Held:
+    """What a file of code made when it was run: its module, those of its folder that it imports, and their files."""
+
+    path: Path
+    module: ModuleType
+    beside: dict[str, ModuleType] = field(default_factory=dict)
+    sources: dict[Path, str] = field(default_factory=dict)
+    """SHA-256 of every file that ran, but installed libraries, as it was when it ran."""
+
+
+_HELD: dict[Path, _Held] = {}
 
 
 def named(text: str) -> bool:
@@ -59,8 +84,27 @@ def warning(text: str) -> str:
 
 
 def note(path: Path, call: Call) -> str:
-    """What a reader of an audit is told: whose code built the network."""
-    return f"the network is built by the user's own code: {call} (sha256 {store.digest_file(path)})"
+    """What a reader of an audit is told: whose code built the network, and which files of it have run."""
+    files = [f"{name}: sha256 {digest}" for name, digest in sources(path)]
+    own, beside = files[0].partition(": ")[2], f"; with {', '.join(files[1:])}" if files[1:] else ""
+    return f"the network is built by the user's own code: {call} ({own}{beside})"
+
+
+def sources(path: Path) -> list[tuple[str, str]]:
+    """
+    Names and SHA-256 of the file and of all that it has imported so far, installed libraries left out.
+
+    Those that ran, where the file has been run and is still the same.
+    """
+    path = path.resolve()
+    held = _HELD.get(path)
+    if held is None or held.sources[path] != store.digest_file(path):
+        return [(path.name, store.digest_file(path))]
+    there = {
+        file: file.relative_to(path.parent).as_posix() for file in held.sources if file.is_relative_to(path.parent)
+    }
+    others = sorted((there.get(file, file.name), digest) for file, digest in held.sources.items() if file != path)
+    return [(path.name, held.sources[path]), *others]
 
 
 def load(path: Path, call: Call) -> None:
@@ -93,23 +137,30 @@ def build(path: Path, call: Call, classes: int, shape: tuple[int, ...]) -> nn.Mo
         raise InputError(
             f"--backbone {where}: {_called(call)} wants {', '.join(lacking)}; say {call.name}:{lacking[0]}=VALUE"
         )
-    with _running(path, where):
+    held = _held(path.resolve())
+    with _running(held, where):
         made = function(**given)
     if not isinstance(made, nn.Module):
         raise InputError(f"--backbone {where}: gives {type(made).__name__}, not a torch.nn.Module")
+    if not isinstance(made, torch.jit.ScriptModule):
+        _guard(made, held, where)
     return made.to("cpu")
 
 
-def redrawn(network: nn.Module) -> nn.Module:
-    """The network with every layer that can be drawn anew drawn anew: for code that loads weights by itself."""
-    for layer in network.modules():
-        if callable(getattr(layer, "reset_parameters", None)):
-            typing.cast("Any", layer).reset_parameters()
-    return network
+def _guard(network: nn.Module, held: _Held, where: str) -> None:
+    """From now on every forward pass runs as the user's code does."""
+    plain = network.forward
+
+    @functools.wraps(plain)
+    def forward(*args: Any, **named: Any) -> Any:
+        with _running(held, where, PassError):
+            return plain(*args, **named)
+
+    network.forward = forward
 
 
 def _function(path: Path, call: Call) -> Callable[..., Any]:
-    module = _module(path.resolve(), store.digest_file(path))
+    module = _held(path.resolve()).module
     name = _called(call)
     found = vars(module).get(name)
     if not callable(found):
@@ -122,35 +173,63 @@ def _function(path: Path, call: Call) -> Callable[..., Any]:
     return typing.cast("Callable[..., Any]", found)
 
 
-@functools.cache
-def _module(path: Path, digest: str) -> ModuleType:
-    """The code of a file of those contents, run once."""
+def _held(path: Path) -> _Held:
+    """The code of a file, run once for as long as no file that it imports has changed."""
+    held = _HELD.get(path)
+    if held is not None and all(
+        file.is_file() and store.digest_file(file) == was for file, was in held.sources.items()
+    ):
+        return held
+    digest = store.digest_file(path)
     module = ModuleType(f"_own_code_{digest[:16]}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # where dataclasses look
-    with _running(path, path.name):
+    held = _Held(path, module, sources={path: digest})
+    importlib.invalidate_caches()
+    with _running(held, path.name):
         exec(compile(path.read_bytes(), str(path), "exec"), vars(module))  # noqa: S102 (the user's own, asked for by name)
-    return module
+    _HELD[path] = held
+    return held
 
 
 @contextlib.contextmanager
-def _running(path: Path, where: str) -> Iterator[None]:
+def _running(held: _Held, where: str, kind: type[InputError] = InputError) -> Iterator[None]:
     """The user's code runs: its folder can be imported from, what it prints goes to stderr, its failure is one line."""
-    folder, before, ways = path.resolve().parent, set(sys.modules), list(sys.path)
-    sys.path.insert(0, str(folder))
+    before, ways, written = dict(sys.modules), list(sys.path), sys.dont_write_bytecode
+    sys.path.insert(0, str(held.path.parent))
+    sys.modules.update({name: module for name, module in held.beside.items() if name not in before})
+    sys.dont_write_bytecode = True
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
+    except LeakauditError:  # of a hook of ours
+        raise
     except (Exception, SystemExit) as error:  # whatever a stranger to us may raise
         why = " ".join(str(error).split())[:200]
-        kind = type(error).__name__
-        raise InputError(f"--backbone {where}: {kind}{f': {why}' if why else ''} ({_place(error, path)})") from error
+        said, place = f"{type(error).__name__}{f': {why}' if why else ''}", _place(error, held.path)
+        raise kind(f"{place}: {said}" if kind is PassError else f"--backbone {where}: {said} ({place})") from error
     finally:
-        sys.path[:] = ways
-        for name in set(sys.modules) - before:
-            file = getattr(sys.modules[name], "__file__", None)
-            if file and Path(file).is_relative_to(folder) and not name.startswith("_own_code_"):
-                del sys.modules[name]  # another's code may have a module of that name
+        sys.path[:], sys.dont_write_bytecode = ways, written
+        for name in [name for name, module in sys.modules.items() if before.get(name) is not module]:
+            file = _source(sys.modules[name], held)
+            if file is None:
+                continue
+            if file not in held.sources:
+                held.sources[file] = store.digest_file(file)
+            if file.is_relative_to(held.path.parent):  # another's code may have a module of that name
+                held.beside[name] = sys.modules.pop(name)
+                sys.modules.update({name: before[name]} if name in before else {})
+
+
+def _source(module: ModuleType, held: _Held) -> Path | None:
+    """The file of a module that is the user's own: none of this project's, nor of an installed library's."""
+    text, name = getattr(module, "__file__", None), getattr(module, "__name__", "")
+    if not isinstance(text, str) or not Path(text).is_file() or str(name).partition(".")[0] == "leakaudit":
+        return None
+    file, folder = Path(text).resolve(), held.path.parent
+    parts = file.relative_to(folder).parts if file.is_relative_to(folder) else file.parts
+    ours = not any(part in INSTALLED for part in parts) and not str(name).startswith("_own_code_")
+    return file if ours and not (parts == file.parts and file.is_relative_to(STANDARD)) else None
 
 
 def _place(error: BaseException, path: Path) -> str:

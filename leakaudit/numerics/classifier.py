@@ -72,7 +72,7 @@ def look(network: nn.Module, shape: tuple[int, ...], where: str = "") -> Classif
         InputError: as `find`.
     """
     where = where or type(network).__name__
-    with _still(network):
+    with still(network):
         runs, returned = _runs(network, shape, where)
         offered = matrices(returned)
         if not offered:
@@ -95,7 +95,7 @@ def remarks(network: nn.Module, name: str, shape: tuple[int, ...], where: str = 
         InputError: the network does not take images of `shape` (c, h, w), or does not run that layer.
     """
     where = where or type(network).__name__
-    with _still(network):
+    with still(network):
         runs, returned = _runs(network, shape, where, every=True)
         run = next((run for run in runs if run.name == name), None)
         if run is None:
@@ -150,7 +150,7 @@ def waves(shape: tuple[int, ...], images: int = IMAGES) -> Float[Tensor, "n c h 
 
 
 @contextlib.contextmanager
-def _still(network: nn.Module) -> Iterator[None]:
+def still(network: nn.Module) -> Iterator[None]:
     """The network in evaluation mode, and every part as it was afterwards."""
     modes = [(part, part.training) for part in network.modules()]
     try:
