@@ -6,11 +6,12 @@ operators: https://onnx.ai/onnx/operators.
 """
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leakaudit.errors import RefusedError
+from leakaudit.errors import InputError, RefusedError
 
 CLASSIFIERS = ("MatMul", "Gemm", "Conv", "QLinearMatMul", "MatMulInteger", "QGemm", "FusedMatMul", "FusedGemm")
 ENDS = {"Softmax": "softmax", "LogSoftmax": "logarithm of softmax", "Sigmoid": "sigmoid"}
@@ -27,6 +28,8 @@ HANDED_ON = ("Identity", "Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze",
 """Operators after which a constant is still one."""
 KINDS = {1: "float32", 10: "float16", 11: "float64", 2: "uint8"}
 """Numbers that images may be, by their code in ONNX."""
+LABELS = (6, 7, 8, 9)
+"""Whole numbers, text and truth, by their code: no logits."""
 CHANNELS = (1, 3)
 
 
@@ -73,18 +76,19 @@ class Anatomy:
     lost: str = ""
 
 
-def of(model: Any, path: Path) -> Anatomy:
+def of(model: Any, path: Path, named: Collection[str] = (), classes: int | None = None) -> Anatomy:
     """
-    The anatomy of a `ModelProto`.
+    The anatomy of a `ModelProto`; of several outputs that could be logits the `named` one, or that of `classes`.
 
     Raises:
-        RefusedError: it has several inputs, or an input that is no image.
+        InputError: several outputs could be the logits, and nobody says which.
+        RefusedError: it has several inputs, an input that is no image, or no output that could be logits.
     """
     graph = model.graph
     notes: list[str] = []
     entry = _entry(graph, path, notes)
-    output = _output(graph, path, notes)
     makers = {name: node for node in graph.node for name in node.output if name}
+    output = _output(graph, makers, _Said(frozenset(named), classes, entry.batch), path, notes)
     found = constants(graph)
     logits, end = _before_the_end(output, makers)
     if end:
@@ -177,17 +181,61 @@ def _axes(sizes: tuple[int | None, ...], graph: Any) -> str | None:
     return "nd" if len(sizes) == 2 else None  # noqa: PLR2004 -- n and numbers
 
 
-def _output(graph: Any, path: Path, notes: list[str]) -> str:
+@dataclass(frozen=True)
+class _Said:
+    """What is known of the logits beside the graph."""
+
+    named: frozenset[str]
+    """Operators or tensors that the user reads."""
+    classes: int | None
+    batch: int | None
+
+
+def _output(graph: Any, makers: dict[str, Any], said: _Said, path: Path, notes: list[str]) -> str:
     """The name of the tensor that is taken for the answer."""
     outputs = list(graph.output)
-    if len(outputs) > 1:
-        flat = [value for value in outputs if len(_sizes(value) or ()) == 2]  # noqa: PLR2004 -- n and classes
-        if not flat:
-            names = ", ".join(short(value.name, 40) for value in outputs[:8])
-            raise RefusedError(f"{path}: {len(outputs)} outputs ({names}), none of them known to be (n, classes)")
-        notes.append(f"of {len(outputs)} outputs {short(flat[0].name)} is taken, the first of two axes")
-        outputs = flat
-    return str(outputs[0].name)
+    if len(outputs) == 1:
+        return str(outputs[0].name)
+    count = f"{path}: {len(outputs)} outputs"
+    wide = [value for value in outputs if _could_be_logits(value, said.batch)]
+    if not any(_sizes(value) for value in wide):
+        names = ", ".join(short(value.name, 40) for value in outputs[:8])
+        raise RefusedError(f"{count} ({names}), none of them known to be (n, classes)")
+    named = [value for value in wide if {value.name, getattr(makers.get(value.name), "name", "")} & said.named]
+    sized = [value for value in wide if said.classes and (_sizes(value) or ())[1:] == (said.classes,)]
+    for some, why in ((named, "which --layer names"), (wide, "the only one that could be logits"),
+                      (sized, f"the only one of {said.classes} numbers")):  # fmt: skip
+        answers = _answers(some, makers)
+        if len(answers) == 1:
+            notes.append(f"of {len(outputs)} outputs {short(answers[0])} is taken, {why}")
+            return answers[0]
+    told = ", ".join(f"{short(value.name, 40)} {_told(_sizes(value))}" for value in wide[:8])
+    raise InputError(f"{count}, of which {len(wide)} could be the logits ({told}); name one of them by --layer")
+
+
+def _could_be_logits(value: Any, batch: int | None) -> bool:
+    """Whether an output may be a row of numbers for each image, as far as the file says what it is."""
+    sizes, kind = _sizes(value), value.type
+    if (kind.WhichOneof("value") not in (None, "tensor_type")) or kind.tensor_type.elem_type in LABELS:
+        return False
+    if sizes is None:
+        return True
+    return len(sizes) == 2 and sizes[0] in (None, batch or 1)  # noqa: PLR2004 -- n and classes
+
+
+def _answers(outputs: list[Any], makers: dict[str, Any]) -> list[str]:
+    """Names of outputs, one for each tensor of logits: of logits and their softmax the softmax, which says its kind."""
+    found: dict[str, str] = {}
+    for value in outputs:
+        logits, end = _before_the_end(value.name, makers)
+        if end or logits not in found:
+            found[logits] = str(value.name)
+    return list(found.values())
+
+
+def _told(sizes: tuple[int | None, ...] | None) -> str:
+    """Sides in a person's words."""
+    return "of unknown shape" if sizes is None else "(" + ", ".join(str(size or "n") for size in sizes) + ")"
 
 
 def _before_the_end(output: str, makers: dict[str, Any]) -> tuple[str, str]:

@@ -52,15 +52,24 @@ class Inner:
     """None: not even its rank is known."""
 
 
-def load(path: Path, shape: tuple[int, ...] = (), layers: tuple[Layer, ...] = (), seed: int | None = None) -> Graph:
+def load(
+    path: Path,
+    shape: tuple[int, ...] = (),
+    layers: tuple[Layer, ...] = (),
+    seed: int | None = None,
+    classes: int | None = None,
+) -> Graph:
     """
     The graph of a file, for images of `shape` (c, h, w); with a seed, its weights are drawn anew.
 
+    Of several outputs that could be logits that is taken which `layers` name, or the only one of `classes` numbers.
+
     Raises:
-        InputError: no such file, library or layer; no bottleneck that can be told, or no weights to be drawn anew.
+        InputError: no such file, library or layer; no logits or bottleneck that can be told, or no weights to be drawn
+            anew.
         RefusedError: the file cannot be trusted, or does not run.
     """
-    content, model, parts = _read(path)
+    content, model, parts = _read(path, tuple(each.name for each in layers), classes)
     if not parts.bottleneck and not layers:
         raise InputError(f"{path}: {parts.lost}")
     sites = {each.name: _ends(model.graph, each.name, path) for each in layers if each.name != BOTTLENECK}
@@ -81,23 +90,30 @@ def of(encoder: Encoder) -> Graph:
     """
     assert encoder.code is not None
     seed = encoder.seed if encoder.kind == "random-init" else None
-    made = load(encoder.code, tuple(encoder.shape), encoder.layers, seed)
+    made = load(encoder.code, tuple(encoder.shape), encoder.layers, seed, encoder.classes or None)
     if made.parts.entry.dtype == "uint8" and (any(encoder.mean) or any(part != 1 for part in encoder.std)):
         raise InputError(f"{encoder.name}: the graph takes bytes; --mean 0 and --std 1 are all that it can be given")
     return made
 
 
-def describe(path: Path, shape: tuple[int, ...] = (), device: str = "cpu") -> Description:
+def describe(
+    path: Path,
+    shape: tuple[int, ...] = (),
+    device: str = "cpu",
+    layers: tuple[Layer, ...] = (),
+    classes: int | None = None,
+) -> Description:
     """
     What a graph is, tried with one image; of `shape` (c, h, w) where it takes any size.
 
-    Without a shape a graph that takes any size is not run: classes and width are 0 then.
+    Without a shape a graph that takes any size is not run: classes and width are 0 then. Which of several outputs is
+    taken, `load` says.
 
     Raises:
-        InputError: no such file or library.
+        InputError: no such file or library, or no logits that can be told.
         RefusedError: the file cannot be trusted, is no classifier of images, or does not run.
     """
-    content, model, parts = _read(path)
+    content, model, parts = _read(path, tuple(each.name for each in layers), classes)
     tried = _try(model, parts, {}, shape, path)
     notes, classes, width = [*parts.notes], 0, 0
     if tried.outputs:
@@ -153,7 +169,7 @@ def inner(path: Path, shape: tuple[int, ...] = ()) -> list[Inner]:
     ]
 
 
-def _read(path: Path) -> tuple[bytes, Any, Anatomy]:
+def _read(path: Path, named: tuple[str, ...] = (), classes: int | None = None) -> tuple[bytes, Any, Anatomy]:
     """The bytes of a file, its model with functions written out, and its anatomy."""
     content = path.read_bytes() if path.is_file() else None
     model = room.model(path, content)
@@ -167,7 +183,7 @@ def _read(path: Path) -> tuple[bytes, Any, Anatomy]:
         trial.attempt(content, trial.Request("", (None,), None, "float32", ()), str(path))
         model = inliner.inline_local_functions(model)
     flow.check(model, path)
-    return content, model, anatomy.of(model, path)
+    return content, model, anatomy.of(model, path, named, classes)
 
 
 def _try(
