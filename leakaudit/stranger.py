@@ -127,18 +127,19 @@ def of_library(text: str, terms: Terms, load: Load, entry: Entry | None = None) 
 
 def _of_graph(path: Path, weights: Weights, terms: Terms, load: Load, entry: Entry | None) -> Stranger:
     """An ONNX graph, which is its own network."""
-    known = graph.describe(path)
+    layers, classes = _layers(terms, entry), len(entry.classes) if entry and entry.classes else None
+    known = graph.describe(path, layers=layers, classes=classes)
     size = (known.shape[1], known.shape[2]) if known.shape[1] and known.shape[2] else None
     said = Said(f"the graph {path.name}", channels=known.shape[0], size=size)
     if known.raw:
         said = replace(said, mean=(0.0,), std=(1.0,))
     made = _prepared(terms, load, _of_ledger(entry), said, channels=known.shape[0])
-    found = graph.describe(path, made.fields["shape"], terms.device)
+    found = graph.describe(path, made.fields["shape"], terms.device, layers, classes)
     if found.sha256 != weights.sha256:
         raise RefusedError(f"{path}: changed while it was read")
     source = Encoder(
         name=found.name, kind="onnx", backbone=Call("onnx", {}), classes=found.classes, weights=None, code=path,
-        layer=found.layer, layers=_layers(terms, entry), notes=found.notes, **made.fields,
+        layer=found.layer, layers=layers, notes=found.notes, **made.fields,
     )  # fmt: skip
     return Stranger(source, made.dataset, _about(Call("onnx", {}), entry, weights), entry.classes if entry else ())
 
