@@ -21,6 +21,9 @@ from leakaudit.numerics.weightless import Weightless
 LEAST = 0.5
 """Share of the numbers below the classifier that a partial load must fill, to be an audit of anything."""
 
+APART = 1 << 30
+"""Between the seeds of a network and of what is drawn anew in it: code may keep what it drew with a small seed."""
+
 
 class UndrawnError(InputError):
     """There is no network without training: the user's code loads numbers that no layer draws anew."""
@@ -176,7 +179,7 @@ def _drawn(network: nn.Module, encoder: Encoder) -> None:
     with _seeded(encoder.seed + 1):
         other = own_code.build(encoder.code, encoder.backbone, encoder.classes, encoder.shape)
     _classifier(other, encoder)
-    with _seeded(encoder.seed):
+    with _seeded(encoder.seed + APART):
         left = redrawn.redraw(network, other)
     if left:
         verb = "is" if len(left) == 1 else "are"
@@ -214,6 +217,9 @@ def _check(encoder: Encoder, found: Match, wanted: Mapping[str, Shape], layer: s
     hint = "" if found.rivals else likeness.hint(encoder.weights or {}, encoder.backbone, found, encoder.shape)
     if not hint and found.whole and not found.rivals:
         hint = "--partial leaves aside what no layer wants"
+    headless = found.missing and all(name.startswith(f"{layer}.") for name in found.missing)
+    if not hint and headless and found.fills and not found.misshaped and not found.unexpected and not found.rivals:
+        hint = f"The file has no classifier: {likeness.FRESH}"
     if not hint and encoder.code is not None and {each.name.rpartition(".")[0] for each in found.misshaped} == {layer}:
         hint = f"{encoder.backbone.name} makes a classifier of its own size: let it take an argument `classes`"
     raise kind(f"{where}: {matching.line(found)}{f'. {hint}' if hint else ''}")
