@@ -27,6 +27,8 @@ AHEAD = 2
 """Batches that are read while one is worked on."""
 TRIED = 2
 """Images of the pass that shows what layers give, before any are written."""
+NEAR = 1e-4
+"""How far two passes over one image may lie apart, of the largest number: the order of sums moves it by less."""
 
 Passed = tuple[range, list[Float32[np.ndarray, "b _"]]]
 """Rows of a batch; what is read of them, and their logits, which come last."""
@@ -67,14 +69,21 @@ def _laid_out(tapped: Tapped, encoder: Encoder, device: str, *, amp: bool) -> li
     """
     x = classifier.waves(encoder.shape, TRIED).abs().to(device)
 
-    def tried(*, last: bool) -> list[Tensor]:
+    def tried(images: Tensor = x, *, last: bool) -> list[Tensor]:
         tapped.to(memory_format=torch.channels_last if last else torch.contiguous_format)
         tapped.hasten(encoder.name, amp=False, channels_last=last, compiled=False)
         with torch.inference_mode():
-            return read(tapped(x), tapped)
+            return read(tapped(images), tapped)
 
     try:
         wanted = tried(last=False)
+        if not _close(wanted, tried(last=False)):
+            why = "dropout or sampling is active in evaluation mode (dropout(x, training=self.training) ends with it)"
+            raise InputError(f"{encoder.name}: gives two different answers for the same image: {why}")
+        beside = tried(torch.cat([x[:1], torch.zeros_like(x[1:])]), last=False)
+        if not _close([part[:1] for part in wanted], [part[:1] for part in beside]):
+            why = "statistics of the batch stand in for those of training (track_running_stats=True keeps them)"
+            raise InputError(f"{encoder.name}: what it says of an image depends on the images beside it: {why}")
     except classifier.UNFIT as error:
         raise InputError(classifier.unfit(encoder.name, encoder.shape, error)) from error
     try:
@@ -85,6 +94,15 @@ def _laid_out(tapped: Tapped, encoder: Encoder, device: str, *, amp: bool) -> li
     tapped.to(memory_format=torch.channels_last if same else torch.contiguous_format)
     tapped.hasten(encoder.name, amp=amp, channels_last=same, compiled=False)
     return wanted
+
+
+def _close(one: list[Tensor], two: list[Tensor]) -> bool:
+    """Whether two passes gave the same, as nearly as the order of sums lets them."""
+    return all(
+        torch.allclose(a, b, rtol=NEAR, atol=NEAR * float(a.nan_to_num(posinf=0, neginf=0).abs().max()), equal_nan=True)
+        for a, b in zip(one, two, strict=True)
+        if a.numel()
+    )
 
 
 def starts(missing: Sequence[range], size: int) -> list[int]:

@@ -131,7 +131,7 @@ def test_missing_shards_of_any_layer_are_made_again_to_the_bit(
     found = together(tmp_path, data, source)[1]
     assert [each.sha256 for each in found] == [each.sha256 for each in whole]
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert sum(passed) - 2 * passes.TRIED <= 17 * len({number for _, number in lost})
+    assert sum(passed) - 4 * passes.TRIED <= 17 * len({number for _, number in lost})
 
 
 def test_what_is_done_to_an_image_is_part_of_the_key(tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ def proven(
     if any(each.is_meta for each in network.parameters()):
         return network
     given: list[tuple[Any, Any]] = []
-    hook = network.get_submodule(classifier).register_forward_hook(lambda _, z, out: given.append((z[0], out)))
+    hook = network.get_submodule(classifier).register_forward_hook(
+        lambda _, z, named, out: given.append((next(iter((*z, *named.values())), None), out)), with_kwargs=True
+    )
     training = network.training
     try:
         with torch.no_grad():

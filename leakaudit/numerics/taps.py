@@ -72,7 +72,7 @@ class Tapped(nn.Module):
         self._compiled: Callable[[Tensor], Out] | None = None
         self._full: torch.Size | None = None
         if bottleneck or not layers:
-            _layer(network, bottleneck).register_forward_pre_hook(self._keep_input)
+            _layer(network, bottleneck).register_forward_pre_hook(self._keep_input, with_kwargs=True)
         for name in taps:
             _layer(network, name).register_forward_hook(self._keeper(name))
         for layer in layers:
@@ -136,9 +136,15 @@ class Tapped(nn.Module):
             return out
         return Out(out.z.float(), out.logits.float(), {name: tap.float() for name, tap in out.taps.items()})
 
-    def _keep_input(self, _: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        self._seen[""] = inputs[0]
-        return (inputs[0].detach(), *inputs[1:]) if self.readout else None
+    def _keep_input(
+        self, _: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        if inputs:
+            self._seen[""] = inputs[0]
+            return ((inputs[0].detach(), *inputs[1:]), named) if self.readout else None
+        name, z = next((name, value) for name, value in named.items() if isinstance(value, Tensor))
+        self._seen[""] = z
+        return (inputs, named | {name: z.detach()}) if self.readout else None
 
     def _keeper(self, name: str) -> Any:
         def keep(_: nn.Module, __: Any, output: Tensor) -> None:
