@@ -28,6 +28,10 @@ class Kin:
     share: float
     """Tensors that agree in name and shape, of all that either side has; classes and channels do not count."""
     exact: bool
+    headless: bool = False
+    """Whether the network's classifier alone is missing."""
+    channels: int = 3
+    """Of the images that such tensors take."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ class Dossier:
     layout: str = ""
     """How a residual network is built, in words."""
     kin: tuple[Kin, ...] = ()
+    sought: str = ""
+    """How far a known network was looked for, where none was found."""
     fit: Fit | None = None
     anatomy: Anatomy | None = None
     next: str = ""

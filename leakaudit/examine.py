@@ -107,14 +107,16 @@ def _filled(
         return _named(made, weights, path, backbone, side, partial=partial)
     if weights.format == "ONNX":
         return _graph(made, path, side)
-    kin = likeness.known(weights.tensors, path.stem)
+    search = likeness.searched(weights.tensors, path.stem)
+    found = next((each for each in search.found if each.exact or each.headless), None)
     made = replace(
         made,
         layout=likeness.layout({held.name: held.shape for held in made.tensors}),
-        kin=tuple(Kin(str(each.call), each.share, each.exact) for each in kin),
+        kin=tuple(Kin(str(each.call), each.share, each.exact, each.headless, each.channels) for each in search.found),
+        sought="" if found is not None else likeness.sought(search),
     )
-    best = next((each.backbone for each in made.kin if each.exact), "FILE.py:FUNCTION")
-    return replace(made, next=_command("inspect", path, best))
+    best = str(found.call) if found is not None else "FILE.py:FUNCTION"
+    return replace(made, next=_command("inspect", path, best, "--partial" * (found is not None and found.headless)))
 
 
 def _entered(made: Dossier, entry: Entry) -> Dossier:
@@ -163,7 +165,7 @@ def _named(
         raise InputError(trouble)
     source, fit = best
     trouble = _trouble(source, trouble) if anatomy is None else ""
-    ready = _command("attack", path, backbone, "--data DATA --private NAME --target NAME")
+    ready = _command("attack", path, backbone, f"{'--partial ' * partial}--data DATA --private NAME --target NAME")
     return replace(made, fit=replace(fit, trouble=trouble), anatomy=anatomy, next="" if trouble else ready)
 
 

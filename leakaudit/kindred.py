@@ -6,7 +6,7 @@ families that the names of the tensors speak of: a family is known by a name tha
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from leakaudit.catalog import Call
@@ -16,7 +16,9 @@ FAMILIES = (
     (r"layer1\.0\.conv1", ("resnet*", "tv_*", "resnext*", "wide_resnet*", "se*res*", "ecaresnet*", "gluon_*", "res2net*")),  # noqa: E501 (a family a line)
     (r"denseblock1", ("densenet*",)),
     (r"blocks\.0\.attn\.qkv", ("vit_*", "deit*", "beit*", "eva*")),
-    (r"(conv_stem|blocks\.0\.0\.conv_dw)", ("mobilenetv*", "efficientnet_*", "tf_efficientnet*", "mnasnet*", "hardcorenas*")),  # noqa: E501 (as above)
+    (r"conv_head\.bias", ("mobilenetv3*", "tf_mobilenetv3*", "lcnet*", "hardcorenas*", "fbnetv3*")),
+    (r"norm_head", ("mobilenetv4*",)),
+    (r"(conv_stem|blocks\.0\.0\.conv_dw)", ("efficientnet*", "tf_efficientnet*", "mobilenetv*", "mnasnet*", "tinynet*", "mixnet*", "tf_mixnet*", "fbnetc*", "spnasnet*", "semnasnet*", "ghostnet*")),  # noqa: E501 (as above)
     (r"stem\.conv\.weight", ("regnet*", "resnetv2*", "cspresnet*", "ghostnet*")),
     (r"stages\.0\.blocks\.0\.conv_dw", ("convnext*",)),
     (r"layers\.0\.blocks\.0\.attn", ("swin*",)),
@@ -43,11 +45,44 @@ VIT = {192: "tiny", 384: "small", 768: "base", 1024: "large", 1280: "huge"}
 """What timm calls vision transformers of a width."""
 
 
-def calls(shapes: Mapping[str, Shape], hint: str) -> Iterator[Call]:
-    """Candidates, those that are found soonest first; `hint` is a text that may name a model of timm."""
-    yield from _own(shapes)
-    yield from (Call("torchvision", {"model": name}) for name in _of_torchvision(shapes))
-    yield from (Call("timm", {"model": name}) for name in _of_timm(shapes, hint))
+WHOSE = ("", "tv_", "tf_", "gluon_", "legacy_")
+"""What stands before names of timm for the same layers with the weights or the padding of another library."""
+LIBRARIES = ("own", "torchvision", "timm")
+"""Where candidates come from, those first that are found soonest: this project's own backbones, and others'."""
+
+Shelf = list[list[Call]]
+"""Candidates of one place, by family."""
+
+
+def shelf(library: str, shapes: Mapping[str, Shape], hint: str) -> Shelf:
+    """Candidates of one of `LIBRARIES`; `hint` is a text that may name a model of timm."""
+    if library == "own":
+        return [list(_own(shapes))]
+    if library == "torchvision":
+        return _grouped(library, _of_torchvision(shapes))
+    told, names = _of_timm(shapes, hint)
+    return [[Call("timm", {"model": name}) for name in told], *_grouped("timm", names)]
+
+
+def twins(call: Call) -> Iterator[Call]:
+    """Models of timm that are called as one of a library is: they may have the same tensors."""
+    if call.name not in ("timm", "torchvision"):
+        return
+    import timm
+
+    plain = re.sub(rf"^({'|'.join(filter(None, WHOSE))})", "", str(call.knobs["model"]).partition(".")[0])
+    for whose in WHOSE:
+        if timm.is_model(whose + plain) and (call.name, call.knobs["model"]) != ("timm", whose + plain):
+            yield Call("timm", {"model": whose + plain})
+
+
+def _grouped(library: str, names: Iterable[str]) -> Shelf:
+    """Models by family, which is what their names begin with: `resnet`, `mobilenetv3`."""
+    found: dict[str, list[Call]] = {}
+    for name in names:
+        family = re.match(rf"(?:{'|'.join(filter(None, WHOSE))})?([a-z]+(?:v\d)?)", name)
+        found.setdefault(family[1] if family else name, []).append(Call(library, {"model": name}))
+    return list(found.values())
 
 
 def _own(shapes: Mapping[str, Shape]) -> Iterator[Call]:
@@ -91,22 +126,31 @@ def end(name: str) -> str:
 
 
 def _of_torchvision(shapes: Mapping[str, Shape]) -> list[str]:
+    """Classifiers of the families that have such names, short names first."""
     import torchvision
 
     words = [words for pattern, words in SHELF if any(re.search(pattern, name) for name in shapes)]
     starts = tuple(word for each in words for word in each)
-    return [name for name in torchvision.models.list_models(module=torchvision.models) if name.startswith(starts)]
+    known = torchvision.models.list_models(module=torchvision.models)
+    return sorted((name for name in known if name.startswith(starts)), key=len)
 
 
-def _of_timm(shapes: Mapping[str, Shape], hint: str) -> list[str]:
-    """Models whose names stand in the hint, then those of the families, short names first."""
+def _of_timm(shapes: Mapping[str, Shape], hint: str) -> tuple[list[str], list[str]]:
+    """Models whose names stand in the hint, and those of the families, short names first."""
     globs = [glob for pattern, globs in FAMILIES if any(re.search(pattern, name) for name in shapes) for glob in globs]
     if not globs and "timm" not in hint:
-        return []
+        return [], []
     import timm
 
     sizes = {shape[-1] for name, shape in shapes.items() if name.endswith("pos_embed")}
     word = next((word for width, word in VIT.items() if width in sizes), "")
     names = [name for name in timm.list_models(globs) if word in name] if globs else []
     told = [each for each in re.split(r"[^a-z0-9_]+", hint.lower()) if timm.is_model(each)]
-    return list(dict.fromkeys([*told, *sorted(names, key=len)]))
+    return told, sorted(names, key=len)
+
+
+def models() -> int:
+    """How many models timm has."""
+    import timm
+
+    return len(timm.list_models())

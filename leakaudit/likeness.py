@@ -1,9 +1,9 @@
 """
 Likeness: which known networks have the tensors of a stranger's file, by names and shapes.
 
-Candidates are those of `kindred`. They are built without numbers (`numerics.weightless`), the likeliest
-first, for a few seconds of processor time. What agrees is counted by `matching`; rows of the classifier and channels of
-the images are not: they are the data's.
+Candidates are those of `kindred`. They are built without numbers (`numerics.weightless`) for a few seconds of processor
+time: one of each family, then those of the family that agrees most. What agrees is counted by `matching`; rows of the
+classifier and channels of the images are not: they are the data's.
 """
 
 import math
@@ -34,6 +34,8 @@ SHARED = {"resnet18", "resnet50", "densenet121"}
 """Backbones of this project whose tensors are also those of a model of torchvision."""
 CLASSES = 1000
 """Of ImageNet, for which libraries publish."""
+FRESH = "--partial (its classifier is then fresh: what it says of the target is chance)"
+"""What is typed beside a backbone for a file that has no classifier."""
 CHANNELS = (1, 2, 3, 4)
 """Of images, as the shapes of a first convolution tell."""
 
@@ -48,30 +50,80 @@ class Likeness:
     """Tensors that agree, of all that either side has."""
     exact: bool
     """Whether all do."""
+    headless: bool
+    """Whether all that the file has does, and the network's classifier alone is missing."""
     channels: int
-    """Of the images, as the first convolution of the file has them; 0: it has none."""
+    """Of the images, as the first convolution of the file has them; that of a network without one: 3."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was found, and how far it was looked for."""
+
+    found: tuple[Likeness, ...]
+    """Best first, at most `NAMED`."""
+    looked: int
+    """Networks that were compared."""
+    families: bool
+    """Whether any of timm's families has such names."""
 
 
 def known(tensors: Mapping[str, Any], hint: str = "", seconds: float = SECONDS) -> list[Likeness]:
+    """The networks most like the tensors, as `searched` finds them."""
+    return list(searched(tensors, hint, seconds).found)
+
+
+def searched(tensors: Mapping[str, Any], hint: str = "", seconds: float = SECONDS) -> Search:
     """
     The networks most like the tensors (whatever has a `shape`), best first, at most `NAMED`.
 
     `hint` is any text that may hold a model's name: a file's name, a backbone as it was typed.
     """
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    found: dict[str, Likeness | None] = {}
     if not shapes:
-        return []
+        return Search((), 0, families=False)
     until = time.process_time() + seconds
-    found: dict[str, Likeness] = {}
-    for call in kindred.calls(shapes, hint):
-        exact = {text for text, like in found.items() if like.exact}
-        if time.process_time() > until or exact - SHARED or (exact and call.name == "timm"):
+    families = False
+    for library in kindred.LIBRARIES:
+        if _enough(found, library):
             break
-        like = _like(call, shapes) if str(call) not in found else None
-        if like is not None and like.share >= LEAST:
-            found[str(call)] = like
+        start = time.process_time()
+        shelf = kindred.shelf(library, shapes, hint)
+        until += time.process_time() - start  # to import a library is not to compare
+        families = families or (library == "timm" and any(shelf))
+        promise = {place: 1.0 for place, group in enumerate(shelf) if group}
+        while promise and time.process_time() <= until:
+            place = max(promise, key=promise.__getitem__)
+            call, *shelf[place] = shelf[place]
+            if str(call) not in found:
+                found[str(call)] = _like(call, shapes)
+            if _enough(found, call.name):
+                break
+            like = found[str(call)]
+            before = promise[place] if promise[place] < 1 else 0.0
+            promise[place] = max(before, like.share if like is not None else 0.0)
+            if not shelf[place]:
+                del promise[place]
+    for like in [each for each in found.values() if each is not None and (each.exact or each.headless)]:
+        found |= {str(twin): _like(twin, shapes) for twin in kindred.twins(like.call) if str(twin) not in found}
     order = {"torchvision": 0, "timm": 2}
-    return sorted(found.values(), key=lambda like: (not like.exact, -like.share, order.get(like.call.name, 1)))[:NAMED]
+    near = [each for each in found.values() if each is not None and each.share >= LEAST]
+    near.sort(key=lambda each: (not each.exact, not each.headless, -each.share, order.get(each.call.name, 1)))
+    return Search(tuple(near[:NAMED]), len(found), families)
+
+
+def sought(search: Search) -> str:
+    """How far a network was looked for, in words; timm's models are counted where any was looked at."""
+    many = f"{search.looked} known network{'s' * (search.looked != 1)}"
+    timm = f"not with all {kindred.models():,} of timm" if search.families else "none of timm has such names"
+    return f"compared with {many}; {timm}"
+
+
+def _enough(found: Mapping[str, Likeness | None], library: str) -> bool:
+    """Whether a network is found, so that no more of the library need be looked at."""
+    whole = {text for text, like in found.items() if like is not None and (like.exact or like.headless)}
+    return bool(whole - SHARED or (whole and library == "timm"))
 
 
 def hint(tensors: Mapping[str, Any], given: Call, found: Match, shape: tuple[int, ...]) -> str:
@@ -82,7 +134,11 @@ def hint(tensors: Mapping[str, Any], given: Call, found: Match, shape: tuple[int
         return data
     like = known(tensors, str(given))
     exact = [each for each in like if each.exact and each.call != given]
+    headless = [each.call for each in like if each.headless]
     built = layout(shapes)
+    if headless and not exact:
+        name = str(given if given in headless else headless[0])
+        return f"These are the tensors of {name} without its classifier: --backbone {name} {FRESH}"
     if exact:
         name, *others = [str(each.call) for each in exact[:3]]
         also = f" (and of {', '.join(others)})" if others else ""
@@ -138,8 +194,12 @@ def _data(found: Match, shape: tuple[int, ...]) -> str:
                 return f"Its positions are those of images of {side}x{side}: --size {side}"
     if not _first(each):
         return ""
-    word = "channel" if each.found[1] == 1 else "channels"
-    return f"Its first convolution takes images of {each.found[1]} {word}, and these have {shape[0]}"
+    if each.found[1] == 1:
+        return (
+            f"Its first convolution takes images of 1 channel, and these have {shape[0]}: grey images are needed; "
+            "convert them (only the other way, grey images enter a network of 3 channels by themselves)"
+        )
+    return f"Its first convolution takes images of {each.found[1]} channels, and these have {shape[0]}"
 
 
 def _first(each: Misshaped) -> bool:
@@ -162,7 +222,10 @@ def _like(call: Call, shapes: Mapping[str, Shape]) -> Likeness | None:
     agreeing = len(found.fills) + len(spared)
     total = agreeing + len(found.missing) + len(found.misshaped) - len(spared) + len(found.unexpected)
     stem = [each.found[1] for each in spared if _first(each)]
-    return Likeness(call, agreeing / total if total else 0.0, agreeing == total, stem[0] if stem else 3)
+    head = bool(found.missing) and all(name.startswith(f"{layer}.") for name in found.missing)
+    headless = head and agreeing > 0 and total == agreeing + len(found.missing)
+    share = agreeing / total if total else 0.0
+    return Likeness(call, share, agreeing == total, headless, stem[0] if stem else 3)
 
 
 @dataclass(frozen=True)

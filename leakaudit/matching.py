@@ -185,8 +185,9 @@ def _tried(wanted: Mapping[str, Shape], shapes: Mapping[str, Shape], taken: str,
             misshaped.append(Misshaped(name, tuple(shape), shapes[named[name]]))
         else:
             (counters if _last(name) == COUNTER else missing).append(name)
-    if not fills and not misshaped:
-        missing, counters = missing + counters, []
+    there = {name.rpartition(".")[0] for name in (*fills, *(each.name for each in misshaped))}
+    missing += [name for name in counters if name.rpartition(".")[0] not in there]
+    counters = [name for name in counters if name.rpartition(".")[0] in there]
     rest = [name for name in shapes if name not in {*fills.values(), *(named[each.name] for each in misshaped)}]
     whole = not missing and not misshaped
     aside = [

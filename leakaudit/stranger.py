@@ -6,6 +6,7 @@ Flags come before the ledger, the ledger before the library's configuration, tha
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,6 +61,8 @@ class Stranger(NamedTuple):
     """For the audit's `subject`."""
     classes: tuple[str, ...] = ()
     """Of its target, in the order of its logits; empty where nobody says."""
+    promised: str = ""
+    """The ledger's entry, where that says so; empty: the library, or nobody."""
 
 
 def of_file(path: Path, terms: Terms, load: Load, entry: Entry | None = None, sha256: str = "") -> Stranger:
@@ -79,8 +82,11 @@ def of_file(path: Path, terms: Terms, load: Load, entry: Entry | None = None, sh
     if not typed and weights.format == "ONNX":
         return _of_graph(path, weights, terms, load, entry)
     if not typed:
-        fits = [str(each.call) for each in likeness.known(weights.tensors) if each.exact]
-        which = f"these are the tensors of {fits[0]}: --backbone {fits[0]}" if fits else "--backbone NAME expected"
+        near = [each for each in likeness.known(weights.tensors) if each.exact or each.headless]
+        fits = [(f"{each.call}", f"{each.call}{f' {likeness.FRESH}' * each.headless}") for each in near]
+        which = (
+            f"these are the tensors of {fits[0][0]}: --backbone {fits[0][1]}" if fits else "--backbone NAME expected"
+        )
         no_z = "no array z, so no embeddings; " if weights.format == "safetensors" else ""
         question = f"{no_z}which network do these weights fill? {which}"
         raise InputError(f"{path}: {question}; leakaudit inspect {path} says more")
@@ -90,15 +96,20 @@ def of_file(path: Path, terms: Terms, load: Load, entry: Entry | None = None, sh
     else:
         call = catalog.call("backbones", typed, "--backbone")
         if call.name in catalog.SHELVES:
-            library = _library(call, terms.enters.size, {"pretrained": False}).preprocessing
-    colour = any(each.ndim > COLOUR and each.shape[1] == COLOUR for each in weights.tensors.values())
-    made = _prepared(terms, load, _of_ledger(entry), library, channels=COLOUR if colour else None)
+            library = _library(call, _size(terms, entry), {"pretrained": False}).preprocessing
+    kernels = [each.shape[1] for each in weights.tensors.values() if each.ndim > COLOUR]
+    load = cache(load)
+    made = _prepared(terms, load, _of_ledger(entry), library, channels=COLOUR if COLOUR in kernels else None)
     name = f"{entry.name if entry else path.stem}@{weights.sha256[:8]}"
     source = Encoder(
         name=name, kind="weights", backbone=call, classes=0, weights=weights.tensors, code=code,
         partial=terms.partial, layers=_layers(terms, entry), notes=_read(weights), **made.fields,
     )  # fmt: skip
-    return Stranger(network.fitted(source), made.dataset, _about(call, entry, weights), entry.classes if entry else ())
+    if made.dataset.images.shape[0] == 1 != source.shape[0] and kernels and _takes_grey(source, COLOUR in kernels):
+        made = _prepared(terms, load, _of_ledger(entry), library, channels=1)
+        source = replace(source, **made.fields)
+    source = network.fitted(source)
+    return Stranger(source, made.dataset, _about(call, entry, weights), *_classes(entry, source))
 
 
 def of_library(text: str, terms: Terms, load: Load, entry: Entry | None = None) -> Stranger:
@@ -112,7 +123,7 @@ def of_library(text: str, terms: Terms, load: Load, entry: Entry | None = None) 
     if terms.backbone is not None:
         raise InputError(f"{text}: a published model is its own backbone; --backbone is for weights files")
     call = catalog.call("backbones", text, text)
-    library = _library(call, terms.enters.size, {})
+    library = _library(call, _size(terms, entry), {})
     channels = library.preprocessing.channels
     made = _prepared(terms, load, _of_ledger(entry), library.preprocessing, channels=channels)
     random = library.tensors is None
@@ -122,7 +133,7 @@ def of_library(text: str, terms: Terms, load: Load, entry: Entry | None = None) 
         layers=_layers(terms, entry), notes=library.notes, **made.fields,
     )  # fmt: skip
     about = {"backbone": str(call), **({} if random else {"file_sha256": library.sha256})}
-    return Stranger(source, made.dataset, about, library.names)
+    return Stranger(source, made.dataset, about, *_classes(entry, source, library.names))
 
 
 def _of_graph(path: Path, weights: Weights, terms: Terms, load: Load, entry: Entry | None) -> Stranger:
@@ -141,7 +152,8 @@ def _of_graph(path: Path, weights: Weights, terms: Terms, load: Load, entry: Ent
         name=found.name, kind="onnx", backbone=Call("onnx", {}), classes=found.classes, weights=None, code=path,
         layer=found.layer, layers=layers, notes=found.notes, **made.fields,
     )  # fmt: skip
-    return Stranger(source, made.dataset, _about(Call("onnx", {}), entry, weights), entry.classes if entry else ())
+    about = _about(Call("onnx", {}), entry, weights)
+    return Stranger(source, made.dataset, about, *_classes(entry, source))
 
 
 @dataclass(frozen=True)
@@ -180,6 +192,56 @@ def _of_ledger(entry: Entry | None) -> Said | None:
     flags = entry.flags
     said = preprocessing.parse(flags.get("size"), flags.get("mean"), flags.get("std"))
     return replace(said, source=f"the ledger's entry {entry.name}")
+
+
+def _classes(entry: Entry | None, source: Encoder, known: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:
+    """
+    The classes in the order of the logits, and the ledger that says so; `known`: those that a library says.
+
+    A single logit may stand between two classes.
+
+    Raises:
+        InputError: the ledger names one twice, or as many as the network has no logits.
+    """
+    if entry is None or not entry.classes:
+        return known, ""
+    where = f"{entry.ledger} [{entry.name}]: classes"
+    twice = next((name for at, name in enumerate(entry.classes) if name in entry.classes[:at]), None)
+    if twice is not None:
+        raise InputError(f"{where}: {twice[:60]!r} stands there twice")
+    logits = source.classes
+    if source.kind == "weights" and not any(
+        f".{name}".endswith(f".{source.layer}.weight") for name in source.weights or {}
+    ):
+        logits = 0  # nobody knows
+    count = len(entry.classes)
+    if logits and count != logits and (logits, count) != (1, 2):
+        raise InputError(f"{where}: {count} named, the network has {logits} outputs; name each, in their order")
+    return entry.classes, f"the ledger's entry {entry.name}"
+
+
+def _size(terms: Terms, entry: Entry | None) -> Size | None:
+    """The size that flags or the ledger say."""
+    said = _of_ledger(entry)
+    return terms.enters.size or (said.size if said else None)
+
+
+def _takes_grey(source: Encoder, coloured: bool) -> bool:  # noqa: FBT001 (whether any kernel takes three channels)
+    """
+    Whether the weights of an encoder of three channels are those of a network for grey images.
+
+    They are where none of their kernels takes three channels; or where the network for grey images has a first kernel
+    of one channel, as networks list them, and the file none of three in its place.
+    """
+    if not coloured:
+        return True
+    try:
+        found, wanted = network.compared(replace(source, shape=(1, *source.shape[1:]), mean=(0.0,), std=(1.0,)))
+    except InputError:
+        return False
+    first = next((shape for shape in wanted.values() if len(shape) > COLOUR), ())
+    other = [each for each in found.misshaped if len(each.found) > COLOUR and each.found[1] == COLOUR]
+    return first[1:2] == (1,) and not any(each.wanted[1:2] == (1,) for each in other)
 
 
 def _library(call: Call, size: Size | None, more: dict[str, Any]) -> Any:

@@ -67,6 +67,46 @@ def test_another_network_is_a_table_and_a_status(leakaudit_here: Run, resnet: Pa
     assert "These are the tensors of torchvision:resnet18" in done.stderr.splitlines()[-1]
 
 
+def test_a_file_without_a_classifier_says_the_flag_that_fills_the_rest(leakaudit_here: Run, tmp_path: Path) -> None:
+    """The line to type next works; without the flag the refusal names it."""
+    network = torchvision.models.resnet18()
+    network.fc = torch.nn.Identity()
+    path = written(tmp_path / "body.safetensors", network)
+    done = leakaudit_here("inspect", str(path))
+    assert "fills a network with --partial: --backbone torchvision:resnet18 --partial" in " ".join(done.stdout.split())
+    assert "No known network" not in done.stdout
+    line = done.stdout.strip().splitlines()[-1]
+    assert line == f"leakaudit inspect {path} --backbone torchvision:resnet18 --partial"
+    again = leakaudit_here(*line.split()[1:], "--size", "32")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.strip().endswith(
+        "--backbone torchvision:resnet18 --partial --data DATA --private NAME --target NAME"
+    )
+    refused = leakaudit_here("inspect", str(path), "--backbone", "resnet18")
+    assert refused.returncode == 2
+    assert "--backbone resnet18 --partial (its classifier is then fresh" in refused.stderr
+
+
+def test_networks_that_fit_equally_are_named_with_what_the_file_does_not_tell(
+    leakaudit_here: Run, tmp_path: Path
+) -> None:
+    """Of grey images too, which is said of each."""
+    network = torchvision.models.resnet18(num_classes=3)
+    network.conv1 = torch.nn.Conv2d(1, 64, 7, bias=False)
+    done = leakaudit_here("inspect", str(written(tmp_path / "grey.safetensors", network)))
+    for name in ("torchvision:resnet18", "timm:resnet18"):
+        assert re.search(rf"^  {name} +all tensors agree, for grey images \(1 channel\)$", done.stdout, re.MULTILINE)
+    assert "the file does not tell which library it was trained with" in " ".join(done.stdout.split())
+
+
+def test_counters_of_layers_that_are_missing_are_missing(resnet: Path) -> None:
+    """Only those of layers that the file has are taken to be 0."""
+    made = examine.examine(resnet, "torchvision:resnet34", "32")
+    assert made.fit is not None
+    assert not any("counters of batch norm" in note for note in made.fit.notes)
+    assert "layer1.2.bn1.num_batches_tracked" in {each.name for each in made.fit.unmatched}
+
+
 def test_ones_own_code_has_a_layer_table(leakaudit_here: Run, tmp_path: Path) -> None:
     """The size is found where it is not said, the classes are the weights', and that code is run is said first."""
     (tmp_path / "net.py").write_text(NET)

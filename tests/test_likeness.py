@@ -69,6 +69,53 @@ def test_timms_models_are_known(name: str) -> None:
     assert f"timm:{name}" in exact
 
 
+def test_every_library_that_has_the_network_is_named() -> None:
+    """A file of timm's ResNet-18 is as well torchvision's and this project's: the file does not tell whose it was."""
+    with torch.device("meta"):
+        held = tensors(timm.create_model("resnet18", num_classes=3))
+    assert {str(like.call) for like in likeness.known(held) if like.exact} == {
+        "timm:resnet18",
+        "torchvision:resnet18",
+        "resnet18",
+    }
+
+
+def test_a_family_is_searched_by_what_agrees_most() -> None:
+    """A small MobileNet of timm is found among a hundred that have such names, before all are compared."""
+    with torch.device("meta"):
+        held = tensors(timm.create_model("mobilenetv3_small_050", num_classes=2))
+    search = likeness.searched(held, seconds=60)
+    assert [str(like.call) for like in search.found if like.exact] == ["timm:mobilenetv3_small_050"]
+    assert search.looked < 60
+    short = likeness.searched(held, seconds=0.0)
+    assert "of timm" in likeness.sought(short)
+    assert likeness.sought(likeness.searched({"x.weight": Held((3, 3))})).endswith("none of timm has such names")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_file_without_a_classifier_is_known_by_what_it_has(channels: int) -> None:
+    """All it has agrees; the line to type says that the classifier stays fresh, and for what images it is."""
+    with torch.device("meta"):
+        held = tensors(timm.create_model("resnet18", num_classes=3, in_chans=channels))
+    body = {name: each for name, each in held.items() if not name.startswith("fc.")}
+    best = likeness.known(body)[0]
+    assert (str(best.call), best.exact, best.headless, best.channels) == ("torchvision:resnet18", False, True, channels)
+    assert not likeness.known(held)[0].headless
+    rest = {name: each for name, each in body.items() if not name.startswith("layer4.1.")}
+    assert not any(like.headless for like in likeness.known(rest))
+
+
+def test_grey_weights_given_colour_say_which_images_are_needed() -> None:
+    """And that only grey images fit by themselves elsewhere; colour weights are told by another line."""
+    from leakaudit import matching
+
+    with torch.device("meta"):
+        wanted = {name: tuple(each.shape) for name, each in timm.create_model("resnet18").state_dict().items()}
+    grey = {name: Held((64, 1, 7, 7) if name == "conv1.weight" else shape) for name, shape in wanted.items()}
+    said = likeness.hint(grey, Call("timm", {"model": "resnet18"}), matching.match(wanted, grey), (3, 224, 224))
+    assert said.startswith("Its first convolution takes images of 1 channel, and these have 3: grey images are needed")
+
+
 def test_what_is_no_known_network_is_called_none() -> None:
     """Two convolutions and two matrices of somebody's own: no name is made up."""
     held = {"conv1.weight": Held((32, 1, 3, 3)), "conv2.weight": Held((64, 32, 3, 3)), "linear.weight": Held((10, 200))}

@@ -7,8 +7,8 @@ there is above chance: (b - 1/k) / (1 - 1/k), for k target classes that have row
 
 A warning is given where skill, at 95 %, is at most a tenth; and where it cannot be told from nothing and is below a
 half. Too few rows to say so much warn of nothing. Where the model's outputs are not the target's classes, nothing is
-known of it, and that is said where its task would stand. Another order of the classes is sought on one half of the rows or
-groups (an assignment that maximises the sum of recalls) and told where on the other half its skill is at least a
+known of it, and that is said where its task would stand. Another order of the classes is sought on one half of the rows
+or groups (an assignment that maximises the sum of recalls) and told where on the other half its skill is at least a
 quarter and above that of the order given.
 """
 

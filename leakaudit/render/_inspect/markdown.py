@@ -21,8 +21,7 @@ def _parts(made: Dossier) -> Iterator[str]:
         yield "\n".join(f"- {_text(note)}" for note in made.notes)
     if made.kin:
         yield _table(("known network", "likeness"), parts.kin(made))
-    if parts.unlike(made):
-        yield _text(parts.unlike(made))
+    yield from (_text(words) for words in (parts.alike(made), parts.unlike(made)) if words)
     if made.fit is not None:
         yield f"{_text(parts.fit(made.fit))}."
         if made.fit.notes:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from leakaudit.dossier import Anatomy, Dossier, Fit, Layer, Unmatched
+from leakaudit.dossier import Anatomy, Dossier, Fit, Kin, Layer, Unmatched
 
 TENSORS, LAYERS, ROWS = 16, 40, 20
 """The most rows of tensors, of layers and of what does not match."""
@@ -33,22 +33,49 @@ def facts(made: Dossier) -> Rows:
 
 
 def kin(made: Dossier) -> Rows:
-    """Known networks with such tensors."""
-    return [
-        (each.backbone, "all tensors agree" if each.exact else f"{each.share:.0%} of the tensors agree")
-        for each in made.kin
-    ]
+    """Known networks with such tensors, and for what images, where those are not of three channels."""
+    return [(each.backbone, f"{_likeness(each)}{_channels(each.channels)}") for each in made.kin]
+
+
+def _likeness(each: Kin) -> str:
+    if each.headless:
+        return "all tensors of the file agree; it has no classifier"
+    return "all tensors agree" if each.exact else f"{each.share:.0%} of the tensors agree"
+
+
+def _channels(count: int) -> str:
+    images = "grey images (1 channel)" if count == 1 else f"images of {count} channels"
+    return "" if count == 3 else f", for {images}"  # noqa: PLR2004 (as most images have)
+
+
+def alike(made: Dossier) -> str:
+    """What the file does not tell of the networks that it fits, and how one without a classifier is filled."""
+    whole = [each for each in made.kin if each.exact or each.headless]
+    said = []
+    if whole and whole[0].headless:
+        said.append(
+            f"Without a classifier it fills a network with --partial: --backbone {whole[0].backbone} --partial. The "
+            "classifier is then fresh, and what it says of the target is chance; the bottleneck is the file's."
+        )
+    if len(whole) > 1:
+        said.append(
+            f"{len(whole)} networks have these tensors: the file does not tell which library it was trained with, and "
+            "so not how its images were prepared; --size, --mean and --std say that."
+        )
+    return " ".join(said)
 
 
 def unlike(made: Dossier) -> str:
     """That no known network has such tensors, where that was looked for."""
-    if made.what != "weights" or made.fit is not None or any(each.exact for each in made.kin):
+    if made.what != "weights" or made.fit is not None or any(each.exact or each.headless for each in made.kin):
         return ""
     if not any(len(each.shape) > 1 for each in made.tensors):
         return "No matrix of weights is among its tensors: this is no network."
+    far = f" ({made.sought})" * bool(made.sought)
     return (
-        "No known network has these tensors. Write the network as a function in a file of yours, and name it: "
-        "--backbone FILE.py:FUNCTION (its code is run)."
+        f"No known network was found that has these tensors{far}. If it is one of a "
+        "library, name that: --backbone timm:NAME. Else write the network as a function in a file of yours, and name "
+        "it: --backbone FILE.py:FUNCTION (its code is run)."
     )
 
 

@@ -38,8 +38,7 @@ def _parts(made: Dossier, width: int) -> Iterator[Text | Padding]:
     if made.kin:
         yield Text("Known networks with such tensors\n")
         yield _placed(_table(parts.kin(made), width))
-    if parts.unlike(made):
-        yield _prose(f"{parts.unlike(made)}\n")
+    yield from (_prose(f"{words}\n") for words in (parts.alike(made), parts.unlike(made)) if words)
     if made.fit is not None:
         yield from _fit(made.fit, width)
     if made.anatomy is not None:
