@@ -69,6 +69,65 @@ def test_an_empty_file_and_noise_are_refused(tmp_path):
             opening.read(path)
 
 
+def test_a_file_that_is_not_what_was_promised_is_refused(tmp_path):
+    """The hash is that of the bytes that are read; the right promise opens the file."""
+    path = tmp_path / "w.safetensors"
+    save_file(NET, path)
+    promised = store.digest_file(path)
+    assert opening.read(path, promised).sha256 == promised
+    save_file({**NET, "more": torch.ones(1)}, path)
+    with pytest.raises(RefusedError, match=f"changed since it was checked: sha256 .*, {promised} expected"):
+        opening.read(path, promised)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "torch zip", "torch legacy"])
+def test_what_comes_to_lie_at_the_name_meanwhile_is_not_read(tmp_path, monkeypatch, kind):
+    """A name that leads to another file after the hash was counted: the tensors are those that were hashed."""
+    there, other, path = tmp_path / "there", tmp_path / "other", tmp_path / "w"
+    for number, place in enumerate((there, other)):
+        if kind == "safetensors":
+            save_file({"fc.weight": torch.full((2, 3), float(number))}, place)
+        else:
+            torch.save(
+                {"fc.weight": torch.full((2, 3), float(number))},
+                place,
+                _use_new_zipfile_serialization=kind == "torch zip",
+            )
+    path.symlink_to(there)
+    counted, digest = [], opening._digest
+
+    def swapped(file):
+        found = digest(file)
+        path.unlink()
+        path.symlink_to(there if counted else other)
+        counted.append(found)
+        return found
+
+    monkeypatch.setattr(opening, "_digest", swapped)
+    weights = opening.read(path)
+    assert len(counted) == 2
+    assert weights.sha256 == store.digest_file(there)
+    assert not weights.tensors["fc.weight"].any()
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    """Another process that writes into it is noticed by a second hash."""
+    path = tmp_path / "w.safetensors"
+    save_file(NET, path)
+    read = opening._contents
+
+    def changed(held, file):
+        contents = read(held, file)
+        with path.open("r+b") as written:
+            written.seek(-1, 2)
+            written.write(b"\x01")
+        return contents
+
+    monkeypatch.setattr(opening, "_contents", changed)
+    with pytest.raises(RefusedError, match="changed while it was read"):
+        opening.read(path)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
 def test_a_file_without_permission_is_said(tmp_path):
     """Who may not read it can change that."""

@@ -1,6 +1,7 @@
 """Files are whole or absent, and what cannot be trusted is refused."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,30 @@ def test_a_folder_is_not_overwritten_and_a_long_name_has_room(tmp_path: Path) ->
     long = tmp_path / ("n" * 255)
     store.write_bytes(long, b"x")
     assert long.read_bytes() == b"x"
+
+
+def test_json_that_is_no_document_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Brackets without end, a pipe, a device, and more bytes than a document has; none is waited for."""
+    path = tmp_path / "a.json"
+    path.write_bytes(b"[" * 200_000)
+    with pytest.raises(RefusedError, match=r"not JSON, or truncated \(maximum recursion"):
+        store.read_json(path)
+    with path.open("wb") as file:
+        file.truncate(store.DOCUMENT + 1)
+    with pytest.raises(RefusedError, match="67,108,865 bytes; at most 67,108,864 are read"):
+        store.read_json(path)
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    for name in ("pipe.json", "zero.json"):
+        with pytest.raises(InputError, match="a pipe or a device"):
+            store.read_json(tmp_path / name)
+    path.write_text('{"format": 1, "a": "b"}')
+    assert store.read_json(path)["a"] == "b"
+
+
+def test_a_document_steers_no_terminal() -> None:
+    """What JSON leaves as it is, and a terminal obeys, is spelt out; other letters stay, and all come back."""
+    text = "\x9b2J\u202egnp\x7f\ud800\u2028 é \U0001f600"
+    written = store.to_text({"a": text})
+    assert written == '{\n  "a": "\\u009b2J\\u202egnp\\u007f\\ud800\\u2028 é \U0001f600"\n}\n'
+    assert json.loads(written) == {"a": text}

@@ -10,6 +10,7 @@ import struct
 import zipfile
 from pathlib import Path
 
+from leakaudit import store
 from leakaudit.errors import RefusedError
 
 MAGIC, END = b"PK\x03\x04", b"PK\x05\x06"
@@ -33,9 +34,10 @@ def members(path: Path) -> list[zipfile.ZipInfo]:
     What an archive says of its members.
 
     Raises:
+        InputError: there is no such file.
         RefusedError: it is cut short, or has no directory that can be read.
     """
-    with path.open("rb") as file:
+    with store.opened(path) as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - _END.size))
         tail = file.read()

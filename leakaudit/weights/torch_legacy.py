@@ -3,7 +3,8 @@
 import mmap
 from pathlib import Path
 
-from leakaudit.errors import InputError, RefusedError
+from leakaudit import store
+from leakaudit.errors import RefusedError
 from leakaudit.weights import Contents, _asked, _opcodes, _pickled
 
 PICKLES = 5
@@ -18,15 +19,13 @@ def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001 # as the others
 
 def read(path: Path) -> Contents:
     """
-    Its tensors and plain data.
+    What its fourth pickle holds; the numbers follow the fifth.
 
     Raises:
         InputError: there is no such file.
-        RefusedError: it is truncated, or asks for anything but tensors and plain data.
+        RefusedError: it is truncated, asks for anything but tensors and plain data, or does so where torch never does.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with store.opened(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         place, sizes, steps = 0, {}, _opcodes.STEPS
         for number in range(PICKLES):
             found = _asked.told(data, path, place, steps)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from leakaudit.errors import InputError, RefusedError
+from leakaudit.errors import RefusedError
 from leakaudit.weights import Contents, _asked, _members, _pickled
 
 
@@ -13,14 +13,12 @@ def recognises(head: bytes, path: Path) -> bool:
 
 def read(path: Path) -> Contents:
     """
-    Its tensors and plain data.
+    What its `data.pkl` holds, with the numbers out of the other members.
 
     Raises:
         InputError: there is no such file.
-        RefusedError: it is truncated, or asks for anything but tensors and plain data.
+        RefusedError: a member is cut short or shared, or it asks for anything but tensors and plain data.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
     places = _members.checked(path)
     start, size = places["data.pkl"]
     if size > _asked.PICKLE:

@@ -4,27 +4,10 @@ import json
 import struct
 import zipfile
 
+import opcodes
 from evil import HONEST, OLD, beside, safetensors
-from opcodes import (
-    BUILD,
-    MAGIC,
-    NEW,
-    PROTOCOL,
-    call,
-    inflating,
-    mapping,
-    name,
-    paired,
-    pickled,
-    row,
-    storage,
-    tensor,
-    text,
-    torch_legacy,
-    torch_zip,
-    whole,
-    zipped,
-)
+from opcodes import call, inflating, mapping, name, paired, pickled, row, storage, tensor, text, torch_zip, whole
+from opcodes import torch_legacy as old_torch
 
 HUGE = 10**12
 GIB = 1 << 30
@@ -59,7 +42,9 @@ EMPTY_KEPT = b"}q\x00"
 
 def overlapping(count: int = 2000) -> bytes:
     """A zip whose entries are all the same bytes, each a storage (D. Fifield, A better zip bomb, WOOT 2019)."""
-    inner = zipped({"archive/data.pkl": pickled(HONEST), "archive/data/0": bytes(1 << 20)}, zipfile.ZIP_DEFLATED)
+    inner = opcodes.zipped(
+        {"archive/data.pkl": pickled(HONEST), "archive/data/0": bytes(1 << 20)}, zipfile.ZIP_DEFLATED
+    )
     end = inner.rindex(b"PK\5\6")
     start = struct.unpack("<I", inner[end + 16 : end + 20])[0]
     central = inner[start:end]
@@ -80,6 +65,7 @@ def described(shape: list[int], end: int) -> dict[str, object]:
 
 
 wide = storage(size=HUGE)
+NAMESPACE = name("argparse", "Namespace") + b")" + opcodes.NEW
 BOMBS = {
     "bytearray.pth": torch_zip(beside(call(name("builtins", "bytearray"), whole(HUGE)))),
     "bytes.pth": torch_zip(beside(call(name("builtins", "bytes"), whole(HUGE)))),
@@ -92,11 +78,11 @@ BOMBS = {
     "beyond.pth": torch_zip(pickled(mapping(weight=tensor(storage(), (2, 3), (3, 1), offset=HUGE)))),
     "overflow.pth": torch_zip(pickled(mapping(weight=tensor(storage(size=1 << 62), (1 << 62, 4), (4, 1))))),
     "negative-storage.pth": torch_zip(pickled(mapping(weight=tensor(storage(size=-1))))),
-    "legacy-storage.pth": torch_legacy(
+    "legacy-storage.pth": old_torch(
         pickled(mapping(weight=tensor(storage(size=HUGE, legacy=True), (HUGE,), (1,)))), sizes=(HUGE,)
     ),
-    "legacy-view.pth": torch_legacy(pickled(mapping(weight=tensor(storage(legacy=True), (10**6, 10**6), (0, 0))))),
-    "legacy-keys.pth": torch_legacy(pickled(OLD), keys=pickled(call(name("builtins", "bytearray"), whole(HUGE)))),
+    "legacy-view.pth": old_torch(pickled(mapping(weight=tensor(storage(legacy=True), (10**6, 10**6), (0, 0))))),
+    "legacy-keys.pth": old_torch(pickled(OLD), keys=pickled(call(name("builtins", "bytearray"), whole(HUGE)))),
     "lists.pth": torch_zip(beside(b"]" * DEEP + b"a" * (DEEP - 1))),
     "tuples.pth": torch_zip(beside(b")" + b"\x85" * DEEP)),
     "dicts.pth": torch_zip(beside((b"}" + text("a")) * DEEP + b"N" + b"s" * DEEP)),
@@ -115,9 +101,10 @@ BOMBS = {
     "text.pth": torch_zip(b"\x80\x04\x8d" + struct.pack("<Q", HUGE) + b"a."),
     "bytes8.pth": torch_zip(b"\x80\x05\x96" + struct.pack("<Q", HUGE) + b"a."),
     "digits.pth": torch_zip(beside(b"I" + b"9" * 1_000_000 + b"\n")),
-    "magic.pth": MAGIC + PROTOCOL + b"\x80\x02" + b"]" * DEEP,
+    "line.pth": torch_zip(beside(b"V" + b"a" * 4_000_000 + b"\n")),
+    "magic.pth": opcodes.MAGIC + opcodes.PROTOCOL + b"\x80\x02" + b"]" * DEEP,
     "overlapping.pth": overlapping(),
-    "state.pth": torch_zip(beside(name("argparse", "Namespace") + b")" + NEW + doubled(b"](", b"e") + BUILD)),
+    "state.pth": torch_zip(beside(NAMESPACE + doubled(b"](", b"e") + opcodes.BUILD)),
     "header.safetensors": struct.pack("<Q", HUGE) + b"{}",
     "nested.safetensors": safetensors(b'{"a":' * DEEP + b"1" + b"}" * DEEP),
     "brackets.safetensors": safetensors(b"[" * DEEP),
@@ -154,11 +141,11 @@ LOUD_FILES = {
     "surrogate.pth": torch_zip(pickled(paired((text("\ud800"), loud)))),
     "number.pth": torch_zip(pickled(paired((whole(7), loud), (b"N", loud), (row(whole(1)), loud)))),
     "global.pth": torch_zip(beside(call(b"\x8c\x02os\x8c" + bytes([len(b"a\x1b[2J\nx")]) + b"a\x1b[2J\nx" + b"\x93"))),
-    "class.pth": torch_zip(beside(name("__main__\x1b[2J", "N\u202eet") + b")" + NEW)),
+    "class.pth": torch_zip(beside(name("__main__\x1b[2J", "N\u202eet") + b")" + opcodes.NEW)),
     "key.safetensors": safetensors(json.dumps({LOUD: described([1], 4)}).encode(), bytes(4)),
     "metadata.safetensors": safetensors(
         json.dumps({"__metadata__": {LOUD: LOUD}, "w": described([1], 4)}).encode(), bytes(4)
     ),
-    "legacy.pth": torch_legacy(pickled(paired((text(LOUD), tensor(storage(legacy=True)))))),
+    "legacy.pth": old_torch(pickled(paired((text(LOUD), tensor(storage(legacy=True)))))),
 }
 """By name: files with names that a terminal obeys."""
