@@ -16,7 +16,7 @@ import numpy as np
 from leakaudit import catalog, checkpoint, embeddings, encoder, foreign, recipe, stranger
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
-from leakaudit.dataset import Dataset, Labels
+from leakaudit.dataset import Dataset, Labels, own, spell
 from leakaudit.datasets import named
 from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
@@ -74,6 +74,10 @@ class Subject:
     """The target that the ledger names."""
     about: dict[str, Any] = field(default_factory=dict)
     """What the audit's `subject` says of a stranger's file."""
+    overlap: str = ""
+    """What the ledger says of the rows and of those that the model was trained on; empty: nothing."""
+    warnings: tuple[str, ...] = ()
+    """What must be read before the verdict."""
 
     @property
     def target(self) -> str | None:
@@ -81,8 +85,8 @@ class Subject:
         return self.checkpoint.recipe.target if self.checkpoint is not None else self.aim or None
 
     def apart(self) -> "tuple[Subject, ...]":
-        """One subject for each layer that is read; itself where there are not several."""
-        if self.encoder is None or len(self.encoder.layers) < 2:  # noqa: PLR2004 (several)
+        """One subject for each layer that is named; itself where the bottleneck is read."""
+        if self.encoder is None or not self.encoder.layers:
             return (self,)
         return tuple(
             replace(self, encoder=replace(self.encoder, name=f"{self.encoder.name}#{layer}", layers=(layer,)))
@@ -132,6 +136,8 @@ def find(name: str, terms: Terms) -> Subject:
     raise InputError(f"no subject {name!r}. {catalog.suggest(name, known)}")
 
 
+NAMED = 5
+"""Classes that a note names."""
 FILES = (".pth", ".pt", ".th", ".bin", ".ckpt", ".pkl", ".onnx")
 """Ends of names that are files', of which there is none."""
 
@@ -150,7 +156,28 @@ def _of_entry(entry: Entry, terms: Terms) -> Subject:
         assert made.encoder is not None
         notes = (*made.encoder.notes, *fetched.notes)
         made = replace(made, encoder=replace(made.encoder, notes=notes))
-    return made
+    return _studied(made, entry, terms)
+
+
+def _studied(made: Subject, entry: Entry, terms: Terms) -> Subject:
+    """The subject with what is known of its rows and of those that the ledger says it was trained on."""
+    if not entry.trained or not entry.dataset or made.dataset is None:
+        return made
+    call, name, split = named(entry.dataset, terms.root, "dataset"), made.dataset.name, made.dataset.split
+    module = catalog.thing("datasets", call.name)
+    knobs = {knob: each.default for knob, each in catalog.knobs(module.load).items()} | call.knobs
+    if getattr(module, "OWN", False) or "size" in knobs:  # the size that was asked for is part of the name
+        same = name.partition(":")[0] == call.name and terms.data in (None, entry.dataset)
+    else:
+        same = name == spell(call.name, module.load, **knobs)
+    if split in (entry.trained, "all") and (same or (name.partition(":")[0] == call.name and not own(name))):
+        said = f"these are rows of {name}, split {split}, and the ledger says that the model was trained on its split"
+        said += f" {entry.trained}: it has seen them"
+        return replace(made, overlap=said, warnings=(*made.warnings, f"{said}; nothing here is of images that are new to it"))
+    if not same:
+        return made
+    said = f"the rows are of the split {split}; the ledger says that the model was trained on the split {entry.trained}"
+    return replace(made, overlap=f"{said}; no row was compared")
 
 
 def _of_checkpoint(card: Checkpoint, terms: Terms) -> Subject:
@@ -229,9 +256,15 @@ def _of_stranger(terms: Terms, opened: Callable[[stranger.Load], Stranger], targ
     aim = terms.target or target
     data = found.dataset
     labels = data.columns.get(aim)
-    if labels is not None and labels.classes and set(labels.classes) <= set(found.classes):
+    strange = [] if labels is None else [name for name in labels.classes if name not in found.classes]
+    if labels is not None and labels.classes and not strange:
         data = _learned(data, aim, found.classes, told=True)
-    return Subject(encoder=found.encoder, dataset=data, aim=target, about=found.about)
+    source = found.encoder
+    if labels is not None and strange and found.classes and (found.promised or len(strange) < len(labels.classes)):
+        lacking = f"{', '.join(strange[:NAMED])}{' ...' * (len(strange) > NAMED)} of the data: not among the classes"
+        said = f"{aim}: {lacking} that {found.promised or source.name} names; the order of its outputs was not matched"
+        source = replace(source, notes=(*source.notes, said))
+    return Subject(encoder=source, dataset=data, aim=target, about=found.about)
 
 
 def _dataset(call: Call, terms: Terms, side: int | None, made: Recipe | None = None) -> Dataset:

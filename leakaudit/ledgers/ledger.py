@@ -61,6 +61,8 @@ class Entry:
     private: str | tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     """Those of the target, in the order of the logits."""
+    trained: str = ""
+    """Split of `dataset` on which it was trained: `train`."""
     rename: dict = field(default_factory=dict)
     """Starts of tensors' names that the backbone calls otherwise: `{ "fc." = "classifier." }`."""
     licence: str = ""

@@ -12,8 +12,11 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 from torch import nn
 
+from leakaudit import stranger
 from leakaudit.backbones import Publishes, timm, torchvision
+from leakaudit.dataset import Dataset, Pixels
 from leakaudit.errors import InputError, RefusedError
+from leakaudit.ledgers.ledger import Entry
 from leakaudit.preprocessing import parse, settled
 
 FLAGLESS = parse(None, None, None)
@@ -74,6 +77,19 @@ def test_a_transformer_is_made_for_the_size_that_is_said(cache: Path) -> None:
     assert filled(other.tensors, timm.build(1000, (3, 96, 96), model="test_vit"))(torch.zeros(1, 3, 96, 96)).shape
     with pytest.raises(InputError, match=r"test_vit\.r160_in1k does not take images of 3x100x100 .*made for 160"):
         timm.published((100, 100), model="test_vit")
+
+
+def test_a_size_that_a_ledger_says_is_as_good_as_a_flag(cache: Path) -> None:
+    """The transformer is made for it, though nothing was typed; what is typed comes first."""
+    keep(cache, "test_vit")
+    pixels = np.zeros((2, 3, 8, 8), np.uint8)
+    data = Dataset("d", "test", Pixels(pixels), {}, np.zeros(2, np.uint64), (0.5,), (0.5,))
+    entry = Entry(name="e", ledger=cache / "own.toml", weights="timm:test_vit", size=96)
+    for typed, side, places in ((None, 96, 37), ("64", 64, 17)):
+        made = stranger.of_library("timm:test_vit", stranger.Terms(size=typed), lambda _: data, entry).encoder
+        assert made.shape == (3, side, side)
+        assert made.weights is not None
+        assert made.weights["pos_embed"].shape[1] == places
 
 
 @pytest.mark.parametrize(
