@@ -16,6 +16,8 @@ from leakaudit.errors import InputError, RefusedError
 CLASSIFIERS = ("MatMul", "Gemm", "Conv", "QLinearMatMul", "MatMulInteger", "QGemm", "FusedMatMul", "FusedGemm")
 ENDS = {"Softmax": "softmax", "LogSoftmax": "logarithm of softmax", "Sigmoid": "sigmoid"}
 """What makes probabilities of logits."""
+BESIDE_ENDS = (*ENDS, "Identity", "Cast", "Squeeze", "Reshape", "Flatten")
+"""They, and what may follow them."""
 PASSED = (
     *ENDS, "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast", "Add", "Sub", "Mul", "Div", "Dropout",
     "Transpose", "GlobalAveragePool", "AveragePool", "ReduceMean", "Relu", "QuantizeLinear", "DequantizeLinear",
@@ -26,6 +28,8 @@ SUMS = ("Add", "Sub", "Concat")
 """Operators through which more than one path may carry information to the output."""
 HANDED_ON = ("Identity", "Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "DequantizeLinear")
 """Operators after which a constant is still one."""
+STEPS = 64
+"""Of those, at most, one after another: where a stranger's graph has more, it is no constant."""
 KINDS = {1: "float32", 10: "float16", 11: "float64", 2: "uint8"}
 """Numbers that images may be, by their code in ONNX."""
 LABELS = (6, 7, 8, 9)
@@ -107,14 +111,14 @@ def constants(graph: Any) -> dict[str, Any]:
     """Tensors that the file holds, by name: initializers, and what operators `Constant` give."""
     found = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
-        if node.op_type == "Constant" and not node.domain:
+        if node.op_type == "Constant" and not node.domain and node.output:
             found.update((node.output[0], attribute.t) for attribute in node.attribute if attribute.HasField("t"))
     return found
 
 
 def constant(name: str, makers: dict[str, Any], found: dict[str, Any]) -> str | None:
     """The name of the held tensor that a tensor is, turned or cast at most; None: it depends on the image."""
-    for _ in range(len(makers) + 1):
+    for _ in range(STEPS):
         if name in found:
             return name
         node = makers.get(name)
@@ -218,9 +222,7 @@ def _could_be_logits(value: Any, batch: int | None) -> bool:
     sizes, kind = _sizes(value), value.type
     if (kind.WhichOneof("value") not in (None, "tensor_type")) or kind.tensor_type.elem_type in LABELS:
         return False
-    if sizes is None:
-        return True
-    return len(sizes) == 2 and sizes[0] in (None, batch or 1)  # noqa: PLR2004 -- n and classes
+    return sizes is None or (len(sizes) == 2 and sizes[0] in (None, batch or 1))  # noqa: PLR2004 -- n and classes
 
 
 def _answers(outputs: list[Any], makers: dict[str, Any]) -> list[str]:
@@ -241,8 +243,10 @@ def _told(sizes: tuple[int | None, ...] | None) -> str:
 def _before_the_end(output: str, makers: dict[str, Any]) -> tuple[str, str]:
     """The tensor before what makes probabilities, and what that is; reshapes and casts may follow it."""
     name = output
-    while name in makers and makers[name].op_type in (*ENDS, "Identity", "Cast", "Squeeze", "Reshape", "Flatten"):
-        node = makers[name]
+    for _ in range(STEPS):
+        node = makers.get(name)
+        if node is None or node.op_type not in BESIDE_ENDS or not node.input:
+            break
         if node.op_type in ENDS:
             return str(node.input[0]), ENDS[node.op_type]
         name = node.input[0]
@@ -267,7 +271,7 @@ def _classifier(output: str, makers: dict[str, Any], found: dict[str, Any]) -> t
             inputs = [each for each in node.input if each]
             open_.extend(inputs if node.op_type in (*SUMS, "Mul", "Div") else inputs[:1])
         else:
-            strange.append(node.op_type if node is not None else "the input")
+            strange.append("the input" if node is None else node.op_type)
     sums = any(makers[name].op_type in SUMS for name in seen if name in makers)
     if len(ends) == 1 and not (strange and sums):
         return *ends[0], ""

@@ -122,7 +122,7 @@ def _reached(graph: Any) -> set[Place]:
         bodies = _bodies(node)
         if bodies:
             for body in bodies:
-                for before, after in _through(node, body):
+                for before, after in _through(node, body, (number, "body")):
                     onward[before].append(after)
         elif node.op_type not in ENDING:
             through = (number, "")
@@ -139,8 +139,8 @@ def _reached(graph: Any) -> set[Place]:
     return found
 
 
-def _through(node: Any, body: Any) -> Iterator[tuple[str, str]]:
-    """Pairs of names of which the second takes its values from the first, for an operator that holds a graph."""
+def _through(node: Any, body: Any, hub: Place) -> Iterator[tuple[Place, Place]]:
+    """Pairs of places of which the second takes its values from the first, for an operator that holds a graph."""
     outer, inner = list(node.input), [value.name for value in body.input]
     ends, out = [value.name for value in body.output], list(node.output)
     if (
@@ -154,7 +154,8 @@ def _through(node: Any, body: Any) -> Iterator[tuple[str, str]]:
     if len(outer) == len(inner):
         yield from zip(outer, inner, strict=True)
     else:  # If, and Scan as it first was
-        yield from ((before, after) for before in outer for after in (*inner, *out))
+        yield from ((before, hub) for before in outer)
+        yield from ((hub, after) for after in (*inner, *out))
     yield from zip(ends, out, strict=False)
     if node.op_type == "Scan":
         stacked = min((each.i for each in node.attribute if each.name == "num_scan_inputs"), default=0)

@@ -208,7 +208,9 @@ def _ends(graph: Any, name: str, path: Path) -> tuple[str, str]:
         if outputs and name in (node.name, *outputs) and outputs[0] not in held:
             entering = [each for each in node.input if each and each not in held]
             return entering[0] if entering else outputs[0], name if name in outputs else outputs[0]
-    there = [anatomy.short(node.name or node.output[0], 60) for node in graph.node if node.op_type != "Constant"]
+    there = [
+        anatomy.short(node.name or "".join(node.output[:1]), 60) for node in graph.node if node.op_type != "Constant"
+    ]
     raise InputError(f"{path}: no operator or tensor {name!r} in the graph. {catalog.suggest(name, there[-40:])}")
 
 
