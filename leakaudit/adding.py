@@ -8,10 +8,12 @@ from typing import Any
 
 from filelock import FileLock
 
-from leakaudit import opening, preprocessing, store
+from leakaudit import catalog, likeness, network, opening, preprocessing, store
+from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.ledgers import fetching, ledger
 from leakaudit.ledgers.ledger import Entry
+from leakaudit.unwrapping import Weights
 
 HEAD = "# Encoders of one's own, for --ledger, in the form of the checkpoints.toml that ships with leakaudit.\n"
 
@@ -21,7 +23,8 @@ def add(weights: str, name: str, said: Mapping[str, Any], path: Path) -> Entry:
     Write `name` into the ledger at `path`, which keeps what stands there; a file of another place is fetched first.
 
     Raises:
-        InputError: the name is taken or not plain, what is said of it does not hold, or there is no such file.
+        InputError: the name is taken or not plain, what is said of it does not hold, or there is no such file;
+            or the backbone is not to be had, or not one that these weights fill.
         RefusedError: the file is not one that leakaudit reads.
     """
     ledger.check_name(name, "--name")
@@ -32,6 +35,7 @@ def add(weights: str, name: str, said: Mapping[str, Any], path: Path) -> Entry:
     read = opening.read(file)
     made = {"weights": place, "sha256": read.sha256, "bytes": read.size} | _fields(said)
     entry = ledger.entry(name, made, path)
+    _check_backbone(entry, read)
     locks = fetching.home()
     with store.writing(locks):
         locks.mkdir(parents=True, exist_ok=True)
@@ -50,6 +54,33 @@ def next_line(entry: Entry, path: Path) -> str:
     words += [] if entry.dataset else ["--data", "DATA"]
     words += [part for private in entry.privates or ("NAME",) for part in ("--private", private)]
     return shlex.join(words)
+
+
+def _check_backbone(entry: Entry, read: Weights) -> None:
+    """Refuse a backbone that the weights do not fill at any likely size of images; no number is drawn."""
+    if not entry.backbone or read.format == "ONNX":
+        return
+    call, tensors = catalog.call("backbones", entry.backbone, "--backbone"), entry.renamed(read.tensors)
+    side = preprocessing.parse(entry.flags.get("size"), None, None).size
+    nearest: tuple[int, Encoder] | None = None
+    trouble: InputError | None = None
+    for shape in likeness.entrances(call, tensors, side):
+        source = Encoder(entry.name, "weights", call, 0, shape, (), (), tensors)
+        try:
+            found, _ = network.compared(source)
+        except InputError as error:
+            trouble = trouble or error
+            continue
+        if found.fits:
+            return
+        if nearest is None or len(found.fills) > nearest[0]:
+            nearest = (len(found.fills), source)
+    try:
+        if nearest is not None:
+            network.fitted(nearest[1])
+    except InputError as error:
+        trouble = error
+    raise InputError(f"{trouble}; not added: without --backbone it is, and `attack` takes another then")
 
 
 def _fetched(weights: str, path: Path) -> tuple[Path, str]:

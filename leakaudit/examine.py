@@ -5,10 +5,9 @@ Nothing in the file is run. A network that is named with `--backbone` is built a
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from leakaudit import (
     audit,
@@ -35,9 +34,6 @@ from leakaudit.ledgers.ledger import Entry
 from leakaudit.numerics import layers
 from leakaudit.unwrapping import Weights
 
-SIDES = (224, 32, 28, 64)
-"""Heights and widths that are tried where nobody says one and the network is of no library."""
-CHANNELS = (1, 3, 4)
 LONGEST = 120
 """Letters of a column's name that a command is told with."""
 
@@ -88,7 +84,7 @@ def model(text: str, size: str | None = None) -> Dossier:
     """
     call = catalog.call("backbones", text, text)
     call = Call(call.name, call.knobs | {"pretrained": False})
-    side = preprocessing.parse(size, None, None).size or likeness.side(call) or (likeness.SIDE, likeness.SIDE)
+    side = preprocessing.parse(size, None, None).size or likeness.size(call) or (likeness.SIDE, likeness.SIDE)
     source = Encoder(text, "random-init", call, likeness.CLASSES, (3, *side), (), (), None)
     made, layer = network.of(source)
     return Dossier(
@@ -148,7 +144,7 @@ def _named(
     call = call or catalog.call("backbones", backbone, "--backbone")
     best: tuple[Encoder, Fit] | None = None
     trouble, anatomy = "", None
-    for shape in _shapes(call, weights.tensors, side):
+    for shape in likeness.entrances(call, weights.tensors, side):
         source = Encoder(path.name, "weights", call, 0, shape, (), (), weights.tensors, code=code, partial=partial)
         try:
             found, wanted = network.compared(source)
@@ -181,24 +177,6 @@ def _trouble(source: Encoder, trouble: str) -> str:
 def _fit(backbone: str, found: matching.Match, wanted: Mapping[str, matching.Shape]) -> Fit:
     rows = tuple(Unmatched(*row) for row in matching.table(found))
     return Fit(backbone, len(found.fills), len(wanted) - len(found.counters), rows, found.notes)
-
-
-def _shapes(call: Call, tensors: Mapping[str, Any], side: tuple[int, int] | None) -> Iterator[tuple[int, int, int]]:
-    """Shapes of images that the network may take, the likeliest first."""
-    first = next((each.shape for each in tensors.values() if each.ndim == 4), ())  # noqa: PLR2004 (a convolution)
-    flat = next((each.shape[1] for each in tensors.values() if each.ndim == 2), 0)  # noqa: PLR2004 (a matrix)
-    likely = [channels for channels in (first[1:2] or (3,)) if channels in CHANNELS] or [3]
-    if side is not None:
-        yield from ((channels, *side) for channels in dict.fromkeys((*likely, 1, 3)))
-        return
-    if not first and flat:
-        yield from (
-            (c, math.isqrt(flat // c), math.isqrt(flat // c)) for c in (1, 3) if math.isqrt(flat // c) ** 2 * c == flat
-        )
-    published = likeness.side(call)
-    yield from ((channels, *published) for channels in likely if published)
-    sides = SIDES if call.name not in ("cifar-resnet", "simple-convnet") else SIDES[1:]
-    yield from ((channels, each, each) for each in sides for channels in dict.fromkeys((*likely, 3, 1)))
 
 
 def _graph(made: Dossier, path: Path, side: tuple[int, int] | None) -> Dossier:

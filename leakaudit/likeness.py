@@ -9,7 +9,7 @@ classifier and channels of the images are not: they are the data's.
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,8 @@ SIDE = 224
 """Height and width for which networks are built that do not fix them."""
 SHARED = {"resnet18", "resnet50", "densenet121"}
 """Backbones of this project whose tensors are also those of a model of torchvision."""
+SIDES = (SIDE, 32, 28, 64)
+"""Heights and widths that are tried where nobody says one and the network is of no library."""
 CLASSES = 1000
 """Of ImageNet, for which libraries publish."""
 FRESH = "--partial (its classifier is then fresh: what it says of the target is chance)"
@@ -149,7 +151,7 @@ def hint(tensors: Mapping[str, Any], given: Call, found: Match, shape: tuple[int
     return f"The file has {built}" if built else ""
 
 
-def side(call: Call) -> tuple[int, int] | None:
+def size(call: Call) -> tuple[int, int] | None:
     """Height and width of the images that a library's model was made for; None where nobody says."""
     if call.name == "timm":
         import timm
@@ -157,6 +159,24 @@ def side(call: Call) -> tuple[int, int] | None:
         made = timm.get_pretrained_cfg(str(call.knobs.get("model", "")))
         return (made.input_size[1], made.input_size[2]) if made else None
     return (SIDE, SIDE) if call.name == "torchvision" else None
+
+
+def entrances(call: Call, tensors: Mapping[str, Any], side: tuple[int, int] | None) -> Iterator[tuple[int, int, int]]:
+    """Shapes of images that a network with such tensors may take, the likeliest first; `side` is one that is said."""
+    first = next((each.shape for each in tensors.values() if each.ndim == 4), ())  # noqa: PLR2004 (a convolution)
+    flat = next((each.shape[1] for each in tensors.values() if each.ndim == 2), 0)  # noqa: PLR2004 (a matrix)
+    likely = [channels for channels in (first[1:2] or (3,)) if channels in (1, 3, 4)] or [3]
+    if side is not None:
+        yield from ((channels, *side) for channels in dict.fromkeys((*likely, 1, 3)))
+        return
+    if not first and flat:
+        yield from (
+            (c, math.isqrt(flat // c), math.isqrt(flat // c)) for c in (1, 3) if math.isqrt(flat // c) ** 2 * c == flat
+        )
+    published = size(call)
+    yield from ((channels, *published) for channels in likely if published)
+    sides = SIDES if call.name not in ("cifar-resnet", "simple-convnet") else SIDES[1:]
+    yield from ((channels, each, each) for each in sides for channels in dict.fromkeys((*likely, 3, 1)))
 
 
 def layout(shapes: Mapping[str, Shape]) -> str:
