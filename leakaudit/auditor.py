@@ -1,17 +1,14 @@
 """The auditor: runs the verbs in order, from whatever SUBJECT is to the audit document."""
 
-import datetime as dt
-import platform
 from collections.abc import Generator
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
 
-from leakaudit import __version__, archive, catalog, extract, gate, reconstruct, record, store
+from leakaudit import archive, catalog, extract, gate, provenance, reconstruct, store
 from leakaudit import attack as attacking
 from leakaudit import audit as audits
 from leakaudit.audit import Audit, Outcomes
@@ -25,7 +22,6 @@ from leakaudit.inquest.beyond import LEAST, NUMBERS, draw
 from leakaudit.inquest.exhibits import Exhibits, renamed
 from leakaudit.network import UndrawnError
 from leakaudit.numerics import device as devices
-from leakaudit.preprocessing import Preprocessing
 from leakaudit.subject import Subject, Terms, find
 
 LIES = "z lies on disk"
@@ -61,7 +57,7 @@ def attack(
             seed=terms.seed,
             device=terms.device,
             seeds=terms.seeds,
-            prepared=_prepared(subject),
+            prepared=provenance.prepared(subject),
         )
     what = [[str(call) for call in attackers], auxiliaries, terms.seeds, *["memorisation"] * terms.memorisation]
     return _leave(audit, outcomes, subject, terms, ["attack", what])
@@ -233,70 +229,18 @@ def _leave(
 ) -> tuple[Audit, Path]:
     audit = replace(
         audit,
-        subject={**audit.subject, **_about(subject)},
+        subject={**audit.subject, **provenance.about(subject)},
         threat=audit.threat | ({"overlap": subject.overlap} if subject.overlap else {}),
         warnings=(*subject.warnings, *audit.warnings),
         gates=gate.judge(terms.gates, [audit]),
-        provenance={**audit.provenance, **_provenance(terms)},
+        provenance={**audit.provenance, **provenance.of(terms.command)},
     )
     question = [audit.subject.get("sha256"), audit.data.get("fingerprint"), terms.private, terms.target]
     source = subject.encoder
     if source is not None and (source.kind != "checkpoint" or source.layers):  # one file, read in several ways
-        question += [str(source.backbone), [str(layer) for layer in source.layers], _prepared(subject)]
+        question += [str(source.backbone), [str(layer) for layer in source.layers], provenance.prepared(subject)]
     key = store.digest(store.canonical([*question, terms.tolerance, terms.seed, terms.group, what]))[:8]
     path = archive.place(terms.store, audit.name, what[0], key)
     audits.save_outcomes(outcomes, audits.outcomes_path(path))
     audits.save(audit, path)
     return audit, path
-
-
-def _prepared(subject: Subject) -> str:
-    """How images enter the model, in words; empty where there are none."""
-    source = subject.encoder
-    if source is None or len(source.shape) != 3:  # noqa: PLR2004 (channels, height, width)
-        return ""
-    height, width = source.shape[1:]
-    sides = (source.shape[0], height, width)
-    whose = source.prepared or ("the recipe's" if subject.checkpoint is not None else "")
-    return str(Preprocessing(sides, source.mean, source.std, source.resize, whose, source.ratio, source.distorted))
-
-
-def _about(subject: Subject) -> dict[str, Any]:
-    prepared = {"preprocessing": words} if (words := _prepared(subject)) else {}
-    if subject.encoder is not None and subject.encoder.layers:
-        prepared["side"] = f"the {subject.encoder.layers[0].at} of that layer"
-    if subject.checkpoint is None:
-        return subject.about | prepared
-    card, made = subject.checkpoint.card, subject.checkpoint.recipe
-    guessed = {} if card.guessed is None else {"pseudo_labels": record.to_json(card.guessed)}
-    return {
-        **prepared,
-        "recipe": card.recipe,
-        "method": str(made.method),
-        "backbone": str(made.backbone),
-        "trained_on": str(made.dataset),
-        "private": made.private,
-        "target": made.target,
-        "seed": card.seed,
-        "overrides": card.overrides,
-        **guessed,
-    }
-
-
-def _provenance(terms: Terms) -> dict[str, Any]:
-    versions = {
-        name: metadata.version(name) for name in ("torch", "numpy", "scipy", "scikit-learn") if _installed(name)
-    }
-    return {
-        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "command": terms.command,
-        "versions": {"leakaudit": __version__, "python": platform.python_version(), **versions},
-    }
-
-
-def _installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
