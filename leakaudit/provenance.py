@@ -1,4 +1,4 @@
-"""Provenance: what an audit says of its subject, of how images entered it, and of the command and versions behind it."""
+"""Provenance: what an audit says of its subject, of how images entered, and of the command and versions behind it."""
 
 import datetime as dt
 import platform
