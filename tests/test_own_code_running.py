@@ -28,7 +28,7 @@ class Net(nn.Module):
         super().__init__()
         self.body, self.fc = nn.Linear(192, 6), nn.Linear(6, classes)
         self.norm = nn.BatchNorm1d(6)
-        self.at = nn.MultiheadAttention(6, 2)
+        self.at = nn.MultiheadAttention(6, 2, batch_first=True)
         self.place = nn.Parameter(torch.zeros(6))
         if load:
             held = torch.load(Path(__file__).with_name("w.pth"))
