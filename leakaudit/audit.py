@@ -280,11 +280,12 @@ def load_outcomes(audit_path: Path) -> dict[str, Outcomes] | None:
     if not path.is_file():
         return None
     tensors, _ = store.read_tensors(path)
-    names = {key.split("|")[0] for key in tensors}
+    names = {key.removesuffix("|ids") for key in tensors if key.endswith("|ids")}  # a name may hold a bar itself
+    hits = {name: [key for key in tensors if key.startswith(f"{name}|hit|")] for name in names}
     return {
         name: Outcomes(
             **{key: tensors[f"{name}|{key}"] for key in ("ids", "fold", "target", "private", "group")},
-            hits={k.split("|", 2)[2]: v for k, v in tensors.items() if k.startswith(f"{name}|hit|")},
+            hits={key.rpartition("|")[2]: tensors[key] for key in hits[name] if key.count("|") == name.count("|") + 2},
         )
         for name in sorted(names)
     }

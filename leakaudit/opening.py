@@ -12,6 +12,8 @@ from leakaudit.weights import Contents
 
 HEAD = 1024
 """Bytes by which a format is recognised."""
+FIRST = "safetensors"
+"""The format that is asked first: it begins with a length, whose bytes may be those by which another is recognised."""
 MODELS = (".safetensors", ".pth", ".pt", ".th", ".bin", ".ckpt", ".onnx")
 
 
@@ -70,7 +72,7 @@ def _contents(path: Path, file: BufferedReader) -> Contents:
     head = file.read(HEAD)
     if not head:
         raise RefusedError(f"{path}: an empty file")
-    for name in catalog.names("weights"):
+    for name in sorted(catalog.names("weights"), key=lambda name: name != FIRST):
         module = catalog.thing("weights", name)
         if module.recognises(head, path):
             contents: Contents = module.read(path)

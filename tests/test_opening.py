@@ -80,6 +80,15 @@ def test_a_file_that_is_not_what_was_promised_is_refused(tmp_path):
         opening.read(path, promised)
 
 
+@pytest.mark.parametrize("length", [0x0178, 0x9C78, 0xDA78, 0x0280, 0x0380, 0x0480, 0x0580])
+def test_a_header_whose_length_looks_like_another_format_is_read(tmp_path, length):
+    """The first two bytes of a length may be those of zlib or of a pickle; one file in some hundred is so."""
+    path = tmp_path / "w.safetensors"
+    header = json.dumps({"fc.weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode().ljust(length)
+    path.write_bytes(length.to_bytes(8, "little") + header + bytes(4))
+    assert list(opening.read(path).tensors) == ["fc.weight"]
+
+
 @pytest.mark.parametrize("kind", ["safetensors", "torch zip", "torch legacy"])
 def test_what_comes_to_lie_at_the_name_meanwhile_is_not_read(tmp_path, monkeypatch, kind):
     """A name that leads to another file after the hash was counted: the tensors are those that were hashed."""
