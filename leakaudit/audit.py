@@ -276,10 +276,9 @@ def save_outcomes(outcomes: dict[str, Outcomes], path: Path) -> None:
 
 def load_outcomes(audit_path: Path) -> dict[str, Outcomes] | None:
     """The per-row outcomes beside an audit, or None where they were not handed on."""
-    path = outcomes_path(audit_path)
-    if not path.is_file():
+    if not outcomes_path(audit_path).is_file():
         return None
-    tensors, _ = store.read_tensors(path)
+    tensors, _ = store.read_tensors(outcomes_path(audit_path))
     names = {key.removesuffix("|ids") for key in tensors if key.endswith("|ids")}  # a name may hold a bar itself
     hits = {name: [key for key in tensors if key.startswith(f"{name}|hit|")] for name in names}
     return {
