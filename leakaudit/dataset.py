@@ -91,11 +91,8 @@ class Selected:
         return distorted(self.source) or (self.size is not None and height != width)
 
     def keeping(self, resize: tuple[int, int], size: tuple[int, int]) -> "Selected":
-        """The same with the sides of images in ratio, where the source resizes them itself: as `Files.keeping`."""
-        if self.size is not None and resize != (self.size, self.size):
-            return self
-        kept = keeping(self.source, resize, size)
-        return self if kept is self.source else Selected(kept, self.rows)
+        """The same with the sides of images in ratio: as `Files.keeping`, or as they are, for the device to do it."""
+        return Selected(keeping(self.source, resize, size), self.rows)
 
     def __len__(self) -> int:
         """Count of images."""

@@ -4,7 +4,7 @@ Arrays as a source of images: of bytes or numbers, grey or with channels first o
 A vector is an image of one pixel that has as many channels as the vector has numbers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -40,6 +40,17 @@ class Tensors:
         turned = {"hw": (1, *item), "hwc": (*item[2:], *item[:2]), "chw": item, "d": (*item, 1, 1)}
         channels, height, width = turned[self.order]
         return (channels, height, width) if self.size is None else (channels, self.size, self.size)
+
+    @property
+    def distorted(self) -> bool:
+        """Whether images lose the ratio of their sides."""
+        _, height, width = replace(self, size=None).shape
+        return self.size is not None and height != width
+
+    def keeping(self, resize: tuple[int, int], size: tuple[int, int]) -> "Tensors":
+        """The same as they are, for the device to bring over `resize` and cut: as `Files.keeping`."""
+        del resize, size
+        return replace(self, size=None)
 
     def __len__(self) -> int:
         """Count of images."""

@@ -143,6 +143,36 @@ def test_a_published_model_is_shown_the_middle_of_images_in_ratio(tmp_path: Path
     assert gap.max() < TOLERANCE
 
 
+@pytest.mark.parametrize(("file", "how"), [("a.npz", ""), ("a.npz", ",size=50")])
+def test_arrays_keep_the_ratio_of_their_sides(tmp_path: Path, file: str, how: str) -> None:
+    """Whatever square is asked for by name: they lie in memory as they are, and what is done to them is said."""
+    images = np.random.default_rng(0).integers(0, 255, (4, 61, 40, 3), dtype=np.uint8)
+    np.savez(tmp_path / file, images=images, kind=np.array([0, 1, 0, 1]), split=np.array(["test"] * 4))
+    terms = Terms(store=tmp_path, root=tmp_path, data=f"arrays:file={tmp_path / file}{how}")
+    made = subject.find("torchvision:resnet18:pretrained=false", terms)
+    assert made.encoder is not None
+    assert made.dataset is not None
+    assert (made.encoder.ratio, made.encoder.distorted) == (True, False)
+    words = "images of 61x40 are resized to 390x256, and their middle 224x224 is read"
+    assert entrance.check(made.encoder, made.dataset) == (words,)
+    x = torch.from_numpy(made.dataset.images.batch(np.arange(4)))
+    ours = Normalise(made.encoder.mean, made.encoder.std, (3, 224, 224), resize=(256, 256), ratio=True)(x)
+    theirs = torch.stack([ImageClassification(crop_size=224)(Image.fromarray(image)) for image in images])
+    torch.testing.assert_close(ours, theirs, atol=TOLERANCE, rtol=0)
+
+
+def test_a_square_that_was_asked_for_by_name_stays_one_and_is_told(tmp_path: Path) -> None:
+    """Files that a knob brings to another size than the library's are squares before anything is cut out of them."""
+    data = f"table:file={table(tmp_path, SIZES['several sizes'])},size=40"
+    terms = Terms(store=tmp_path, root=tmp_path, data=data)
+    made = subject.find("torchvision:resnet18:pretrained=false", terms)
+    assert made.encoder is not None
+    assert made.dataset is not None
+    assert made.encoder.distorted
+    words = "images of 40x40 are resized to 256x256, and their middle 224x224 is read"
+    assert entrance.check(made.encoder, made.dataset) == (words,)
+
+
 @pytest.mark.parametrize(("kind", "torn"), [("several sizes", True), ("one size", True), ("squares", False)])
 def test_a_size_alone_reads_the_whole_image(tmp_path: Path, kind: str, torn: bool) -> None:  # noqa: FBT001 (a case)
     """And where images are not in its ratio, that is known."""

@@ -11,6 +11,7 @@ from PIL import Image
 from leakaudit.errors import InputError
 from leakaudit.images.decoding import decode
 from leakaudit.images.embedded import Embedded, locate, stream
+from leakaudit.images.files import Files
 from leakaudit.images.stored import opened
 
 STATM = Path("/proc/self/statm")
@@ -93,3 +94,20 @@ def test_of_a_large_file_little_is_held(tmp_path: Path) -> None:
     assert len({images.contents(np.arange(first, first + 64)).tobytes() for first in range(0, len(images), 64)}) == 1
     assert resident() - before < SIZE / 4
     assert places[:, 1].sum() == SIZE
+
+
+def test_the_middle_of_images_in_ratio_is_that_of_files(tmp_path: Path) -> None:
+    """Of several sizes: what a network cuts out of them is what it cuts out of the same pictures in files."""
+    files = [draw(tmp_path / f"{number}.png", number, sides) for number, sides in enumerate([(9, 14), (20, 11)])]
+    write(tmp_path / "a.arrow", [{"bytes": file.read_bytes(), "path": file.name} for file in files], pa.binary())
+    inside = source(tmp_path / "a.arrow", 8)
+    outside = Files.open(list(map(str, files)), [1, 2], "t.csv", 8)
+    rows = np.arange(2)
+    assert inside.distorted
+    assert outside.distorted
+    assert not np.array_equal(inside.keeping((8, 8), (6, 6)).batch(rows), inside.batch(rows))
+    np.testing.assert_array_equal(
+        inside.keeping((8, 8), (6, 6)).batch(rows), outside.keeping((8, 8), (6, 6)).batch(rows)
+    )
+    assert inside.keeping((9, 9), (6, 6)) is inside
+    assert not inside.keeping((8, 8), (6, 6)).distorted
