@@ -44,6 +44,8 @@ class Encoder:
     """File that builds the network: a user's own code, or an ONNX graph."""
     partial: bool = False
     """Whether layers that `weights` lacks stay as they are drawn, and what no layer wants is left aside."""
+    told: int = 0
+    """Classes of the target, where the ledger or the data set says so: which of several heads is meant; else 0."""
     notes: tuple[str, ...] = ()
     """What a reader of an audit must know of how it was opened: what was taken off, what stayed fresh."""
 

@@ -98,15 +98,46 @@ def fill(network: nn.Module, weights: Mapping[str, np.ndarray], found: Match) ->
 def _compared(encoder: Encoder) -> tuple[Encoder, nn.Module, str, Match]:
     """The encoder with the classes of its weights, its network, the classifier and the match."""
     assert encoder.weights is not None
-    start = replace(encoder, classes=encoder.classes or 2)
-    network, layer = _sketched(start)
-    found = matching.match(shapes(network), encoder.weights)
-    rows = _rows(found, encoder.weights, f"{layer}.weight")
-    if rows and rows != start.classes:
+    start, network, layer, found = _started(encoder)
+    rows = _rows(found, encoder.weights, f"{layer}.weight") or encoder.classes or encoder.told
+    if rows and rows != start.classes and not found.fits:
         start = replace(start, classes=rows)
         network, layer = _sketched(start)
         found = matching.match(shapes(network), encoder.weights)
     return start, network, layer, found
+
+
+def _started(encoder: Encoder) -> tuple[Encoder, nn.Module, str, Match]:
+    """
+    The encoder with a first count of classes, the network that it makes, its classifier and the match.
+
+    Code that fills its own network may refuse another count than its own: those of the file's last matrices come first.
+
+    Raises:
+        InputError: as `of`; it says which counts were tried.
+    """
+    assert encoder.weights is not None
+    guesses = [encoder.classes or 2]
+    if encoder.code is not None and not encoder.classes:
+        matrices = [len(each) for each in encoder.weights.values() if each.ndim == 2 and len(each)]  # noqa: PLR2004
+        guesses = list(dict.fromkeys([*matrices[:-3:-1], *[encoder.told] * bool(encoder.told), 2]))
+    failed: dict[str, list[int]] = {}
+    made: list[tuple[Encoder, nn.Module, str, Match]] = []
+    for classes in guesses:
+        start = replace(encoder, classes=classes)
+        try:
+            network, layer = _sketched(start)
+        except InputError as error:
+            failed.setdefault(str(error), []).append(classes)
+            continue
+        made.append((start, network, layer, matching.match(shapes(network), encoder.weights)))
+        if made[-1][-1].fits:
+            return made[-1]
+    if made:
+        return made[0]
+    if len(failed) == 1:
+        raise InputError(next(iter(failed)))
+    raise InputError("; ".join(f"with {' or '.join(map(str, counts))} classes {why}" for why, counts in failed.items()))
 
 
 def share(found: Match, wanted: Mapping[str, Shape], layer: str) -> float:
@@ -145,8 +176,9 @@ def _built(encoder: Encoder) -> tuple[nn.Module, str]:
 
 def _classifier(network: nn.Module, encoder: Encoder) -> str:
     """The name of the classifier; empty where no layer is one and others are read in place of its input."""
+    among = tuple(layer.name for layer in encoder.layers if layer.at == "input")
     try:
-        return classifier.find(network, encoder.shape, encoder.name)
+        return classifier.find(network, encoder.shape, encoder.name, encoder.told, among)
     except InputError:
         if encoder.layers:
             return ""

@@ -45,12 +45,12 @@ def prepared(
     Raises:
         InputError: it has no such layer, does not take the images, or gives more numbers than can be kept.
     """
-    notes, width = ("the network ran in mixed precision (bfloat16)",) * amp, 0
+    notes, width, path = ("the network ran in mixed precision (bfloat16)",) * amp, 0, ""
     network = network.to(device)
     if bottleneck and encoder.kind != "checkpoint" and encoder.backbone.name != "onnx":
         found = classifier.remarks(network, bottleneck, encoder.shape, encoder.name)
-        width, notes = found.width, (*notes, *found.notes)
-    tapped = Tapped(network, bottleneck, layers=layers, width=width or encoder.classes).eval()
+        width, path, notes = found.width, found.path, (*notes, *found.notes)
+    tapped = Tapped(network, bottleneck, layers=layers, width=width or encoder.classes, path=path).eval()
     *tried, _ = _laid_out(tapped, encoder, device, amp=amp)
     total = sum(each.shape[1] for each in tried)
     if layers and total > pooling.MOST:

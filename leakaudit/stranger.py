@@ -40,6 +40,7 @@ class Terms:
     partial: bool = False
     """Whether layers that the weights file lacks may stay fresh."""
     device: str = "cpu"
+    target: str | None = None
 
     @property
     def enters(self) -> Said:
@@ -108,7 +109,7 @@ def of_file(path: Path, terms: Terms, load: Load, entry: Entry | None = None, sh
     if made.dataset.images.shape[0] == 1 != source.shape[0] and kernels and _takes_grey(source, COLOUR in kernels):
         made = _prepared(terms, load, _of_ledger(entry), library, channels=1)
         source = replace(source, **made.fields)
-    source = network.fitted(source)
+    source = network.fitted(replace(source, told=_told(terms, entry, made.dataset)))
     return Stranger(source, made.dataset, _about(call, entry, weights), *_classes(entry, source))
 
 
@@ -192,6 +193,14 @@ def _of_ledger(entry: Entry | None) -> Said | None:
     flags = entry.flags
     said = preprocessing.parse(flags.get("size"), flags.get("mean"), flags.get("std"))
     return replace(said, source=f"the ledger's entry {entry.name}")
+
+
+def _told(terms: Terms, entry: Entry | None, data: Dataset) -> int:
+    """How many classes the target has: the ledger's, else those of the data set; 0 where neither says."""
+    if entry is not None and entry.classes:
+        return len(entry.classes)
+    labels = data.columns.get(terms.target or (entry.target if entry else ""))
+    return len(labels.classes) if labels is not None else 0
 
 
 def _classes(entry: Entry | None, source: Encoder, known: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from leakaudit.errors import InputError
+from leakaudit.numerics.returned import kind, matrices
 
 IMAGES = 4
 """In a pass: the first two are given the same numbers, so that any other route from image to answer shows."""
@@ -43,6 +44,18 @@ class Classifier(NamedTuple):
     """Numbers in a row of its output."""
     notes: tuple[str, ...]
     """What stands between it and what the network returns, for a reader of an audit; empty: nothing."""
+    path: str = ""
+    """Where its matrix lies in what the network returns: `[1]`; empty: it is all that is returned."""
+
+
+class _Made(NamedTuple):
+    """What a layer alone makes of all that is returned."""
+
+    path: str
+    after: str
+    """What stands between; empty: nothing."""
+    feeds: tuple[str, ...]
+    """Where other matrices lie that are made of its output."""
 
 
 class _Run(NamedTuple):
@@ -53,38 +66,54 @@ class _Run(NamedTuple):
     times: int
 
 
-def find(network: nn.Module, shape: tuple[int, ...], where: str = "") -> str:
+def find(
+    network: nn.Module, shape: tuple[int, ...], where: str = "", classes: int = 0, among: tuple[str, ...] = ()
+) -> str:
     """
     The name of the layer whose output is the logits of a network that takes images of `shape` (c, h, w).
 
     Raises:
         InputError: the network does not take such images, returns no logits, or no one layer makes them; the message
-            names the layers that came nearest.
+            names the layers that came nearest. Or it has several heads, of which neither `among` names one nor just one
+            has `classes` numbers.
     """
-    return look(network, shape, where).name
+    return look(network, shape, where, classes, among).name
 
 
-def look(network: nn.Module, shape: tuple[int, ...], where: str = "") -> Classifier:
+def look(
+    network: nn.Module, shape: tuple[int, ...], where: str = "", classes: int = 0, among: tuple[str, ...] = ()
+) -> Classifier:
     """
     The classifier, with its width and what stands after it.
 
     Raises:
         InputError: as `find`.
     """
-    where = where or type(network).__name__
+    where, heads = where or type(network).__name__, dict[str, tuple[_Run, _Made]]()
     with still(network):
         runs, returned = _runs(network, shape, where)
-        offered = matrices(returned)
+        offered = {path: matrix.shape[1] for path, matrix in matrices(returned)}
         if not offered:
-            raise InputError(f"{where}: {_kind(returned)} is returned, and no row of logits for each image")
-        widths = {matrix.shape[1] for _, matrix in offered}
+            raise InputError(f"{where}: {kind(returned)} is returned, and no row of logits for each image")
         for run in reversed(runs):
-            if math.prod(run.shape[1:]) in widths and run.shape[0] == IMAGES:
-                after = _after(network, run, runs, shape)
-                if after is not None:
-                    width = math.prod(run.shape[1:])
-                    return Classifier(run.name, width, _notes(run, after, returned, width))
-    raise InputError(f"{where}: no one layer makes what it returns, so that it has no bottleneck; {_last(runs)}")
+            if len(heads) < len(offered) and math.prod(run.shape[1:]) in offered.values() and run.shape[0] == IMAGES:
+                made = _made(network, run, runs, shape)
+                if made is not None:
+                    heads.setdefault(made.path, (run, made))
+    ends = [each for each in heads.values() if not {*each[1].feeds} & {*heads}]
+    if not ends:
+        raise InputError(f"{where}: no one layer makes what it returns, so that it has no bottleneck; {_last(runs)}")
+    told = [each for each in ends if each[0].name in among] or [
+        each for each in ends if offered[each[1].path] == classes
+    ]
+    rivals = [path for path, width in offered.items() if path not in heads and width == classes]
+    if (len(ends) > 1 and len(told) != 1) or (rivals and not told):
+        named = " and ".join(f"{run.name} ({offered[made.path]} numbers, {made.path})" for run, made in reversed(ends))
+        asks = " or ".join(f"--layer {run.name}:at=input" for run, _ in reversed(ends))
+        what = f"{kind(returned)} is returned, made by {named}"
+        raise InputError(f"{where}: {what}; which is the classifier of the target? {asks} says so")
+    ((run, made),) = told if len(ends) > 1 else ends
+    return Classifier(run.name, offered[made.path], _notes(run, made, returned), made.path)
 
 
 def remarks(network: nn.Module, name: str, shape: tuple[int, ...], where: str = "") -> Classifier:
@@ -103,39 +132,10 @@ def remarks(network: nn.Module, name: str, shape: tuple[int, ...], where: str = 
         width = math.prod(run.shape[1:])
         if not any(matrix.shape[1] == width for _, matrix in matrices(returned)):
             return Classifier(name, 0, (f"what the network returns is not what {name} gives, whose input is read",))
-        after = _after(network, run, runs, shape)
-        if after is None:
+        made = _made(network, run, runs, shape)
+        if made is None:
             return Classifier(name, width, (f"what the network returns is not made by {name} alone",))
-        return Classifier(name, width, _notes(run, after, returned, width))
-
-
-def matrices(returned: Any, path: str = "") -> list[tuple[str, Float[Tensor, "n k"]]]:
-    """What could be logits of all that a network returns, in its order, each with where it lies: `[1]`."""
-    if isinstance(returned, Tensor):
-        sides = [side for side in returned.shape[1:] if side != 1]
-        plain = returned.ndim > 0 and len(sides) <= 1 and returned.is_floating_point()
-        return [(path, returned.reshape(len(returned), -1))] if plain else []
-    if isinstance(returned, dict):
-        parts = [(f"[{str(key)[:40]!r}]", part) for key, part in returned.items()]
-    elif isinstance(returned, (tuple, list)):
-        parts = [(f"[{number}]", part) for number, part in enumerate(returned)]
-    else:
-        return []
-    return [found for place, part in parts for found in matrices(part, path + place)]
-
-
-def chosen(returned: Any, width: int = 0) -> tuple[str, Float[Tensor, "n k"]]:
-    """
-    The logits among what a network returns, and where they lie: the first matrix of that width, or the first of any.
-
-    Raises:
-        InputError: there is none.
-    """
-    found = matrices(returned)
-    of_width = [each for each in found if each[1].shape[1] == width]
-    for each in (*of_width, *found):
-        return each
-    raise InputError(f"{_kind(returned)} is returned, and no row of logits for each image")
+        return Classifier(name, width, _notes(run, made, returned), made.path)
 
 
 def unfit(where: str, shape: tuple[int, ...], error: BaseException) -> str:
@@ -205,9 +205,9 @@ def _weighs(part: nn.Module) -> bool:
     return any(isinstance(weight, Tensor) and weight.ndim > 1 for weight in own)
 
 
-def _after(network: nn.Module, run: _Run, runs: list[_Run], shape: tuple[int, ...]) -> str | None:
+def _made(network: nn.Module, run: _Run, runs: list[_Run], shape: tuple[int, ...]) -> _Made | None:
     """
-    What stands between a layer's output and what is returned; None where that is not made by this layer alone.
+    The matrix that is made of a layer's output, and what stands between; None where none is made by this layer alone.
 
     Layers of the same width, such as a second head, give noise meanwhile: fresh ones say nearly the same of all images.
     """
@@ -237,8 +237,17 @@ def _after(network: nn.Module, run: _Run, runs: list[_Run], shape: tuple[int, ..
     finally:
         for hook in hooks:
             hook.remove()
-    answers = [matrix.float().cpu() for _, matrix in matrices(returned) if matrix.shape == rows.shape]
-    return _function(rows, answers[0]) if answers else None
+    answers = {path: matrix.float().cpu() for path, matrix in matrices(returned)}
+    for path, answer in answers.items():
+        after = _function(rows, answer) if answer.shape == rows.shape else None
+        if after is not None:
+            return _Made(path, after, tuple(other for other, has in answers.items() if other != path and _fed(has)))
+    return None
+
+
+def _fed(answer: Tensor) -> bool:
+    """Whether a matrix is one number of images where the numbers of a layer are, and another where these are others."""
+    return torch.allclose(answer[0], answer[1], rtol=1e-5) and not torch.allclose(answer[0], answer[2], rtol=1e-5)
 
 
 def _function(rows: Tensor, answer: Tensor) -> str | None:
@@ -260,26 +269,17 @@ def _function(rows: Tensor, answer: Tensor) -> str | None:
     return "a function that keeps their order" if kept else None
 
 
-def _notes(run: _Run, after: str, returned: Any, width: int) -> tuple[str, ...]:
-    notes = []
+def _notes(run: _Run, made: _Made, returned: Any) -> tuple[str, ...]:
+    notes, after, path = [], made.after, made.path
     if after in ("softmax", "sigmoid"):
         notes.append(f"the network returns probabilities: {after} stands after its classifier {run.name}")
     elif after:
         notes.append(f"the network returns its classifier's numbers after {after} ({run.name})")
-    path, _ = chosen(returned, width)
     if path:
-        notes.append(f"the network returns {_kind(returned)}: what lies at {path} is taken for its logits")
+        notes.append(f"the network returns {kind(returned)}: what lies at {path} is taken for its logits")
     if run.times > 1:
         notes.append(f"layer {run.name} runs {run.times} times in a pass: its last is read")
     return tuple(notes)
-
-
-def _kind(returned: Any) -> str:
-    """What is returned, in a person's words."""
-    if isinstance(returned, Tensor):
-        return f"a tensor of {'x'.join(map(str, returned.shape[1:])) or 'no sides'} for each image"
-    size = f" of {len(returned)}" if isinstance(returned, (tuple, list, dict)) else ""
-    return f"a {type(returned).__name__}{size}"
 
 
 def _last(runs: list[_Run]) -> str:

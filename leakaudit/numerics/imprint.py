@@ -9,6 +9,7 @@ from jaxtyping import Int16
 from torch import Tensor, nn
 
 from leakaudit.numerics import classifier
+from leakaudit.numerics.returned import matrices
 
 STEPS = 256
 """Steps between nothing and the power of two below the largest number: far more than the order of sums moves."""
@@ -36,7 +37,7 @@ def imprint(network: nn.Module, bottleneck: str, shape: tuple[int, ...]) -> list
     finally:
         if hook is not None:
             hook.remove()
-    found = [*(matrix for _, matrix in classifier.matrices(returned)), *(part.flatten(1) for part in seen)]
+    found = [*(matrix for _, matrix in matrices(returned)), *(part.flatten(1) for part in seen)]
     return [_steps(part) for part in found if part.is_floating_point()]
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from leakaudit.errors import InputError
 from leakaudit.layer import Layer
-from leakaudit.numerics import classifier, compiling, pooling
+from leakaudit.numerics import compiling, pooling, returned
 
 FEW = 8
 """Layers that a message names, where a network has no more."""
@@ -50,13 +50,14 @@ class Tapped(nn.Module):
         readout: bool = False,
         layers: Sequence[Layer] = (),
         width: int = 0,
+        path: str = "",
     ) -> None:
         """
         Hook `bottleneck`, the name of the classifier layer, `taps`, names of inner layers, and `layers` to be pooled.
 
         With `readout` the classifier gets a detached bottleneck: no gradient of the logits reaches the network below.
-        `bottleneck` may be empty where there are `layers`: then z has no columns. `width` tells the logits among
-        several things that a network returns; 0: the first matrix.
+        `bottleneck` may be empty where there are `layers`: then z has no columns. `path`, or else `width`, tells the
+        logits among several things that a network returns; 0: the first matrix.
         """
         super().__init__()
         self.network = network
@@ -64,7 +65,7 @@ class Tapped(nn.Module):
         self.readout = readout
         self.taps = tuple(taps)
         self.layers = tuple(layers)
-        self.width = width
+        self.width, self.path = width, path
         self._seen: dict[str, Tensor] = {}
         self._said: dict[str, tuple[str, int]] = {}
         self._rows, self._sides = 0, list[int]()
@@ -122,7 +123,7 @@ class Tapped(nn.Module):
         with torch.autocast(x.device.type, torch.bfloat16) if self._amp else contextlib.nullcontext():
             logits = self.network(x)
         if not isinstance(logits, Tensor) or logits.ndim != 2:  # noqa: PLR2004 (rows and classes)
-            logits = classifier.chosen(logits, self.width)[1]
+            logits = returned.chosen(logits, self.width, self.path)[1]
         seen = dict(self._seen)
         self._seen.clear()
         if not self.bottleneck and self.layers:

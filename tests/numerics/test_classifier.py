@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from leakaudit.errors import InputError
-from leakaudit.numerics import classifier
+from leakaudit.numerics import classifier, returned
 
 SHAPE = (3, 6, 6)
 
@@ -110,7 +110,7 @@ def test_the_logits_among_several_tensors_are_found_and_named(end: Callable[[Net
     assert found.name == "head"
     (note,) = found.notes
     with torch.no_grad():
-        where, logits = classifier.chosen(net(x := classifier.waves(SHAPE)), found.width)
+        where, logits = returned.chosen(net(x := classifier.waves(SHAPE)), found.width)
         torch.testing.assert_close(logits, net.head(net.trunk(x)))
     assert f"what lies at {where} is taken" in note
     assert re.fullmatch(path, where)
@@ -162,3 +162,49 @@ def test_remarks_on_a_layer_that_was_named() -> None:
     assert classifier.remarks(both, "head", SHAPE).notes == ("what the network returns is not made by head alone",)
     with pytest.raises(InputError, match="does not run layer other"):
         classifier.remarks(Net(plain), "other", SHAPE)
+
+
+class Heads(nn.Module):
+    """Heads of several widths on one vector, the last behind a layer of its own."""
+
+    def __init__(self, *widths: int) -> None:
+        super().__init__()
+        self.body, self.own = nn.Linear(108, 7), nn.Linear(7, 7)
+        self.heads = nn.ModuleList(nn.Linear(7, width) for width in widths)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What each says."""
+        z = torch.relu(self.body(x.flatten(1)))
+        return (*(head(z) for head in self.heads[:-1]), self.heads[-1](torch.relu(self.own(z))))
+
+
+def test_of_several_heads_the_one_of_the_target_is_taken_or_none() -> None:
+    """As many numbers as the target has classes tell them apart, or a name; the last to run is never guessed."""
+    network = Heads(10, 2)
+    with pytest.raises(InputError, match=r"a tuple of 2 is returned, made by heads\.0 \(10 numbers, \[0\]\) and heads"):
+        classifier.find(network, SHAPE)
+    with pytest.raises(InputError, match=r"--layer heads\.0:at=input or --layer heads\.1:at=input says so"):
+        classifier.find(network, SHAPE, classes=3)
+    found = [classifier.look(network, SHAPE, classes=count) for count in (10, 2)]
+    assert [(each.name, each.width, each.path) for each in found] == [("heads.0", 10, "[0]"), ("heads.1", 2, "[1]")]
+    assert classifier.find(network, SHAPE, among=("heads.0",)) == "heads.0"
+
+
+def test_of_two_heads_of_one_width_neither_is_guessed() -> None:
+    """Their width tells nothing; the one that is named is told by where its matrix lies."""
+    network = Heads(4, 4)
+    nn.init.zeros_(network.heads[1].weight)
+    with pytest.raises(InputError, match="which is the classifier of the target"):
+        classifier.find(network, SHAPE, classes=4)
+    for number in (0, 1):
+        found = classifier.look(network, SHAPE, classes=4, among=(f"heads.{number}",))
+        assert (found.name, found.path) == (f"heads.{number}", f"[{number}]")
+        assert classifier.remarks(network, f"heads.{number}", SHAPE) == found
+
+
+def test_a_matrix_as_wide_as_the_target_that_no_layer_makes_is_not_passed_over() -> None:
+    """Beside a head of another width it might be the answer to the target."""
+    network = Net(lambda net, z: ((net.head(z) + net.other(z))[:, :3], net.head(z)))
+    with pytest.raises(InputError, match="which is the classifier of the target"):
+        classifier.find(network, SHAPE, classes=3)
+    assert classifier.find(network, SHAPE, classes=5) == "head"
