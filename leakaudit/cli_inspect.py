@@ -20,6 +20,8 @@ def inspect(
     output: options.Answer,
 ) -> None:
     """Say what a file holds, which network it fits, and that network's layers; nothing in it is run."""
+    if not file.strip():
+        raise InputError("inspect '': a file's name expected")
     from leakaudit import catalog, examine, own_code
     from leakaudit.ledgers import address, fetching, ledger
 

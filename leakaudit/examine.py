@@ -5,9 +5,11 @@ Nothing in the file is run. A network that is named with `--backbone` is built a
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from leakaudit import (
     audit,
@@ -28,12 +30,14 @@ from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dossier import Anatomy, Dossier, Fit, Held, Kin, Layer, Unmatched
 from leakaudit.encoder import Encoder
-from leakaudit.errors import InputError, RefusedError, typed
+from leakaudit.errors import InputError, RefusedError, spelt, typed
 from leakaudit.graphs import graph
 from leakaudit.ledgers.ledger import Entry
 from leakaudit.numerics import layers
 from leakaudit.unwrapping import Weights
 
+PIECE = 1 << 20
+"""Numbers that are looked at together."""
 LONGEST = 120
 """Letters of a column's name that a command is told with."""
 
@@ -131,9 +135,24 @@ def _weights(path: Path, weights: Weights) -> Dossier:
     tensors = tuple(Held(name, tuple(each.shape), str(each.dtype)) for name, each in weights.tensors.items())
     return Dossier(
         name=path.name, what="weights", file_format=weights.format, size=weights.size, sha256=weights.sha256,
-        taken_off=weights.taken_off, beside=weights.beside, notes=weights.notes, tensors=tensors,
+        taken_off=weights.taken_off, beside=weights.beside, notes=(*weights.notes, *_endless(weights)), tensors=tensors,
         parameters=sum(math.prod(each.shape) for each in tensors),
     )  # fmt: skip
+
+
+def _endless(weights: Weights) -> Iterator[str]:
+    """That tensors hold NaN or infinity, with the first names."""
+    broken = [name for name, each in weights.tensors.items() if each.dtype.kind in "fc" and not _finite(each)]
+    if broken:
+        what = "1 tensor holds" if len(broken) == 1 else f"{len(broken):,} tensors hold"
+        names = ", ".join(map(spelt, broken[:3])) + ", ..." * (len(broken) > 3)  # noqa: PLR2004 (three say enough)
+        yield f"{what} NaN or infinity ({names})"
+
+
+def _finite(tensor: np.ndarray) -> bool:
+    """Whether all numbers are, looked at in pieces, for memory's sake."""
+    flat = tensor.reshape(-1)
+    return all(bool(np.isfinite(flat[at : at + PIECE]).all()) for at in range(0, flat.size, PIECE))
 
 
 def _named(

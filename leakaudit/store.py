@@ -159,10 +159,12 @@ def read_json(path: Path) -> dict[str, Any]:
             raise RefusedError(f"{path}: not JSON, or truncated ({spelt(error)})") from error
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from error
-    if not isinstance(value, dict) or value.get("format") != 1:
-        found = value.get("format") if isinstance(value, dict) else None
+    found = value.get("format") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or found != 1:
+        said = "written by another program or a newer leakaudit"
         raise RefusedError(
-            f"{path}: format 1 expected, {spelt(repr(found))} found: written by another program or a newer leakaudit"
+            f"{path}: format 1 expected, {spelt(repr(found))} found: "
+            f"{said if found is not None else 'not an audit, nor another document of leakaudit'}"
         )
     return value
 

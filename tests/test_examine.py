@@ -107,6 +107,40 @@ def test_counters_of_layers_that_are_missing_are_missing(resnet: Path) -> None:
     assert "layer1.2.bn1.num_batches_tracked" in {each.name for each in made.fit.unmatched}
 
 
+def test_numbers_that_are_none_are_told(leakaudit_here: Run, tmp_path: Path) -> None:
+    """NaN and infinity, by their tensors' names; a file without them says nothing of the kind."""
+    tensors = {name: np.ones((3, 4), np.float32) for name in ("a", "b", "c", "d", "e")}
+    store.write_tensors(tmp_path / "good.safetensors", tensors | {"count": np.ones(2, np.int64)})
+    assert "NaN" not in leakaudit_here("inspect", "good.safetensors").stdout
+    tensors["b"][2, 3], tensors["d"][0, 0] = np.nan, np.inf
+    store.write_tensors(tmp_path / "bad.safetensors", tensors)
+    assert "note: 2 tensors hold NaN or infinity (b, d)\n" in leakaudit_here("inspect", "bad.safetensors").stdout
+    store.write_tensors(tmp_path / "worse.safetensors", dict.fromkeys("abcd", np.full(2, np.nan)))
+    said = "note: 4 tensors hold NaN or infinity (a, b, c, ...)\n"
+    assert said in leakaudit_here("inspect", "worse.safetensors").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "said"),
+    [
+        ("x.npy", 4, "one array of numpy, without names. Of embeddings, add labels: "),
+        ("objects.npy", 4, "an array of numpy that holds Python objects, which leakaudit never loads"),
+        ("a.json", 4, "not an audit, nor another document of leakaudit"),
+        ("", 2, "a file's name expected"),
+    ],
+)
+def test_what_is_no_model_is_told_in_its_own_words(
+    leakaudit_here: Run, tmp_path: Path, name: str, status: int, said: str
+) -> None:
+    """Each in one line."""
+    np.save(tmp_path / "x.npy", np.ones((3, 4)))
+    np.save(tmp_path / "objects.npy", np.array([{}, 1], dtype=object))
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    done = leakaudit_here("inspect", name)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (status, "", 1)
+    assert said in done.stderr
+
+
 def test_ones_own_code_has_a_layer_table(leakaudit_here: Run, tmp_path: Path) -> None:
     """The size is found where it is not said, the classes are the weights', and that code is run is said first."""
     (tmp_path / "net.py").write_text(NET)

@@ -21,8 +21,6 @@ from leakaudit import matching, opening
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.ledgers import reaching
 
-OR_NONE = ", or say pretrained=false, for random weights"
-
 
 def file(url: str, where: str) -> Path:
     """
@@ -77,8 +75,13 @@ def from_hub(repository: str, names: tuple[str, ...], where: str) -> Path:
         except (HfHubHTTPError, OSError) as error:
             why = str(error).splitlines()[0]
     raise InputError(
-        f"{where}: its weights are not in {cache}, and {url} cannot be reached ({why}). Put them there{OR_NONE}"
+        f"{where}: its weights are not in {cache}, and {url} cannot be reached ({why}). Put them there{_or_none(where)}"
     )
+
+
+def _or_none(where: str) -> str:
+    """What is typed for a network without its weights: `timm:resnet18:pretrained=false`."""
+    return f", or take random ones: {where.partition('.')[0]}:pretrained=false"
 
 
 def _unreachable(url: str) -> str:
@@ -149,7 +152,8 @@ def _download(url: str, path: Path, where: str) -> None:
             why = str(error)
     if why:
         raise InputError(
-            f"{where}: its weights are not at {path}, and {url} cannot be reached ({why}). Put that file there{OR_NONE}"
+            f"{where}: its weights are not at {path}, and {url} cannot be reached ({why}). "
+            f"Put that file there{_or_none(where)}"
         )
 
 
