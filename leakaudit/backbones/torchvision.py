@@ -2,8 +2,9 @@
 Any classifier of torchvision by its name: `torchvision:resnet34`, or `model = "resnet34"` in a recipe.
 
 TorchVision maintainers and contributors, "TorchVision: PyTorch's Computer Vision library",
-https://github.com/pytorch/vision. The bottleneck is the input of the last linear layer. Weights other than the default
-ones are named behind a dot: `torchvision:resnet50.IMAGENET1K_V1`.
+https://github.com/pytorch/vision. The bottleneck is the input of the last linear layer, which a forward pass has to
+prove; the two squeezenets have none. Weights other than the default ones are named behind a dot:
+`torchvision:resnet50.IMAGENET1K_V1`.
 """
 
 import difflib
@@ -127,7 +128,8 @@ def bottleneck(network: nn.Module) -> str:
     """The name of the last linear layer."""
     names: list[str] = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     if not names:
-        raise InputError(f"torchvision: {type(network).__name__} has no linear layer, so that it has no bottleneck")
+        why = "its logits are means over places of a convolution, so that no layer's input is a bottleneck"
+        raise InputError(f"torchvision: {type(network).__name__} has no linear layer: {why}; both squeezenets are so")
     return names[-1]
 
 
