@@ -56,7 +56,8 @@ def thing(room: str, name: str, where: str = "") -> ModuleType:
         InputError: the room has no such thing; the message names the nearest.
     """
     if name not in names(room):
-        raise InputError(f"{where + ': ' if where else ''}no {SINGULAR[room]} {name!r}. {suggest(name, names(room))}")
+        others = suggest(name, names(room), LIST.format(room))
+        raise InputError(f"{where + ': ' if where else ''}no {SINGULAR[room]} {name!r}. {others}")
     return importlib.import_module(f"leakaudit.{room}.{name.replace('-', '_')}")
 
 
@@ -115,7 +116,9 @@ def call(room: str, text: str, where: str) -> Call:
     """
     parsed = parse(text, where)
     if parsed.name not in names(room):
-        raise InputError(f"{where}: no {SINGULAR[room]} {parsed.name!r}. {suggest(parsed.name, names(room))}")
+        raise InputError(
+            f"{where}: no {SINGULAR[room]} {parsed.name!r}. {suggest(parsed.name, names(room), LIST.format(room))}"
+        )
     return parsed
 
 
@@ -166,12 +169,30 @@ def parse_value(text: str) -> Any:
         return text
 
 
-def suggest(name: str, choices: Iterable[str]) -> str:
-    """`Did you mean ...? There are: ...`, for the end of a message."""
+LIST = "leakaudit list {}"
+"""What lists all of a room."""
+MANY = 12
+"""Names that a message lists."""
+FEW = 3
+"""Those that it lists of more, the nearest, where a command lists all."""
+
+
+def suggest(name: str, choices: Iterable[str], listed: str = "") -> str:
+    """
+    `Did you mean ...? There are: ...`, for the end of a message.
+
+    Of more than `MANY` names the nearest are said, and what lists the rest, which is `listed`.
+    """
     known = sorted(choices)
+    if not known:
+        return "There are none."
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    there = f"There are: {', '.join(known)}." if known else "There are none."
-    return f"Did you mean {near[0]!r}? {there}" if near else there
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    if len(known) <= MANY:
+        return f"{hint}There are: {', '.join(known)}."
+    most = FEW if listed else MANY
+    first = difflib.get_close_matches(name, known, n=most, cutoff=0.0)
+    return f"{hint}There are: {', '.join(first)}, and {len(known) - most} more{f': {listed}' if listed else '.'}"
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:

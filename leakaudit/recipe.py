@@ -152,7 +152,7 @@ def find(name: str) -> tuple[Path, str]:
         path = folder / f"{name}.toml"
         if path.is_file():
             return path, name
-    raise InputError(f"no recipe {name!r}. {catalog.suggest(name, available())}")
+    raise InputError(f"no recipe {name!r}. {catalog.suggest(name, available(), catalog.LIST.format('recipes'))}")
 
 
 def available() -> list[str]:

@@ -35,7 +35,7 @@ def configured(commands: Mapping[str, Any]) -> dict[str, Any]:
         if name in ("data", "root"):
             raise InputError(f"{where}: {key!r} is no setting: give --{key} on the command line")
         if name not in known:
-            raise InputError(f"{where}: no setting {key!r}. {catalog.suggest(name, known)}")
+            raise InputError(f"{where}: no setting {key!r}. {catalog.suggest(name, known, 'leakaudit COMMAND --help')}")
     return {name: _defaults(command, settings) for name, command in commands.items()}
 
 

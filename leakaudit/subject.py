@@ -133,7 +133,7 @@ def find(name: str, terms: Terms) -> Subject:
     if name in recipe.available():
         raise InputError(f"{name}: not trained yet. First: leakaudit train {name}")
     known = [*_trained(terms.store), *ledger.entries(terms.ledger)]
-    raise InputError(f"no subject {name!r}. {catalog.suggest(name, known)}")
+    raise InputError(f"no subject {name!r}. {catalog.suggest(name, known, ledger.LIST)}")
 
 
 NAMED = 5
@@ -173,7 +173,9 @@ def _studied(made: Subject, entry: Entry, terms: Terms) -> Subject:
     if split in (entry.trained, "all") and (same or (name.partition(":")[0] == call.name and not own(name))):
         said = f"these are rows of {name}, split {split}, and the ledger says that the model was trained on its split"
         said += f" {entry.trained}: it has seen them"
-        return replace(made, overlap=said, warnings=(*made.warnings, f"{said}; nothing here is of images that are new to it"))
+        return replace(
+            made, overlap=said, warnings=(*made.warnings, f"{said}; nothing here is of images that are new to it")
+        )
     if not same:
         return made
     said = f"the rows are of the split {split}; the ledger says that the model was trained on the split {entry.trained}"

@@ -51,8 +51,22 @@ def test_an_unknown_thing_is_named_with_the_nearest() -> None:
         catalog.thing("datasets", "digist", "x")
     with pytest.raises(InputError, match=r"no room 'dataset'\. Did you mean 'datasets'\?"):
         catalog.names("dataset")
+    with pytest.raises(InputError, match=r"There are: \w+.*, and \d+ more: leakaudit list datasets$"):
+        catalog.call("datasets", "digist", "x")
     with pytest.raises(InputError, match=r"here: no knob 'rat'\. Did you mean 'rate'\? There are: count, "):
         catalog.check(thing, {"rat": 1}, "here")
+
+
+@pytest.mark.parametrize("listed", ["", "leakaudit list things"])
+def test_of_many_names_the_nearest_are_said_and_the_others_counted(listed: str) -> None:
+    """Twelve are listed; of thirteen the three nearest and what lists all, or twelve where nothing does."""
+    names = [f"thing-{letter}" for letter in "abcdefghijklm"]
+    assert catalog.suggest("thing-a", names[:12], listed).endswith(f"There are: {', '.join(names[:12])}.")
+    said = catalog.suggest("thing-mm", names, listed)
+    assert said.startswith("Did you mean 'thing-m'? There are: thing-m, ")
+    assert said.endswith(", and 10 more: leakaudit list things" if listed else ", and 1 more.")
+    assert said.count(", thing-") == (2 if listed else 11)
+    assert catalog.suggest("x", []) == "There are none."
 
 
 @pytest.mark.parametrize(

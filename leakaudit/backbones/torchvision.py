@@ -7,7 +7,6 @@ prove; the two squeezenets have none. Weights other than the default ones are na
 `torchvision:resnet50.IMAGENET1K_V1`.
 """
 
-import difflib
 import inspect
 import warnings
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from leakaudit import catalog
 from leakaudit.backbones import Published, _published
 from leakaudit.backbones._probe import proven, unfit
 from leakaudit.errors import InputError
@@ -218,6 +218,5 @@ def _known(model: str) -> str:
         return model
     if model in torchvision.models.list_models():
         raise InputError(f"torchvision:{model} classifies no images: it finds, outlines, follows or quantises")
-    near = difflib.get_close_matches(model, classifiers, n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
-    raise InputError(f"torchvision: no model {model!r}. {hint}There are: {', '.join(classifiers)}.")
+    others = catalog.suggest(model, classifiers, "torchvision.models.list_models() names them")
+    raise InputError(f"torchvision: no model {model!r}. {others}")

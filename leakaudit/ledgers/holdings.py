@@ -55,7 +55,7 @@ def named(names: Iterable[str], theirs: Path | None) -> list[Entry]:
     known = ledger.entries(theirs)
     for name in names:
         if name not in known:
-            raise InputError(f"no encoder {name!r} in the ledger. {catalog.suggest(name, known)}")
+            raise InputError(f"no encoder {name!r} in the ledger. {catalog.suggest(name, known, ledger.LIST)}")
     return [known[name] for name in dict.fromkeys(names)]
 
 

@@ -20,6 +20,8 @@ from leakaudit.ledgers import address
 from leakaudit.ledgers.address import Hub
 
 FILE = "checkpoints.toml"
+LIST = "leakaudit checkpoints list"
+"""What lists all encoders."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".onnx", ".safetensors", ".npz", ".parquet", ".csv", ".toml", ".json")
 """Ends of names that would be taken for a file's."""
