@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from leakaudit.errors import RefusedError, spelt
-from leakaudit.weights._opcodes import STEPS, DamagedError, Name, Parts, Told, walk
+from leakaudit.weights._opcodes import DamagedError, Name, Parts, Told, walk
 from leakaudit.weights._standins import standins
 
 _WIDTHS = {
@@ -64,7 +64,7 @@ COUNT = 1 << 60
 NETWORKS = ("torch.nn.", "torchvision.models.", "timm.models.", "timm.layers.")
 
 
-def told(data: bytes | mmap.mmap, where: Path, start: int = 0, most: int = STEPS) -> Told:
+def told(data: bytes | mmap.mmap, where: Path, most: int, start: int = 0) -> Told:
     """
     What a pickle of a torch file asks for, all of which is allowed.
 

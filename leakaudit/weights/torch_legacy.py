@@ -28,7 +28,7 @@ def read(path: Path) -> Contents:
     with store.opened(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         place, sizes, steps = 0, {}, _opcodes.STEPS
         for number in range(PICKLES):
-            found = _asked.told(data, path, place, steps)
+            found = _asked.told(data, path, steps, place)
             place, steps = found.end, steps - found.steps
             if number == TREE:
                 sizes = _asked.storages(found, path)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from leakaudit.errors import RefusedError
-from leakaudit.weights import Contents, _asked, _members, _pickled
+from leakaudit.weights import Contents, _asked, _members, _opcodes, _pickled
 
 
 def recognises(head: bytes, path: Path) -> bool:
@@ -25,7 +25,7 @@ def read(path: Path) -> Contents:
         raise RefusedError(f"{path}: a pickle of {size:,} bytes beside the tensors, more than {_asked.PICKLE:,}")
     with path.open("rb") as file:
         file.seek(start)
-        found = _asked.told(file.read(size), path)
+        found = _asked.told(file.read(size), path, _opcodes.STEPS)
     for key, wanted in _asked.storages(found, path).items():
         there = places.get(f"data/{key}", (0, 0))[1]
         if wanted > there:
