@@ -130,6 +130,15 @@ def unmeasured(audit: Audit) -> str:
     return "" if audit.utility else str(audit.provenance.get("own_task") or "")
 
 
+def hashed(audit: Audit) -> str:
+    """What the subject's sha256 is of: the tensors of a network whatever its file, or a file of embeddings."""
+    return (
+        "embeddings (the file's bytes), sha256"
+        if audit.subject.get("kind") == "file"
+        else "model (its tensors), sha256"
+    )
+
+
 def told(comparison: Comparison, names: dict[str, str]) -> str:
     """The comparison's sentence with the short names."""
     words = comparison.sentence

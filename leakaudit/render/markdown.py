@@ -152,7 +152,10 @@ def _controls(found: Sequence[Entry]) -> str:
 def _provenance(report: Report) -> str:
     rows = []
     for audit in report.audits:
-        rows.append([f"model, {_text(audit.name)}", f"`{str(audit.subject.get('sha256', '?')).replace('`', '')}`"])
+        what = _words.hashed(audit).removesuffix(", sha256")
+        rows.append([f"{what}, {_text(audit.name)}", f"`{str(audit.subject.get('sha256', '?')).replace('`', '')}`"])
+        if file := str(audit.subject.get("file_sha256") or "").replace("`", ""):
+            rows.append([f"file (its bytes), {_text(audit.name)}", f"`{file}`"])
         rows.append([f"data, {_text(audit.name)}", f"`{str(audit.data.get('fingerprint', '?')).replace('`', '')}`"])
     lines = [str(audit.provenance.get("command") or "") for audit in report.audits]
     commands = "\n".join(dict.fromkeys(line for text in lines for line in text.split("\n") if line))

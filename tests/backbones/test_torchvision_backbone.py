@@ -55,7 +55,7 @@ def test_sizes_that_do_not_fit_are_said_in_one_line() -> None:
     [
         (
             "resnet81",
-            r"no model 'resnet81'\. Did you mean 'resnet18'\? There are: resnet18, resnet\d+, resnet\d+, and \d+ more: ",
+            r"no model 'resnet81'\. Did you mean 'resnet18'\? There are: resnet18, .*, and \d+ more: ",
         ),
         ("fcn_resnet50", "torchvision:fcn_resnet50 classifies no images"),
         ("r3d_18", "torchvision:r3d_18 classifies no images"),

@@ -79,6 +79,20 @@ def test_a_task_that_was_not_measured_is_told_once_where_it_would_stand(form: st
     assert "not measured" not in shown(form, make([(made, rows)], ()))
 
 
+@pytest.mark.parametrize("form", ["html", "markdown"])
+def test_a_hash_says_what_it_is_of(form: str) -> None:
+    """The tensors of a model, the bytes of its file, or those of a file of embeddings."""
+    made, rows = synthetic.audit(synthetic.VANILLA)
+    weights = replace(made, subject={**made.subject, "kind": "weights", "file_sha256": "a1" * 32})
+    text = shown(form, make([(weights, rows)], ()))
+    assert re.search(r"model \(its tensors\)\W", text)
+    assert re.search(rf"file \(its bytes\), .*{'a1' * 32}", text)
+    assert text.count("a1" * 32) == 1
+    vectors = shown(form, make([(replace(made, subject={**made.subject, "kind": "file"}), rows)], ()))
+    assert "embeddings (the file's bytes)" in vectors
+    assert "model (its tensors)" not in vectors
+
+
 @pytest.mark.parametrize("form", READ)
 def test_a_warning_with_hostile_names_stays_text(form: str) -> None:
     """Class names out of a stranger's file are shown as text."""

@@ -156,13 +156,15 @@ def _facts(audit: Audit, source: Audit) -> dict[str, Markup]:
     """Label to value, as it stands in the document."""
     seals = audit.provenance.get("documents") or [audits.document(source)["sha256"]]
     facts = {
-        "model, sha256": audit.subject.get("sha256"),
+        _words.hashed(audit): audit.subject.get("sha256"),
+        "file (its bytes), sha256": audit.subject.get("file_sha256"),
         "data, sha256": audit.data.get("fingerprint"),
         "audit document, sha256": " ".join(map(str, seals)),
     }
-    skip = ("sha256", "fingerprint", "documents", "command", "pseudo_labels", "own_task")
+    skip = ("sha256", "file_sha256", "fingerprint", "documents", "command", "pseudo_labels", "own_task")
     for before, table in (("", audit.subject), ("data ", audit.data), ("audit ", audit.provenance)):
         named = {f"{before}{name}".replace("_", " "): value for name, value in table.items() if name not in skip}
         facts |= {label: value for label, value in named.items() if value not in (None, "", {}, [])}
     facts.pop("name", None)  # the head of the column
+    facts = {label: value for label, value in facts.items() if value is not None}
     return {label: Markup(escape(_figures.plain(value))) for label, value in facts.items()}  # noqa: S704 (escaped)
