@@ -61,7 +61,7 @@ CASES = {
     "tensorflow lite": (b"\x1c\0\0\0TFL3" + bytes(50), "tf2onnx"),
     "tensorflow index": (bytes(50) + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", "tf2onnx"),
     "gguf": (b"GGUF\x03\0\0\0" + bytes(50), "safetensors"),
-    "numpy-arrays": (array(), "leave out --backbone"),
+    "numpy-arrays": (array(), "one array of numpy, without names"),
     "numpy-arrays in an archive": (arrays(z=np.ones((3, 2))), "leave out --backbone"),
     "bare-pickle": (pickle.dumps({"a": [1, 2]}), "holds no tensors of torch"),
     "bare-pickle of protocol 0": (pickle.dumps({"a": [1, 2]}, 0), "holds no tensors of torch"),
