@@ -20,7 +20,8 @@ def test_images_that_fit_enter_without_a_word() -> None:
 def test_what_is_made_to_fit_is_said() -> None:
     """Grey images for colour, and images of another size than that out of which the middle is cut."""
     colour, grey = dataset(3), dataset(3, (1, 8, 8))
-    assert entrance.check(encoder(colour), grey) == ("the images are grey: their one channel enters the network 3 times",)
+    note = "the images are grey: their one channel enters the network 3 times"
+    assert entrance.check(encoder(colour), grey) == (note,)
     cut = replace(encoder(colour), resize=(10, 12))
     assert entrance.check(cut, colour) == ("images of 8x8 are resized to 10x12, and their middle 8x8 is read",)
 

@@ -45,9 +45,10 @@ def offline() -> str:
 class Redirections(urllib.request.HTTPRedirectHandler):
     """They are followed by HEAD again, and never from https to http."""
 
-    def redirect_request(  # noqa: D102 (urllib's own)
+    def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
+        """The request to go on with; none from https to http."""
         if req.full_url.startswith("https:") and not newurl.startswith("https:"):
             raise UnencryptedError(newurl)
         made = super().redirect_request(req, fp, code, msg, headers, newurl)
