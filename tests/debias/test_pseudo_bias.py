@@ -13,7 +13,7 @@ from small import SIZES, TARGETS, batch, out, table
 from torch.nn import functional
 from trying import finish, plan, work
 
-from leakaudit import auditor, catalog, record, store
+from leakaudit import catalog, provenance, record, store
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset, Labels
 from leakaudit.datasets import digits
@@ -249,9 +249,9 @@ def test_the_card_says_how_well_the_guesses_agree(whole: Checkpoint) -> None:
 
 def test_an_audit_of_it_says_how_well_the_guesses_agree(whole: Checkpoint) -> None:
     """What the card says stands in the audit's subject; of a checkpoint that made out no labels nothing does."""
-    assert auditor._about(Subject(checkpoint=whole))["pseudo_labels"] == record.to_json(whole.card.guessed)
+    assert provenance.about(Subject(checkpoint=whole))["pseudo_labels"] == record.to_json(whole.card.guessed)
     plain = replace(whole, card=replace(whole.card, guessed=None))
-    assert "pseudo_labels" not in auditor._about(Subject(checkpoint=plain))
+    assert "pseudo_labels" not in provenance.about(Subject(checkpoint=plain))
 
 
 def test_a_card_of_an_older_version_still_loads(whole: Checkpoint, tmp_path: Path) -> None:
