@@ -80,6 +80,7 @@ def test_every_library_that_has_the_network_is_named() -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_family_is_searched_by_what_agrees_most() -> None:
     """A small MobileNet of timm is found among a hundred that have such names, before all are compared."""
     with torch.device("meta"):
@@ -92,6 +93,7 @@ def test_a_family_is_searched_by_what_agrees_most() -> None:
     assert likeness.sought(likeness.searched({"x.weight": Held((3, 3))})).endswith("none of timm has such names")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_file_without_a_classifier_is_known_by_what_it_has(channels: int) -> None:
     """All it has agrees; the line to type says that the classifier stays fresh, and for what images it is."""

@@ -127,6 +127,7 @@ for epoch in train.train(what, store=folder / "store", root=folder, seed=0, devi
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(tmp_path: Path, repository: Path) -> None:
     """A real SIGKILL in the middle of an epoch, twice; what lies there is whole, and the final weights are the same."""
     (tmp_path / "recipe.toml").write_text(TEXT)

@@ -85,6 +85,7 @@ def test_numbers_are_guessed_as_numbers(embed: Any, attacked: Any) -> None:
     assert len(found.attributes[1].classes) == 5
 
 
+@pytest.mark.slow
 def test_what_was_there_before_is_compared_on_the_same_rows(embed: Any, attacked: Any) -> None:
     """E above a fresh encoder is zero where both are the same, and a share of the raw input's is one."""
     made = embed(400, width=3, leak=2.0)

@@ -1,6 +1,7 @@
 """Private attributes of very many classes end, and their controls are asked of few."""
 
 import numpy as np
+import pytest
 
 from leakaudit.inquest.arena import Arena, Case
 from leakaudit.inquest.questions import MERGED, merged
@@ -34,6 +35,7 @@ def test_few_classes_are_asked_as_they_are():
     assert merged(case(2 * MERGED)).classes == 2 * MERGED
 
 
+@pytest.mark.slow
 def test_an_attribute_of_a_hundred_classes_ends_in_a_verdict(embed, attacked):
     """Its controls say that they were asked of merged classes; those of two classes say nothing of the kind."""
     found = attacked(embed(900, width=4, privates=100)).only

@@ -26,6 +26,7 @@ def test_a_leak_is_found_and_nothing_is_not(
     assert attacked(embed(400, leak=leak), tolerance=tolerance).only.verdict == word
 
 
+@pytest.mark.slow
 def test_absence_is_concluded_where_all_plants_are_found(embed: Any, attacked: Any) -> None:
     """NOT_FOUND: nothing detected, every plant of 2 tau found by linear and mlp together."""
     made = replace(embed(300, width=4, privates=4), logits=None)

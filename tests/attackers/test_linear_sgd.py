@@ -34,6 +34,7 @@ def test_trained_on_biased_rows_it_reads_the_digit() -> None:
     assert ask(linear_sgd, 0.999)[1] == pytest.approx(0.1, abs=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attacker", [linear_sgd, linear])
 def test_trained_on_unbiased_rows_it_reads_the_colour(attacker: object) -> None:
     """The same family on rows where colour is independent of the digit reads every one."""

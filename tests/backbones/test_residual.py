@@ -186,6 +186,7 @@ def test_no_weights_are_published_for_a_small_stem(network: ModuleType) -> None:
         network.build(4, SHAPE, pretrained=True, stem="small")
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is taken and left silent costs the patience there is, no more."""
     monkeypatch.setattr(reaching, "PATIENCE_SECONDS", 0.2)

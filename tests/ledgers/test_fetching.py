@@ -181,6 +181,7 @@ print(fetching.fetch(made, Path(sys.argv[4])).path)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_fetch_one_file_once(server, tmp_path, repository):
     """The second waits for the first, and takes what it fetched."""
     known = promise(CONTENT)

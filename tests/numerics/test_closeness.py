@@ -47,6 +47,7 @@ def test_rows_of_one_group_count_as_one() -> None:
     assert untold.mae.high - untold.mae.low < 0.6 * (once.mae.high - once.mae.low)
 
 
+@pytest.mark.slow
 def test_the_intervals_cover() -> None:
     """Over 300 samples of 120 rows the truth lies inside about 95 % of the intervals, skewed as the errors are."""
     mae, r2 = plain(*example(10_000, 400_000))

@@ -152,6 +152,7 @@ def test_a_changed_document_is_refused(studio, audited, tmp_path):
     assert "changed since it was written" in done.stderr
 
 
+@pytest.mark.slow
 def test_interrupted_training_goes_on(studio, inside, environment, tmp_path):
     """Ctrl-C ends with 130 and keeps the finished epochs; --resume ends with the weights of an undisturbed run."""
     words = [sys.executable, "-m", "leakaudit", "train", "digits/vanilla", *QUICK, "-v"]
@@ -179,6 +180,7 @@ def test_interrupted_training_goes_on(studio, inside, environment, tmp_path):
     assert ours == theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay", [1.0, 3.0])
 def test_interrupted_attacks_leave_nothing_half_written(studio, environment, delay):
     """Ctrl-C at any moment of an attack ends with 130 in one line, and no audit that is not whole."""
@@ -201,6 +203,7 @@ def test_interrupted_attacks_leave_nothing_half_written(studio, environment, del
         assert err.splitlines()[-1].startswith("leakaudit: exit 130")
 
 
+@pytest.mark.slow
 def test_rows_of_training_are_attacked_where_that_is_asked(studio):
     """`--memorisation` extracts what was trained on and prints a gap beside the verdict; without it there is none."""
     asked = studio("attack", "digits/vanilla", *LINEAR, "--memorisation")
