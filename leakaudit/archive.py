@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from leakaudit import audit as audits
-from leakaudit import catalog, store
-from leakaudit.audit import Audit, Outcomes
+from leakaudit import audits, catalog, outcomes, store
+from leakaudit.audits import Audit
 from leakaudit.errors import InputError, RefusedError
+from leakaudit.outcomes import Outcomes
 
 
 def place(root: Path, name: str, kind: str, key: str) -> Path:
@@ -19,7 +19,7 @@ def place(root: Path, name: str, kind: str, key: str) -> Path:
 
 def read(path: Path) -> tuple[Audit, dict[str, Outcomes] | None]:
     """An audit, and its per-row outcomes where they lie beside it."""
-    return audits.load(path), audits.load_outcomes(path)
+    return audits.load(path), outcomes.load(path)
 
 
 def gather(names: Sequence[str], root: Path) -> list[Path]:
@@ -29,7 +29,7 @@ def gather(names: Sequence[str], root: Path) -> list[Path]:
     Raises:
         InputError: as `find`; or one document is named twice.
     """
-    beside = {str(audits.outcomes_path(Path(name))) for name in names}
+    beside = {str(outcomes.path_of(Path(name))) for name in names}
     found = [path for name in names if name not in beside for path in find(name, root)]
     for number, path in enumerate(found):
         if path.resolve() in [other.resolve() for other in found[:number]]:

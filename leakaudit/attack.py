@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 from leakaudit import protocol, stats
-from leakaudit.audit import Attribute, Audit, Outcomes, worst
+from leakaudit.audits import Attribute, Audit, worst
 from leakaudit.catalog import Call
 from leakaudit.embeddings import Embeddings
 from leakaudit.inquest import brief, learning, portrait, standing
@@ -23,6 +23,7 @@ from leakaudit.inquest.questions import Plan
 from leakaudit.inquest.repeats import Gap, memorised
 from leakaudit.labels import Labelled, labelled
 from leakaudit.numerics.device import describe, resolve
+from leakaudit.outcomes import Outcomes
 from leakaudit.protocol import DECIDERS, IN_PART, SUITE
 from leakaudit.verdict import Evidence, rule
 

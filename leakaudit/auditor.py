@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from leakaudit import archive, catalog, extract, gate, provenance, reconstruct, store
+from leakaudit import archive, audits, catalog, extract, gate, outcomes, provenance, reconstruct, store
 from leakaudit import attack as attacking
-from leakaudit import audit as audits
-from leakaudit.audit import Audit, Outcomes
+from leakaudit.audits import Audit
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset
@@ -22,6 +21,7 @@ from leakaudit.inquest.beyond import LEAST, NUMBERS, draw
 from leakaudit.inquest.exhibits import Exhibits, renamed
 from leakaudit.network import UndrawnError
 from leakaudit.numerics import device as devices
+from leakaudit.outcomes import Outcomes
 from leakaudit.subject import Subject, Terms, find
 
 LIES = "z lies on disk"
@@ -46,7 +46,7 @@ def attack(
     beside = [other.notes for other in (exhibits.paper, exhibits.studied) if other is not None]
     found = replace(found, notes=(*found.notes, *(note for notes in beside for note in notes if LIES in note)))
     with devices.threads(len(found) * found.z.shape[1]):
-        audit, outcomes = yield from attacking.attack(
+        audit, marks = yield from attacking.attack(
             found,
             private=terms.private,
             target=terms.target or subject.target,
@@ -60,7 +60,7 @@ def attack(
             prepared=provenance.prepared(subject),
         )
     what = [[str(call) for call in attackers], auxiliaries, terms.seeds, *["memorisation"] * terms.memorisation]
-    return _leave(audit, outcomes, subject, terms, ["attack", what])
+    return _leave(audit, marks, subject, terms, ["attack", what])
 
 
 def attack_each(
@@ -96,7 +96,7 @@ def rebuild(subject: Subject, terms: Terms, decoder: Call) -> Generator[Any, Non
     exhibits = Exhibits() if known is None else Exhibits(trained=known.trained, contents=known.contents)
     found = replace(found, notes=(*found.notes, *renamed(found, exhibits)))
     unseen = np.flatnonzero(~found.among(exhibits.trained, exhibits.contents)).astype(np.int64)
-    audit, outcomes = yield from reconstruct.reconstruct(
+    audit, marks = yield from reconstruct.reconstruct(
         found.take(unseen),
         subject.dataset.take(unseen).images,
         private=terms.private,
@@ -107,7 +107,7 @@ def rebuild(subject: Subject, terms: Terms, decoder: Call) -> Generator[Any, Non
         device=terms.device,
         with_images=terms.with_images,
     )
-    return _leave(audit, outcomes, subject, terms, ["reconstruct", str(decoder), terms.with_images])
+    return _leave(audit, marks, subject, terms, ["reconstruct", str(decoder), terms.with_images])
 
 
 def rows(subject: Subject, terms: Terms) -> Generator[Any, None, Embeddings]:
@@ -225,7 +225,7 @@ def _training(card: Checkpoint, terms: Terms, *, paper: bool = False) -> Dataset
 
 
 def _leave(
-    audit: Audit, outcomes: dict[str, Outcomes], subject: Subject, terms: Terms, what: list[Any]
+    audit: Audit, marks: dict[str, Outcomes], subject: Subject, terms: Terms, what: list[Any]
 ) -> tuple[Audit, Path]:
     audit = replace(
         audit,
@@ -241,6 +241,8 @@ def _leave(
         question += [str(source.backbone), [str(layer) for layer in source.layers], provenance.prepared(subject)]
     key = store.digest(store.canonical([*question, terms.tolerance, terms.seed, terms.group, what]))[:8]
     path = archive.place(terms.store, audit.name, what[0], key)
-    audits.save_outcomes(outcomes, audits.outcomes_path(path))
+    outcomes.save(marks, outcomes.path_of(path))
+    beside = {"outcomes": store.digest_file(outcomes.path_of(path))}
+    audit = replace(audit, provenance={**audit.provenance, **beside})
     audits.save(audit, path)
     return audit, path

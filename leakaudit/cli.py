@@ -5,7 +5,6 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -19,6 +18,8 @@ from leakaudit import (
     cli_datasets,
     cli_inspect,
     console,
+    finish,
+    flags,
     options,
     progress,
     recipe,
@@ -86,10 +87,10 @@ def roof(
 
 
 @app.command()
-@options.spread
+@flags.spread
 def demo(
     *,
-    output: Annotated[Path, options.flag("Where the HTML report goes.", "--output", metavar="FILE")] = Path(
+    output: Annotated[Path, flags.flag("Where the HTML report goes.", "--output", metavar="FILE")] = Path(
         "leakaudit-demo.html"
     ),
     run: options.Run,
@@ -99,23 +100,23 @@ def demo(
     from leakaudit import demo as story
 
     report = story.run(store.open_store(run.store), device=_device(run), seed=run.seed, manner=run.manner)
-    _print(_render(report, "terminal"), "terminal")
-    store.write_bytes(output, _render(report, "html").encode())
+    finish.put(finish.render(report, "terminal"), "terminal")
+    store.write_bytes(output, finish.render(report, "html").encode())
     console.say("exit 0: the report, to open in a browser:")
     typer.echo(output.resolve())
 
 
 @app.command()
-@options.spread
+@flags.spread
 def train(
     recipes: Annotated[list[str], typer.Argument(metavar="RECIPE...", help="Recipe names or files.")],
     *,
     overrides: Annotated[
-        list[str] | None, options.flag("Override one knob; may be repeated.", "--set", metavar="T.K=V")
+        list[str] | None, flags.flag("Override one knob; may be repeated.", "--set", metavar="T.K=V")
     ] = None,
-    epochs: Annotated[int | None, options.flag("Same as --set train.epochs=N.", "--epochs", metavar="N")] = None,
-    resume: Annotated[bool, options.flag("Go on where a run was interrupted.", "--resume")] = False,
-    check_promise: Annotated[bool, options.flag("Exit 1 where a promise is broken.", "--check-promise")] = False,
+    epochs: Annotated[int | None, flags.flag("Same as --set train.epochs=N.", "--epochs", metavar="N")] = None,
+    resume: Annotated[bool, flags.flag("Go on where a run was interrupted.", "--resume")] = False,
+    check_promise: Annotated[bool, flags.flag("Exit 1 where a promise is broken.", "--check-promise")] = False,
     root: options.Root = Path(".leakaudit/data"),
     run: options.Run,
 ) -> None:
@@ -136,7 +137,7 @@ def train(
 
 
 @app.command()
-@options.spread
+@flags.spread
 def extract(subject: Subject, *, network: options.Network, rows: options.Rows, run: options.Passes) -> None:
     """Cache the bottleneck and the logits of every row; print the folder."""
     for split in (rows.split or "").split(","):
@@ -148,20 +149,20 @@ def extract(subject: Subject, *, network: options.Network, rows: options.Rows, r
 
 
 @app.command()
-@options.spread
+@flags.spread
 def attack(
     subject: Subject,
     *,
     model: options.Model,
     attacker: Annotated[
         list[str] | None,
-        options.flag("Attack with this instead of the suite.", "--attacker", metavar="NAME[:KNOBS]"),
+        flags.flag("Attack with this instead of the suite.", "--attacker", metavar="NAME[:KNOBS]"),
     ] = None,
     auxiliary: Annotated[
-        list[str] | None, options.flag("balanced (decides), matched, paper.", "--auxiliary", metavar="D")
+        list[str] | None, flags.flag("balanced (decides), matched, paper.", "--auxiliary", metavar="D")
     ] = None,
     suite: Annotated[
-        str, options.flag("Declared suite of attackers: standard or full.", "--suite", metavar="NAME")
+        str, flags.flag("Declared suite of attackers: standard or full.", "--suite", metavar="NAME")
     ] = "standard",
     again: options.Again,
     network: options.Network,
@@ -181,17 +182,17 @@ def attack(
     work = auditor.attack_each(auditor.find(subject, terms), terms, calls, distributions)
     paths = progress.watch(work, f"attack {subject}", run.manner)
     console.say(f"saved {', '.join(map(str, paths))}")
-    _finish(_report(paths, gates.asks), output, gates)
+    finish.finish(finish.report(paths, gates.asks), output, gates)
 
 
 @app.command()
-@options.spread
+@flags.spread
 def reconstruct(
     subject: Subject,
     *,
     model: options.Model,
-    decoder: Annotated[str, options.flag("Decoder.", "--decoder", metavar="NAME[:KNOBS]")] = "convolutional",
-    with_images: Annotated[bool, options.flag("Keep thumbnails in the audit.", "--with-images")] = False,
+    decoder: Annotated[str, flags.flag("Decoder.", "--decoder", metavar="NAME[:KNOBS]")] = "convolutional",
+    with_images: Annotated[bool, flags.flag("Keep thumbnails in the audit.", "--with-images")] = False,
     network: options.Network,
     rows: options.Rows,
     run: options.Passes,
@@ -203,11 +204,11 @@ def reconstruct(
     work = auditor.rebuild(auditor.find(subject, terms), terms, catalog.call("decoders", decoder, "--decoder"))
     _, path = progress.watch(work, f"reconstruct {subject}", run.manner)
     console.say(f"saved {path}")
-    _finish(_report([path], ()), output, options.Gates())
+    finish.finish(finish.report([path], ()), output, options.Gates())
 
 
 @app.command()
-@options.spread
+@flags.spread
 def report(
     audits: Annotated[list[str], typer.Argument(metavar="AUDIT...", help="Audit documents, or names in the store.")],
     *,
@@ -218,7 +219,7 @@ def report(
     """Put audits side by side, with paired differences."""
     from leakaudit import archive
 
-    _finish(_report(archive.gather(audits, place.store), gates.asks), output, gates)
+    finish.finish(finish.report(archive.gather(audits, place.store), gates.asks), output, gates)
 
 
 app.command("inspect")(cli_inspect.inspect)
@@ -261,30 +262,6 @@ def _terms(rows: options.Rows, run: options.Passes, **more: Any) -> Any:
         command=shlex.join(["leakaudit", *sys.argv[1:]]),
     )
     return auditor, terms
-
-
-def _report(paths: Sequence[Path], asks: Sequence[Any]) -> Any:
-    from leakaudit import archive
-    from leakaudit import report as reporting
-
-    return reporting.report([archive.read(path) for path in paths], asks)
-
-
-def _finish(made: Any, output: options.Output, gates: options.Gates) -> None:
-    """Render, write or print, and end with the status of the gates."""
-    from leakaudit import gate
-
-    _print(_render(made, output.format), output.format, output.output)
-    status = gate.exit_status(made.gates, open_passes=gates.on_inconclusive == options.Policy.PASS)
-    console.end(status, gate.summarise(made.gates))
-
-
-def _print(text: str, form: str, output: Path | None = None) -> None:
-    console.put(text, form, output, getattr(catalog.thing("render", form), "style", None))
-
-
-def _render(made: Any, form: str) -> str:
-    return str(catalog.thing("render", form).render(made, width=console.columns()))
 
 
 def _device(run: options.Run) -> str:

@@ -5,16 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from leakaudit import console, options
+from leakaudit import console, flags
 from leakaudit.errors import InputError
 
 app = typer.Typer(help="List, fetch, verify and add encoders of the ledger.")
 
 Ledger = Annotated[
-    Path | None, options.flag("A checkpoints.toml of your own.", "--ledger", panel="Subject", metavar="FILE")
+    Path | None, flags.flag("A checkpoints.toml of your own.", "--ledger", panel="Subject", metavar="FILE")
 ]
 Trust = Annotated[
-    bool, options.flag("Fetch what has no hash yet, and record its hash.", "--trust-on-first-use", panel="Subject")
+    bool, flags.flag("Fetch what has no hash yet, and record its hash.", "--trust-on-first-use", panel="Subject")
 ]
 
 
@@ -71,19 +71,19 @@ def verify(
 def add(
     weights: Annotated[str, typer.Argument(metavar="FILE|URL", help="Weights: a file, https://... or hf://...")],
     *,
-    name: Annotated[str, options.flag("What it is to be called.", "--name", metavar="NAME", variable="")],
-    backbone: Annotated[str, options.flag("The network.", "--backbone", metavar="NAME[:KNOBS]", variable="")] = "",
-    layer: Annotated[str, options.flag("What is read.", "--layer", metavar="NAME[:KNOBS]", variable="")] = "",
-    size: Annotated[str, options.flag("Images as they enter.", "--size", metavar="N[xM]", variable="")] = "",
-    mean: Annotated[str, options.flag("Of each channel.", "--mean", metavar="M,...", variable="")] = "",
-    std: Annotated[str, options.flag("Of each channel.", "--std", metavar="S,...", variable="")] = "",
-    dataset: Annotated[str, options.flag("Data it is audited on.", "--dataset", metavar="DATA", variable="")] = "",
-    target: Annotated[str, options.flag("What it is for.", "--target", metavar="NAME", variable="")] = "",
+    name: Annotated[str, flags.flag("What it is to be called.", "--name", metavar="NAME", variable="")],
+    backbone: Annotated[str, flags.flag("The network.", "--backbone", metavar="NAME[:KNOBS]", variable="")] = "",
+    layer: Annotated[str, flags.flag("What is read.", "--layer", metavar="NAME[:KNOBS]", variable="")] = "",
+    size: Annotated[str, flags.flag("Images as they enter.", "--size", metavar="N[xM]", variable="")] = "",
+    mean: Annotated[str, flags.flag("Of each channel.", "--mean", metavar="M,...", variable="")] = "",
+    std: Annotated[str, flags.flag("Of each channel.", "--std", metavar="S,...", variable="")] = "",
+    dataset: Annotated[str, flags.flag("Data it is audited on.", "--dataset", metavar="DATA", variable="")] = "",
+    target: Annotated[str, flags.flag("What it is for.", "--target", metavar="NAME", variable="")] = "",
     private: Annotated[
-        list[str] | None, options.flag("What must not be read.", "--private", metavar="NAME", variable="")
+        list[str] | None, flags.flag("What must not be read.", "--private", metavar="NAME", variable="")
     ] = None,
-    licence: Annotated[str, options.flag("Licence of the weights.", "--licence", metavar="TEXT", variable="")] = "",
-    citation: Annotated[str, options.flag("Who made them.", "--citation", metavar="TEXT", variable="")] = "",
+    licence: Annotated[str, flags.flag("Licence of the weights.", "--licence", metavar="TEXT", variable="")] = "",
+    citation: Annotated[str, flags.flag("Who made them.", "--citation", metavar="TEXT", variable="")] = "",
     ledger: Ledger = None,
 ) -> None:
     """Add weights to a ledger of your own, with their hash; print the line to type next."""

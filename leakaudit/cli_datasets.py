@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from leakaudit import console, options, progress
+from leakaudit import console, flags, options, progress
 from leakaudit.errors import InputError
 
 app = typer.Typer(help="List data sets; describe one before anybody trains on it.")
@@ -20,20 +20,20 @@ def roof(context: typer.Context) -> None:
 
 
 @app.command()
-@options.spread
+@flags.spread
 def describe(
     data: Annotated[str, typer.Argument(metavar="DATA", help="Data set with its knobs, or file or folder of images.")],
     *,
     model: options.Model,
     split: Annotated[
         list[str] | None,
-        options.flag("Split, of all there are; may be repeated.", "--split", panel="Data", metavar="S"),
+        flags.flag("Split, of all there are; may be repeated.", "--split", panel="Data", metavar="S"),
     ] = None,
     group: options.Group = None,
     root: options.Root = Path(".leakaudit/data"),
     contents: Annotated[
         bool | None,
-        options.flag(
+        flags.flag(
             "Read all images, and look for copies; unasked, of up to 50,000.",
             "--contents/--no-contents",
             panel="Data",
@@ -48,7 +48,7 @@ def describe(
     if model.target is None:
         raise InputError("--target NAME is missing: what is a model of these images for?")
     console.share("--tolerance", tolerance)
-    options.within("--seed", seed, 0, options.LARGEST)
+    flags.within("--seed", seed, 0, flags.LARGEST)
     from leakaudit.describe import describe as verb
 
     names = tuple(name.strip() for text in split or () for name in text.split(",") if name.strip())

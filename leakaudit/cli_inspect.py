@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from leakaudit import console, options
+from leakaudit import console, flags, options
 from leakaudit.errors import InputError
 
 
-@options.spread
+@flags.spread
 def inspect(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="File, checkpoint folder, address, or name of the ledger.")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from leakaudit import (
-    audit,
+    audits,
     catalog,
     checkpoint,
     embeddings,
@@ -261,7 +261,7 @@ def _rows(path: Path, found: embeddings.Embeddings) -> Dossier:
 
 
 def _audit(path: Path) -> Dossier:
-    found = audit.load(path)
+    found = audits.load(path)
     facts = [("subject", found.name), ("verdict", found.verdict), ("reason", found.reason)]
     facts += [("attribute", f"{part.private}: {part.verdict}") for part in found.attributes]
     return Dossier(

@@ -259,6 +259,8 @@ class Bottleneck:
     """(column, line from below, target class, private class, rows): the misclassified rows that are drawn, counted by
     cell; what lies beyond the plot counts in its outermost cells. A cell often holds one row: its place, to a cell, and
     its two classes, but nothing that says which row it is."""
+    projection: str = "pca"
+    """What the plane is: `pca` of the centroids, `lda`, or `tsne`, of which `between` and `share` say nothing."""
 
 
 def worst_cell(cells: Sequence[Cell]) -> Cell | None:

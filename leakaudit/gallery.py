@@ -12,7 +12,7 @@ from jaxtyping import Float32, Int64
 
 from leakaudit import catalog, protocol, stats
 from leakaudit.attackers import Attack, Guesses, Question, Rows
-from leakaudit.audit import Pictures
+from leakaudit.audits import Pictures
 from leakaudit.decoders import Decoded
 from leakaudit.embeddings import Embeddings
 from leakaudit.errors import InputError

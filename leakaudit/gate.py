@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from leakaudit import catalog
-from leakaudit.audit import Attribute, Audit, Gate
+from leakaudit.audits import Attribute, Audit, Gate
 from leakaudit.errors import InputError
 from leakaudit.finding import Figures
 from leakaudit.protocol import IN_PART

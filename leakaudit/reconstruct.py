@@ -13,9 +13,8 @@ from functools import partial
 import numpy as np
 from jaxtyping import Int64
 
-from leakaudit import audit as audits
-from leakaudit import catalog, gallery, protocol, stats, verdict
-from leakaudit.audit import Attribute, Audit, Outcomes, Reconstruction
+from leakaudit import audits, catalog, gallery, protocol, stats, verdict
+from leakaudit.audits import Attribute, Audit, Reconstruction
 from leakaudit.catalog import Call
 from leakaudit.dataset import Images
 from leakaudit.embeddings import Embeddings
@@ -25,6 +24,7 @@ from leakaudit.gallery import Gallery, Reading, Step
 from leakaudit.labels import Labelled, labelled
 from leakaudit.numerics import pixels, similarity
 from leakaudit.numerics.device import describe, resolve
+from leakaudit.outcomes import Outcomes
 from leakaudit.scoring import Answers
 from leakaudit.verdict import Evidence, Ruling
 

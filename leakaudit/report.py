@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from leakaudit import audit as audits
-from leakaudit import gate
-from leakaudit.audit import Attribute, Audit, Gate, Outcomes
+from leakaudit import audits, gate
+from leakaudit.audits import Attribute, Audit, Gate
 from leakaudit.finding import WORST_FIRST, Verdict
 from leakaudit.numerics import pairing
+from leakaudit.outcomes import Outcomes
 from leakaudit.render import Comparison, Difference, Report
 from leakaudit.stats import Interval
 

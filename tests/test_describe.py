@@ -9,7 +9,7 @@ from described import counted, made, table
 from PIL import Image
 
 from leakaudit import attack, protocol, stats
-from leakaudit.audit import Attribute
+from leakaudit.audits import Attribute
 from leakaudit.catalog import Call
 from leakaudit.dataset import Dataset
 from leakaudit.datasets import digits

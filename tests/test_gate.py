@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from leakaudit import gate
-from leakaudit.audit import Attribute, Audit
+from leakaudit.audits import Attribute, Audit
 from leakaudit.errors import InputError
 from leakaudit.finding import Baseline, Control, Coverage, Figures, Finding
 from leakaudit.stats import Interval
@@ -125,7 +125,7 @@ def test_what_the_target_alone_names_fails_no_gate(make_audit):
 
 def test_a_decoder_that_reads_more_fails_the_gate(make_audit):
     """What is read from reconstructions counts as an attack."""
-    from leakaudit.audit import Reconstruction
+    from leakaudit.audits import Reconstruction
 
     quiet = make_audit(0.1, 0.15)
     read = figures(0.5, 0.6)

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leakaudit import audit as audits
-from leakaudit import gallery, reconstruct
-from leakaudit.audit import Audit, Outcomes
+from leakaudit import audits, gallery, outcomes, reconstruct
+from leakaudit.audits import Audit
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels, Pixels, identify
 from leakaudit.decoders import Decoded
 from leakaudit.embeddings import Embeddings, Origin
 from leakaudit.errors import InputError
 from leakaudit.numerics import pixels
+from leakaudit.outcomes import Outcomes
 
 ROWS = 600
 QUICK = Call("convolutional", {"epochs": 2, "width": 4})
@@ -183,13 +183,13 @@ def test_no_pictures_unless_asked_for() -> None:
 
 def test_the_document_comes_back(tmp_path: Path, leaky: tuple[Audit, dict[str, Outcomes]]) -> None:
     """Saved and loaded, the audit is the same, and so are the per-row outcomes beside it."""
-    audit, outcomes = leaky
+    audit, marks = leaky
     audits.save(audit, tmp_path / "a.json")
-    audits.save_outcomes(outcomes, audits.outcomes_path(tmp_path / "a.json"))
+    outcomes.save(marks, outcomes.path_of(tmp_path / "a.json"))
     assert audits.load(tmp_path / "a.json") == audit
-    found = audits.load_outcomes(tmp_path / "a.json")
+    found = outcomes.load(tmp_path / "a.json")
     assert found is not None
-    np.testing.assert_array_equal(found["tint"].hits["nested"], outcomes["tint"].hits["nested"])
+    np.testing.assert_array_equal(found["tint"].hits["nested"], marks["tint"].hits["nested"])
     assert found["tint"].hits["nested"].mean() == pytest.approx(audit.attributes[0].figures.accuracy.value)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leakaudit import audit as audits
-from leakaudit import gate, render
-from leakaudit.audit import Audit, Outcomes
+from leakaudit import audits, gate, render
+from leakaudit.audits import Audit
 from leakaudit.errors import InputError
+from leakaudit.outcomes import Outcomes
 from leakaudit.report import is_reconstruction, report
 from leakaudit.stats import Interval
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from leakaudit import catalog, stats
-from leakaudit.audit import Attribute, Curve, Outcomes, Separation, Utility
+from leakaudit.audits import Attribute, Curve, Separation, Utility
 from leakaudit.catalog import Call
 from leakaudit.embeddings import Embeddings
 from leakaudit.finding import Bottleneck, Cell, Coverage
@@ -21,6 +21,7 @@ from leakaudit.labels import Labelled
 from leakaudit.numerics import gaussian
 from leakaudit.numerics.attractors import Views, attractors
 from leakaudit.numerics.gaussian import Line
+from leakaudit.outcomes import Outcomes
 from leakaudit.protocol import scheme
 
 INFERENCE = (

@@ -10,7 +10,7 @@ A report is a pure function of audit documents: the same bytes twice, no GPU, no
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from leakaudit.audit import Audit, Gate
+from leakaudit.audits import Audit, Gate
 from leakaudit.finding import Verdict
 from leakaudit.stats import Interval
 
@@ -20,7 +20,7 @@ class Difference:
     """One figure of two models, later minus earlier, positive where the later one has more of it."""
 
     figure: str
-    """`private_accuracy`, `excess`, `target_accuracy`."""
+    """`private_accuracy`, `excess`, `bits`, `target_accuracy`, `worst_group`, `equalised_odds`."""
     first: float
     second: float
     difference: Interval
@@ -44,6 +44,29 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where one model stands among those compared for one private attribute."""
+
+    name: str
+    """Name of the subject."""
+    best: int
+    """The best rank that the data allow it, 1 for the least leak: one more than the models that surely leak less."""
+    worst: int
+    """The worst rank that the data allow it: all models less those that surely leak more."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Three or more models of one private attribute, ranked by E, with ties where the data cannot tell."""
+
+    private: str
+    places: tuple[Place, ...]
+    """The least E first; simultaneous 95 %: differences of all pairs, corrected for their number."""
+    sentence: str
+    """Which leaks least, and whether the data can tell."""
+
+
+@dataclass(frozen=True)
 class Report:
     """What every form renders."""
 
@@ -55,6 +78,12 @@ class Report:
     """Gates asked for on this report, over all audits."""
     verdict: Verdict
     """The worst."""
+    rankings: tuple[Ranking, ...] = ()
+    """One per private attribute that three or more audits hold."""
+    with_images: bool = False
+    """Whether thumbnails that an audit holds may be shown: faces that were rebuilt are personal data."""
+    open_passes: bool = False
+    """Whether a gate that stays open was let pass (`--on-inconclusive pass`)."""
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from leakaudit.audit import Attribute, Audit
+from leakaudit.audits import Attribute, Audit
 from leakaudit.finding import Baseline, Coverage, Figures, Finding
 from leakaudit.render import Report, _figures
 

@@ -7,7 +7,7 @@ The forms differ in where they put a sentence, not in what it says.
 from collections.abc import Iterator, Sequence
 
 from leakaudit import record
-from leakaudit.audit import Attribute
+from leakaudit.audits import Attribute
 from leakaudit.checkpoint import Agreement
 from leakaudit.finding import Bottleneck, Memorisation, Operating, Regression
 from leakaudit.render import _entries, _figures

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from typing import Any, TypeVar
 
-from leakaudit.audit import Pictures
+from leakaudit.audits import Pictures
 from leakaudit.render import Report
 from leakaudit.stats import Interval
 

@@ -7,7 +7,7 @@ model: the least that is said is that no attacker of the suite exceeded the tole
 
 from collections.abc import Sequence
 
-from leakaudit.audit import Audit, Utility
+from leakaudit.audits import Audit, Utility
 from leakaudit.render import Comparison, Report, _entries, _figures
 from leakaudit.render._entries import Entry
 

@@ -5,7 +5,7 @@ A report document is `{"format": 1, "kind": "report", "verdict", "audits", "comp
 is a whole audit document with its own seal.
 """
 
-from leakaudit import audit, record, store
+from leakaudit import audits, record, store
 from leakaudit.render import Report
 
 
@@ -13,13 +13,13 @@ def render(report: Report, *, width: int) -> str:
     """The document; `width` is the terminal's and says nothing here."""
     assert width > 0
     if len(report.audits) == 1:
-        return store.to_text(audit.document(report.audits[0]))
+        return store.to_text(audits.document(report.audits[0]))
     return store.to_text(
         {
             "format": 1,
             "kind": "report",
             "verdict": report.verdict,
-            "audits": [audit.document(one) for one in report.audits],
+            "audits": [audits.document(one) for one in report.audits],
             "comparisons": record.to_json(report.comparisons),
             "gates": record.to_json(report.gates),
         }

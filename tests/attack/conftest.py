@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from leakaudit import attack
-from leakaudit.audit import Attribute, Audit, Outcomes
+from leakaudit.audits import Attribute, Audit
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels, identify
 from leakaudit.embeddings import Embeddings, Origin
+from leakaudit.outcomes import Outcomes
 
 LINEAR = (Call("linear", {}),)
 

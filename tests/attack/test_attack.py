@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from leakaudit import audit as audits
+from leakaudit import audits, outcomes
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings
 from leakaudit.inquest.exhibits import Exhibits
@@ -53,9 +53,9 @@ def test_an_audit_is_saved_and_read_back_whole(rich: Any, tmp_path: Path) -> Non
     """Save and load is identity, for the document and for the outcomes beside it."""
     path = tmp_path / "made.json"
     audits.save(rich.audit, path)
-    audits.save_outcomes(rich.outcomes, audits.outcomes_path(path))
+    outcomes.save(rich.outcomes, outcomes.path_of(path))
     assert audits.load(path) == rich.audit
-    read = audits.load_outcomes(path)
+    read = outcomes.load(path)
     assert read is not None
     for name, rows in rich.outcomes.items():
         for field in ("ids", "fold", "target", "private", "group"):

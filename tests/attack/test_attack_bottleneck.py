@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from leakaudit import audit as audits
+from leakaudit import audits
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings
 from leakaudit.finding import Bottleneck

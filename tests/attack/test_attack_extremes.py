@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from leakaudit import catalog, record
 from leakaudit.attackers import Question, Rows
-from leakaudit.audit import Audit
+from leakaudit.audits import Audit
 from leakaudit.dataset import Labels
 from leakaudit.embeddings import Embeddings, Origin
 from leakaudit.errors import InputError

@@ -11,7 +11,7 @@ from scipy.special import ndtr
 
 from leakaudit import stats
 from leakaudit.attack import Exhibits
-from leakaudit.audit import Attribute
+from leakaudit.audits import Attribute
 from leakaudit.catalog import Call
 from leakaudit.dataset import Labels, identify
 from leakaudit.embeddings import Embeddings

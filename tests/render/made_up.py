@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 from scipy import stats as scipy_stats
 
-from leakaudit.audit import Curve, Separation
+from leakaudit.audits import Curve, Separation
 from leakaudit.finding import Baseline, Bottleneck, Centroid, Control, Figures, Finding, Learned, Operating, Regression
 from leakaudit.stats import Interval
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import synthetic
 
 from leakaudit import catalog
-from leakaudit.audit import Attribute, Audit, Outcomes
+from leakaudit.audits import Attribute, Audit
+from leakaudit.outcomes import Outcomes
 from leakaudit.render import Report
 from leakaudit.render._entries import Entry, entries
 from leakaudit.report import report as make

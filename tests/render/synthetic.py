@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from made_up import ages, bottleneck, controls, erased, interval, learned, png, ranked, separations
 
-from leakaudit.audit import Attribute, Audit, Outcomes, Pictures, Reconstruction, Utility, worst
+from leakaudit.audits import Attribute, Audit, Pictures, Reconstruction, Utility, worst
 from leakaudit.finding import (
     Baseline,
     Cell,
@@ -19,6 +19,7 @@ from leakaudit.finding import (
     labels_needed,
     worst_cell,
 )
+from leakaudit.outcomes import Outcomes
 from leakaudit.stats import Interval
 
 ATTACKERS = ("linear", "mlp", "gaussian-pca")

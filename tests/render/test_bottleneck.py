@@ -14,7 +14,7 @@ import synthetic
 from made_up import bottleneck
 from reader import AGE, FORMS, known, words
 
-from leakaudit import audit
+from leakaudit import audits
 from leakaudit.finding import Bottleneck
 from leakaudit.render import Report, _further, html
 from leakaudit.render._entries import entries
@@ -202,8 +202,8 @@ def test_many_attributes_fold_their_plots(make_report: Callable[..., Report]) ->
 def test_the_document_of_a_plot_is_read_back_and_holds_no_row(tmp_path: Path) -> None:
     """Save and load is identity; a mark is four places and a count."""
     made, _ = known()
-    audit.save(made, tmp_path / "audit.json")
-    read = audit.load(tmp_path / "audit.json").attributes[0].bottleneck
+    audits.save(made, tmp_path / "audit.json")
+    read = audits.load(tmp_path / "audit.json").attributes[0].bottleneck
     assert read == made.attributes[0].bottleneck
     assert read is not None
     assert {len(mark) for mark in read.marks} == {5}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import synthetic
 
-from leakaudit import audit, catalog, gate, store
+from leakaudit import audits, catalog, gate, store
 from leakaudit.render import Report
 from leakaudit.report import report as make
 
@@ -149,9 +149,9 @@ def test_missing_parts_are_left_out(form: str) -> None:
 
 
 def test_json_of_one_audit_is_the_saved_document(one: Report, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """`--format json` of one audit is byte for byte what `audit.save` wrote."""
+    """`--format json` of one audit is byte for byte what `audits.save` wrote."""
     path = tmp_path / "audit.json"
-    audit.save(one.audits[0], path)
+    audits.save(one.audits[0], path)
     assert text("json", one) == path.read_text(encoding="utf-8")
 
 
@@ -163,7 +163,7 @@ def test_json_of_several_holds_whole_documents(pair: Report, tmp_path) -> None: 
     assert (document["kind"], document["verdict"], len(document["audits"])) == ("report", "LEAK", 2)
     assert set(document) == {"format", "kind", "verdict", "audits", "comparisons", "gates"}
     store.write_json(path, document["audits"][1])
-    assert audit.load(path) == pair.audits[1]
+    assert audits.load(path) == pair.audits[1]
 
 
 @pytest.mark.parametrize("width", [72, 80, 100, 120])

@@ -9,7 +9,7 @@ import synthetic
 from made_up import ages, erased
 from reader import AGE, FORMS, entry, known, words
 
-from leakaudit import audit, record, store
+from leakaudit import audits, record, store
 from leakaudit.finding import Learned, Operating
 from leakaudit.render import Report, _figures, _further, _words
 from leakaudit.render._entries import entries, rows
@@ -70,14 +70,14 @@ def test_an_audit_document_of_before_is_read(tmp_path) -> None:  # type: ignore[
         del figures["auc"], figures["tpr"]
     path = tmp_path / "old.json"
     store.write_json(path, {**body, "sha256": store.digest(store.canonical(body))})
-    assert audit.load(path) == made
+    assert audits.load(path) == made
 
 
 def test_a_deep_audit_is_saved_and_read_back(tmp_path) -> None:  # type: ignore[no-untyped-def]
     """Saving and loading is identity for every new record."""
     made, _ = known()
-    audit.save(made, tmp_path / "audit.json")
-    assert audit.load(tmp_path / "audit.json") == made
+    audits.save(made, tmp_path / "audit.json")
+    assert audits.load(tmp_path / "audit.json") == made
 
 
 def test_labels_needed_says_what_was_not_enough() -> None:

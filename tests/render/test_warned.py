@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 import synthetic
 
-from leakaudit import audit as audits
-from leakaudit import catalog, record
+from leakaudit import audits, catalog, record
 from leakaudit.render import Report
 from leakaudit.report import report as make
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from leakaudit.audit import Curve, Separation
+from leakaudit.audits import Curve, Separation
 from leakaudit.render import _entries, _figures
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips

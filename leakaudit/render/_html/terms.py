@@ -5,8 +5,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from leakaudit import audit as audits
-from leakaudit.audit import Audit
+from leakaudit import audits
+from leakaudit.audits import Audit
 from leakaudit.finding import WORST_FIRST, Control
 from leakaudit.render import Report, _entries, _figures, _words
 from leakaudit.render._entries import Entry

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from leakaudit.audit import Gate
+from leakaudit.audits import Gate
 from leakaudit.finding import Verdict
 from leakaudit.render import Comparison, Report, _entries, _figures, _further, _words
 from leakaudit.render._entries import Entry

@@ -1,14 +1,8 @@
-"""
-An audit: everything that was asked, done and found, as one JSON document that rendering needs nothing beside.
-
-Per-row outcomes lie beside it in `NAME.rows.safetensors`, for paired comparisons only, and never enter a report.
-"""
+"""An audit: everything that was asked, done and found, as one JSON document that rendering needs nothing beside."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from leakaudit import record, store
 from leakaudit.errors import RefusedError
@@ -157,6 +151,10 @@ class Attribute:
     memorisation_note: str = ""
     bottleneck: Bottleneck | None = None
     """Centroids and misclassified rows; None where the model does not name the target."""
+    crossing: tuple[tuple[int, ...], ...] = ()
+    """Attack rows by target class (outer) and private class (inner); none in audits that did not count them."""
+    trained_crossing: tuple[tuple[int, ...], ...] = ()
+    """The same of the rows that the model was trained on; none where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +168,11 @@ class Utility:
     worst_cell_accuracy: Interval
     chance: float
     """1 / classes."""
+    odds: Interval | None = None
+    """Equalised-odds gap: the largest difference, over target classes, of the shares of two private classes that the
+    model takes for one target class; None where it was not measured."""
+    odds_note: str = ""
+    """Which target class and which two private classes, or why it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,8 @@ class Audit:
     utility: Utility | None = None
     gates: tuple[Gate, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
-    """`leakaudit, versions, seed, device, command, inference, notes`; `own_task` where that is not measured."""
+    """`leakaudit, versions, seed, device, command, inference, notes`; `own_task` where that is not
+    measured, and `outcomes`, the sha256 of the per-row outcomes beside the document."""
     warnings: tuple[str, ...] = ()
     """What must be read before the verdict: the model hardly does its own task, or its classes stand otherwise."""
 
@@ -245,54 +249,6 @@ def load(path: Path) -> Audit:
     if seal != store.digest(store.canonical(data)):
         raise RefusedError(f"{path}: changed since it was written (its sha256 does not match)")
     return record.from_json(Audit, data, str(path))
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """Per-row outcomes of one attribute, for paired comparison: never part of a report."""
-
-    ids: np.ndarray
-    """(n,) uint64, hashed row identities."""
-    fold: np.ndarray
-    """(n,) int64."""
-    target: np.ndarray
-    """(n,) int64: target stratum."""
-    private: np.ndarray
-    """(n,) int64: private class."""
-    group: np.ndarray
-    """(n,) int64: group, or the row's own number."""
-    hits: dict[str, np.ndarray]
-    """`nested`, `linear/balanced`, ..., and `model` (target guessed right): (n,) uint8."""
-
-
-def save_outcomes(outcomes: dict[str, Outcomes], path: Path) -> None:
-    """Write `NAME.rows.safetensors`, one set of tensors per private attribute."""
-    tensors = {}
-    for name, rows in outcomes.items():
-        tensors.update({f"{name}|{key}": getattr(rows, key) for key in ("ids", "fold", "target", "private", "group")})
-        tensors.update({f"{name}|hit|{key}": value.astype(np.uint8) for key, value in rows.hits.items()})
-    store.write_tensors(path, tensors)
-
-
-def load_outcomes(audit_path: Path) -> dict[str, Outcomes] | None:
-    """The per-row outcomes beside an audit, or None where they were not handed on."""
-    if not outcomes_path(audit_path).is_file():
-        return None
-    tensors, _ = store.read_tensors(outcomes_path(audit_path))
-    names = {key.removesuffix("|ids") for key in tensors if key.endswith("|ids")}  # a name may hold a bar itself
-    hits = {name: [key for key in tensors if key.startswith(f"{name}|hit|")] for name in names}
-    return {
-        name: Outcomes(
-            **{key: tensors[f"{name}|{key}"] for key in ("ids", "fold", "target", "private", "group")},
-            hits={key.rpartition("|")[2]: tensors[key] for key in hits[name] if key.count("|") == name.count("|") + 2},
-        )
-        for name in sorted(names)
-    }
-
-
-def outcomes_path(audit_path: Path) -> Path:
-    """Where the per-row outcomes of an audit lie."""
-    return audit_path.with_name(f"{audit_path.stem}.rows.safetensors")
 
 
 def with_reconstruction(attribute: Attribute, other: Attribute) -> Attribute:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from leakaudit import audit as audits
-from leakaudit.audit import Attribute, Audit
+from leakaudit import audits, outcomes
+from leakaudit.audits import Attribute, Audit
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.finding import WORST_FIRST, Coverage, Figures, Finding
 from leakaudit.stats import Interval
@@ -97,4 +97,4 @@ def test_the_worst_attribute_decides() -> None:
 
 def test_outcomes_that_were_not_handed_on_are_absent(path: Path) -> None:
     """An audit without its rows beside it is whole; comparisons are then unpaired."""
-    assert audits.load_outcomes(path) is None
+    assert outcomes.load(path) is None
