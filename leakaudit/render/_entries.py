@@ -8,6 +8,7 @@ from typing import NamedTuple
 from leakaudit.audits import Attribute, Audit
 from leakaudit.finding import Baseline, Coverage, Figures, Finding
 from leakaudit.render import Report, _figures
+from leakaudit.stats import Interval
 
 
 class Entry(NamedTuple):
@@ -35,6 +36,37 @@ class Row(NamedTuple):
     """The deciding row."""
     counts: bool
     """Whether the auxiliary may decide: drawn solid."""
+
+
+class Headline(NamedTuple):
+    """One of the four figures of the first screen."""
+
+    figure: str
+    """Its name in `_measures`."""
+    value: float | None
+    """None where it is not known."""
+    interval: Interval | None
+    """None where only the value is known, or not even that."""
+    note: str
+    """Why it is not known."""
+
+
+def headlines(part: Attribute) -> tuple[Headline, ...]:
+    """Private accuracy, E, the share of what the raw input gives, and E above a random encoder, in this order."""
+    figures, raw, random = part.figures, part.share_of_raw, part.above_random
+    share = raw.value if raw else still(part)
+    known = share is not None
+    return (
+        Headline("private_accuracy", figures.private_accuracy.value, figures.private_accuracy, ""),
+        Headline("excess", figures.excess.value, figures.excess, ""),
+        Headline("share_of_raw", share, raw, "" if known else part.share_of_raw_note or "not measured"),
+        Headline(
+            "above_random",
+            random.value if random else None,
+            random,
+            "" if random else part.above_random_note or "not measured",
+        ),
+    )
 
 
 def entries(report: Report) -> list[Entry]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from leakaudit.render import Difference
+from leakaudit.render import Difference, _measures
 from leakaudit.stats import Interval
 
 
@@ -22,13 +22,13 @@ def _plain(text: str) -> str:
 
 
 def bounds(interval: Interval, *, of: str = "E") -> str:
-    """`[0.392, 0.432]`, in the unit of the figure: `E`, `%`, `bits`, `dB`, or `any` where it is not known."""
+    """`[0.392, 0.432]`, in the unit of the figure: `E`, `%`, `points`, `bits`, `dB`, or `any` where it is not known."""
     return f"[{figure(interval.low, of)}, {figure(interval.high, of)}]"
 
 
 def change(difference: Difference) -> tuple[str, str]:
     """A difference and its bounds, each with its sign."""
-    unit = "E" if difference.figure == "excess" else "%"
+    unit = _measures.unit(difference.figure)
     value, *ends = [f"{'+' * (part > 0)}{figure(part, unit)}" for part in difference.difference]
     return value, f"[{ends[0]}, {ends[1]}]"
 
@@ -42,7 +42,9 @@ def figure(value: float, of: str) -> str:
     """One figure in its unit's digits."""
     if of == "any":
         return number(value)
-    return percent(value) if of == "%" else three(value) if of in ("E", "SSIM", "AUC") else _plain(f"{value:.2f}")
+    if of in ("%", "points"):
+        return percent(value)
+    return three(value) if of in ("E", "SSIM", "AUC") else _plain(f"{value:.2f}")
 
 
 def with_bounds(interval: Interval, of: str = "E") -> str:

@@ -8,7 +8,7 @@ model: the least that is said is that no attacker of the suite exceeded the tole
 from collections.abc import Sequence
 
 from leakaudit.audits import Audit, Utility
-from leakaudit.render import Comparison, Report, _entries, _figures
+from leakaudit.render import Comparison, Difference, Report, _entries, _figures, _measures
 from leakaudit.render._entries import Entry
 
 SEES = {
@@ -145,6 +145,14 @@ def told(comparison: Comparison, names: dict[str, str]) -> str:
     for long in sorted(names, key=len, reverse=True):
         words = words.replace(long, names[long])
     return words
+
+
+def tells(part: Difference, first: str, second: str) -> str:
+    """Whether the data can tell two models apart in one figure, and then which is better in it."""
+    if not _figures.can_tell(part.difference):
+        return "no"
+    which = _measures.better(part.figure, part.difference.value)
+    return "yes" if which is None else f"yes, {(first, second)[which]} {_measures.says(part.figure)}"
 
 
 def not_tested(audit: Audit) -> str:

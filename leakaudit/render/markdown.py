@@ -3,16 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from leakaudit.render import Comparison, Report, _entries, _figures, _further, _tame, _words
+from leakaudit.render import Comparison, Report, _annex, _entries, _figures, _further, _measures, _tame, _words
 from leakaudit.render._entries import Entry
 
 BAR = 20
 """Letters of a drawn E."""
-FIGURES = {
-    "private_accuracy": "{private} named right, %",
-    "excess": "excess advantage E",
-    "target_accuracy": "{target} named right, %",
-}
 
 
 def render(report: Report, *, width: int) -> str:
@@ -85,17 +80,20 @@ def _folded(report: Report, found: Sequence[Entry]) -> Iterator[str]:
         yield _fold("What the papers' protocol would have said", f"{_text(said)} Kept for comparison, never decides.")
     if notes := _words.noted(report):
         yield _fold("Notes on rows and labels", "\n".join(f"- {_text(note)}" for note in notes))
+    yield _fold("What was tested, and what was not", _scope(report))
     yield _fold("Provenance, and how to repeat this", _provenance(report))
 
 
 def _differences(comparison: Comparison, names: dict[str, str], entry: Entry) -> str:
-    words = {"private": entry.attribute.private, "target": entry.audit.utility.target if entry.audit.utility else ""}
+    task = entry.audit.utility.target if entry.audit.utility else ""
     rows = []
     for part in comparison.differences:
-        unit = "E" if part.figure == "excess" else "%"
+        unit = _measures.unit(part.figure)
+        head = _measures.label(part.figure, private=entry.attribute.private, target=task)
         values = (_figures.figure(part.first, unit), _figures.figure(part.second, unit))
-        tells = "yes" if _figures.can_tell(part.difference) else "**no**"
-        rows.append([_text(FIGURES[part.figure].format(**words)), *values, " ".join(_figures.change(part)), tells])
+        tells = _words.tells(part, names[comparison.first], names[comparison.second])
+        tells = _text(tells) if tells != "no" else "**no**"
+        rows.append([_text(head), *values, " ".join(_figures.change(part)), tells])
     pair = [_text(names[comparison.first]), _text(names[comparison.second])]
     return _table(["figure", *pair, "difference [95 %]", "can the data tell?"], rows, right=(1, 2, 3))
 
@@ -147,6 +145,24 @@ def _controls(found: Sequence[Entry]) -> str:
         label, must = _words.CONTROLS.get(name, (name, ""))
         rows.append([_text(label), must, *cells])
     return _table(["control", "must", *(_text(entry.label) for entry in found)], rows)
+
+
+def _scope(report: Report) -> str:
+    """The annex: the table of what was tested, the rules of wording, and the texts in which it has a place."""
+    annex = _annex.annex(report)
+    rows = [[_text(one.attack), f"**{one.tested}**", _text(one.done), _text(one.named)] for one in annex.scope]
+    texts = [list(map(_text, (one.document, one.version, one.says, one.adds, one.read))) for one in annex.sources]
+    readers = [f"- **{who}:** {_text(what)}." for who, what in annex.readers]
+    return "\n\n".join(
+        (
+            _text(annex.lede),
+            _table(["attack", "in this report", "what was done", "named by"], rows),
+            f"{_text(annex.rule)} {_text(annex.special)}",
+            "\n".join([*readers, *(f"- **It is not** {_text(words)}." for words in annex.is_not)]),
+            _table(["text", "version", "what it says", "what this report adds", "what was read"], texts),
+            _text(annex.note),
+        )
+    )
 
 
 def _provenance(report: Report) -> str:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leakaudit.finding import Figures
-from leakaudit.render import Comparison, Report, _entries, _figures, _further, _tame, _words
+from leakaudit.render import Comparison, Report, _annex, _entries, _figures, _further, _measures, _tame, _words
 from leakaudit.render._entries import Entry
 
 NARROW, ROOMY = 72, 80
@@ -35,11 +35,6 @@ LABEL = 13
 """Columns of the labels before a sentence."""
 PAIR = 2
 """Models of which each gets lines of its own."""
-FIGURES = {
-    "private_accuracy": "{private} named right, %",
-    "excess": "excess advantage E",
-    "target_accuracy": "{target} named right, %",
-}
 
 
 def render(report: Report, *, width: int) -> str:
@@ -192,17 +187,15 @@ def _differences(comparison: Comparison, names: dict[str, str], entry: Entry, wi
     table.add_column(second, justify="right", no_wrap=True, max_width=14)
     table.add_column("difference [95 %]", no_wrap=True)
     table.add_column("the data can tell" if width >= WIDE else "tells", no_wrap=True, max_width=40)
-    words = {"private": entry.attribute.private, "target": entry.audit.utility.target if entry.audit.utility else ""}
+    task = entry.audit.utility.target if entry.audit.utility else ""
     for part in comparison.differences:
-        unit = "E" if part.figure == "excess" else "%"
-        change = part.difference
+        unit = _measures.unit(part.figure)
+        head = _measures.label(part.figure, private=entry.attribute.private, target=task)
         shown = " ".join(_figures.change(part))
         figures = (_figures.figure(part.first, unit), _figures.figure(part.second, unit))
-        better = "is better" if part.figure == "target_accuracy" else "leaks less"
-        upper = second if (change.value > 0) == (part.figure == "target_accuracy") else first
-        told = f"yes, {upper} {better}" if width >= WIDE else "yes"
-        tells = told if _figures.can_tell(change) else "no"
-        table.add_row(*_texts(FIGURES[part.figure].format(**words), *figures, shown, tells))
+        tells = _words.tells(part, first, second)
+        tells = tells if width >= WIDE else tells.partition(",")[0]
+        table.add_row(*_texts(head, *figures, shown, tells))
     return table
 
 
@@ -218,7 +211,7 @@ def _ending(report: Report, found: Sequence[Entry]) -> Iterator[Padding]:
         lines.append(("Papers", f"{said} Kept for comparison, never decides."))
     lines += [("Prepared", way) for way in _words.prepared(report)]
     lines += [("Note", note) for note in _words.noted(report)]
-    lines.append(("Not tested", _words.not_tested(report.audits[0])))
+    lines.append(("Not tested", _annex.short(report)))
     lines += [("Gate", f"{gate.gate}: {gate.outcome}, {gate.reason}") for gate in report.gates]
     yield Padding(_lined(lines), (0, 0, 0, 2))
 
