@@ -229,6 +229,11 @@ def document(audit: Audit) -> dict[str, Any]:
     return {**body, "sha256": store.digest(store.canonical(body))}
 
 
+def sources(audit: Audit) -> tuple[str, ...]:
+    """Seals of the documents behind an audit: its own, or those that it was read or joined from."""
+    return tuple(map(str, audit.provenance.get("documents") or (document(audit)["sha256"],)))
+
+
 def save(audit: Audit, path: Path) -> None:
     """Write the document; byte for byte what `--format json` prints."""
     store.write_json(path, document(audit))
@@ -236,7 +241,7 @@ def save(audit: Audit, path: Path) -> None:
 
 def load(path: Path) -> Audit:
     """
-    Read an audit.
+    Read an audit; one that would be written otherwise today names the document it was read from in its provenance.
 
     Raises:
         InputError: there is no such file.
@@ -248,7 +253,10 @@ def load(path: Path) -> Audit:
     seal = data.pop("sha256", None)
     if seal != store.digest(store.canonical(data)):
         raise RefusedError(f"{path}: changed since it was written (its sha256 does not match)")
-    return record.from_json(Audit, data, str(path))
+    audit = record.from_json(Audit, data, str(path))
+    if document(audit)["sha256"] == seal:
+        return audit
+    return replace(audit, provenance={**audit.provenance, "documents": [*audit.provenance.get("documents", ()), seal]})
 
 
 def with_reconstruction(attribute: Attribute, other: Attribute) -> Attribute:

@@ -42,7 +42,7 @@ def describe(
     ] = None,
     tolerance: options.Tolerance = 0.10,
     seed: options.Seed = 0,
-    output: options.Output,
+    output: options.Described,
 ) -> None:
     """Say what a data set can tell of private attributes: what the target gives away, and what E can be decided."""
     if model.target is None:

@@ -22,6 +22,17 @@ class Form(StrEnum):
     HTML = "html"
     JSON = "json"
     MARKDOWN = "markdown"
+    CSV = "csv"
+    JUNIT = "junit"
+
+
+class Page(StrEnum):
+    """The forms of a description."""
+
+    TERMINAL = "terminal"
+    HTML = "html"
+    JSON = "json"
+    MARKDOWN = "markdown"
 
 
 class Plain(StrEnum):
@@ -196,6 +207,13 @@ class Answer(Output):
     """What the answer to a question looks like and where it goes."""
 
     format: Annotated[Plain, flag("Form of the answer.", "--format", panel="Output")] = Plain.TERMINAL  # type: ignore[assignment]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Described(Output):
+    """What a description looks like and where it goes."""
+
+    format: Annotated[Page, flag("Form of the description.", "--format", panel="Output")] = Page.TERMINAL  # type: ignore[assignment]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from leakaudit import record
 from leakaudit.caveats import warned
 from leakaudit.crossing import Pair, bars, cross, histogram
 from leakaudit.description import Attribute, Description, Groups, Label, Overlap, Reach, Split
-from leakaudit.options import Form
+from leakaudit.options import Page
 
 CHROMIUM = Path("/usr/bin/chromium")
 EVIL = '<script>alert("x")</script>| [a](http://e.vil) \x1b[31m'
@@ -76,9 +76,9 @@ def shown(made: Description, form: str, width: int = 80) -> str:
 
 
 @every
-def test_every_form_of_a_report_is_one_of_a_description(made: Description) -> None:
+def test_every_form_that_can_be_asked_for_is_one_of_a_description(made: Description) -> None:
     """Each names data, attribute, splits and the smallest detectable E, the same bytes twice."""
-    for form in Form:
+    for form in Page:
         text = shown(made, form)
         assert made is not MADE["two classes"] or text == shown(made, form)
         assert text.endswith("\n")
@@ -195,7 +195,7 @@ def test_forms_load_no_heavy_library() -> None:
     import subprocess
 
     code = "import sys, importlib\n" + "\n".join(
-        f"importlib.import_module('leakaudit.render._describe.{form}')" for form in Form
+        f"importlib.import_module('leakaudit.render._describe.{form}')" for form in Page
     )
     code += "\nprint([name for name in ('torch', 'sklearn', 'pandas') if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
