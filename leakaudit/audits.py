@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from leakaudit import record, store
-from leakaudit.errors import RefusedError
+from leakaudit import record, sound, store
+from leakaudit.errors import RefusedError, spelt
 from leakaudit.finding import (
     WORST_FIRST,
     Baseline,
@@ -247,16 +247,34 @@ def load(path: Path) -> Audit:
         InputError: there is no such file.
         RefusedError: it is not an audit, is damaged, or was changed since it was written.
     """
-    data = store.read_json(path)
+    return of_document(store.read_json(path), str(path))
+
+
+def of_document(data: dict[str, Any], where: str) -> Audit:
+    """
+    The audit that a JSON document holds; one that would be written otherwise today names that document.
+
+    Its sha256 tells accidents and careless edits: whoever forges a document can count it anew.
+
+    Raises:
+        RefusedError: it is not an audit, is damaged, or was changed since it was written; `where` names the file.
+    """
     if data.get("kind") != "audit":
-        raise RefusedError(f"{path}: an audit expected, {data.get('kind')!r} found")
-    seal = data.pop("sha256", None)
-    if seal != store.digest(store.canonical(data)):
-        raise RefusedError(f"{path}: changed since it was written (its sha256 does not match)")
-    audit = record.from_json(Audit, data, str(path))
+        raise RefusedError(f"{where}: an audit expected, {spelt(repr(data.get('kind')))} found")
+    if not sealed(data):
+        raise RefusedError(f"{where}: changed since it was written (its sha256 does not match)")
+    seal = data["sha256"]
+    audit = record.from_json(Audit, data, where)
+    sound.check(audit, where)
     if document(audit)["sha256"] == seal:
         return audit
     return replace(audit, provenance={**audit.provenance, "documents": [*audit.provenance.get("documents", ()), seal]})
+
+
+def sealed(data: dict[str, Any]) -> bool:
+    """Whether a JSON document has the sha256 that it says it has."""
+    body = {name: value for name, value in data.items() if name != "sha256"}
+    return bool(data.get("sha256") == store.digest(store.canonical(body)))
 
 
 def with_reconstruction(attribute: Attribute, other: Attribute) -> Attribute:

@@ -10,6 +10,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from leakaudit.errors import RefusedError
@@ -58,8 +59,7 @@ def _parse(kind: Any, data: Json, where: str) -> Any:
             return None
         return _parse(next(part for part in arguments if part is not type(None)), data, where)
     if origin is tuple:
-        _expect(data, Sequence, where)
-        return tuple(_parse(arguments[0], part, f"{where}[{i}]") for i, part in enumerate(data))
+        return _parse_tuple(arguments, data, where)
     if origin in (dict, Mapping):
         _expect(data, Mapping, where)
         return {name: _parse(arguments[1], part, f"{where}.{name}") for name, part in data.items()}
@@ -69,18 +69,35 @@ def _parse(kind: Any, data: Json, where: str) -> Any:
         return data
     if dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"):
         return _parse_record(kind, data, where)
-    if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
+    if kind is float and isinstance(data, (int, float)) and not isinstance(data, bool):
+        return _parse_float(data, where)
     if not isinstance(data, kind) or (isinstance(data, bool) and kind is not bool):
         raise RefusedError(f"{where}: {kind.__name__} expected, {type(data).__name__} found")
     return data
 
 
+def _parse_tuple(arguments: tuple[Any, ...], data: Json, where: str) -> tuple[Any, ...]:
+    _expect(data, Sequence, where)
+    kinds = [arguments[0]] * len(data) if Ellipsis in arguments else arguments
+    if len(data) != len(kinds):
+        raise RefusedError(f"{where}: {len(kinds)} parts expected, {len(data)} found")
+    return tuple(_parse(kind, part, f"{where}[{i}]") for i, (kind, part) in enumerate(zip(kinds, data, strict=True)))
+
+
+def _parse_float(data: float, where: str) -> float:
+    try:
+        value = float(data)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise RefusedError(f"{where}: a finite number expected")
+    return value
+
+
 def _parse_record(kind: Any, data: Json, where: str) -> Any:
     _expect(data, Mapping, where)
-    hints = get_type_hints(kind)
     values = {}
-    for name, hint in hints.items():
+    for name, hint in _hints(kind).items():
         if typing.get_origin(hint) is typing.ClassVar:
             continue
         if name in data:
@@ -90,6 +107,12 @@ def _parse_record(kind: Any, data: Json, where: str) -> Any:
     return kind(**values)
 
 
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+@cache
 def _has_default(kind: Any, name: str) -> bool:
     if hasattr(kind, "_fields"):
         return name in kind._field_defaults

@@ -8,6 +8,7 @@ bulk numbers are safetensors. Nothing is ever pickled.
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 import stat
@@ -25,6 +26,10 @@ PREFIX = 60
 """Letters of a file's name that its temporary name repeats: names have room for 255 bytes."""
 DOCUMENT = 64 << 20
 """Bytes of a JSON document, at most: an audit with its pictures has some megabytes."""
+VALUES, DEEPEST = 2_000_000, 40
+"""Values in a JSON document, and tables within tables, at most: an audit of one attribute has 4,000, and 10."""
+WIDEST = 2**64
+"""No whole number in a JSON document is as large."""
 HEADER, HELD = 16 << 20, 100_000
 """Bytes of a safetensors header, and tensors in it, at most: the largest networks have some thousands."""
 LENGTH = 8
@@ -154,7 +159,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     with opened(path, DOCUMENT) as file:
         try:
-            value = json.loads(file.read(DOCUMENT + 1).decode("utf-8"))
+            value = parsed(file.read(DOCUMENT + 1))
         except (ValueError, RecursionError) as error:
             raise RefusedError(f"{path}: not JSON, or truncated ({spelt(error)})") from error
         except OSError as error:
@@ -167,6 +172,44 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{said if found is not None else 'not an audit, nor another document of leakaudit'}"
         )
     return value
+
+
+def parsed(data: bytes) -> Any:
+    """
+    JSON (RFC 8259) that every reader reads alike, and that neither memory nor a call stack is too small for.
+
+    Raises:
+        ValueError: it is not JSON; a name stands twice in one table; a number is NaN, infinite or beyond 64 bits; or
+            there are more than `VALUES` values, or tables more than `DEEPEST` deep.
+    """
+    if sum(map(data.count, b",[{")) > VALUES:
+        raise ValueError(f"more than {VALUES:,} values")
+    value = json.loads(data.decode("utf-8"), object_pairs_hook=_table, parse_constant=_endless)
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        held = [part for part in level if isinstance(part, (dict, list))]
+        level = [each for part in held for each in (part.values() if isinstance(part, dict) else part)]
+        for each in level:
+            if type(each) is float and not math.isfinite(each):
+                raise ValueError("a number that is not finite")
+            if type(each) is int and abs(each) >= WIDEST:
+                raise ValueError("a number beyond 64 bits")
+        if not level:
+            return value
+    raise ValueError(f"tables within tables, more than {DEEPEST} deep")
+
+
+def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"{spelt(repr(twice))} stands twice in one table")
+    return table
+
+
+def _endless(word: str) -> float:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def write_tensors(path: Path, tensors: Tensors, metadata: Mapping[str, Any] | None = None) -> None:
