@@ -221,6 +221,28 @@ def column(columns: Mapping[str, Labels], name: str, where: str, notes: Iterable
     raise InputError(" ".join([f"{where}: no label {name!r}.", catalog.suggest(name, columns), *told]))
 
 
+def learned(data: Dataset, name: str, known: tuple[str, ...], *, told: bool) -> Dataset:
+    """
+    Other data with the classes of a label matched, by name, with those that the model learned or was trained beside.
+
+    Classes of its target (`told`) that it has not learned come after those.
+    """
+    labels = data.columns.get(name, Labels(np.zeros(0, np.int64)))
+    strange = [word for word in labels.classes if word not in known]
+    if not labels.classes or not known or labels.classes == known:
+        return data
+    notes = data.notes
+    if strange and told:
+        said = f"the model has not learned {', '.join(strange)}: how well it names the {name} is not measured"
+        notes = (*notes, f"{name}: {said}")
+    if not told and set(labels.classes) != set(known):
+        return replace(data, notes=notes)
+    names = (*known, *strange)
+    codes = np.array([*map(names.index, labels.classes), -1], np.int64)
+    matched = Labels(codes[labels.values.astype(np.int64)], names)
+    return replace(data, columns={**data.columns, name: matched}, notes=notes)
+
+
 def spell(name: str, load: Callable[..., Dataset], **values: Any) -> str:
     """
     A data set as it is typed: its name and the knobs that are not at their defaults.

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float32, Int64, UInt64
 from leakaudit import foreign, lying, record, store
 from leakaudit.dataset import Dataset, Labels, column, own
 from leakaudit.errors import InputError, RefusedError
+from leakaudit.foreign import Foreign
 from leakaudit.lying import Lying, Shelf
 
 SHARD = 8192
@@ -34,7 +35,7 @@ class Origin:
     name: str
     """What a person calls it: checkpoint name or file name."""
     kind: str
-    """`checkpoint`, `weights`, `random-init` or `file`."""
+    """`checkpoint`, `weights`, `random-init`, `file`, or of a program `module` and `embeddings`."""
     sha256: str
     """Of the network's tensors, or of the file."""
     data: str
@@ -167,9 +168,14 @@ def read(path: Path) -> Embeddings:
         return _read_folder(path)
     large = lying.find(path)
     found = foreign.read(path) if large is None else foreign.beside(path, large)
-    columns = {f"column {name}": labels.values for name, labels in found.columns.items()}
+    return of(found, path.name, "file", large)
+
+
+def of(found: Foreign, name: str, kind: str, large: Lying | None = None) -> Embeddings:
+    """The embeddings of a stranger's file (`file`), or of arrays that a program holds (`embeddings`)."""
+    columns = {f"column {label}": labels.values for label, labels in found.columns.items()}
     fingerprint = store.digest_tensors({"ids": found.ids, **columns})
-    origin = Origin(path.name, "file", found.sha256, data="", split="", fingerprint=fingerprint)
+    origin = Origin(name, kind, found.sha256, data="", split="", fingerprint=fingerprint)
     return Embeddings(found.z, found.logits, found.columns, found.ids, origin, notes=found.notes, lying=large).check()
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class Encoder:
     name: str
     """What a person calls it: `digits/end@1f0f26ed`."""
     kind: str
-    """`checkpoint`, `weights` (a file), `published` (by a library), `onnx` or `random-init`."""
+    """`checkpoint`, `weights` (a file), `published` (by a library), `onnx`, `module` (in memory) or `random-init`."""
     backbone: Call
     """A thing of the room `backbones`; `FILE.py:FUNCTION` of a user's own code; `onnx`."""
     classes: int
@@ -42,6 +43,8 @@ class Encoder:
     """Whose size, normalisation and cut these are, in a person's words: `timm's configuration of resnet18.a1_in1k`."""
     code: Path | None = None
     """File that builds the network: a user's own code, or an ONNX graph."""
+    module: Any = None
+    """The network itself, an `nn.Module` that a program holds; it is copied before anything is done to it."""
     partial: bool = False
     """Whether layers that `weights` lacks stay as they are drawn, and what no layer wants is left aside."""
     told: int = 0

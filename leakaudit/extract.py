@@ -135,10 +135,11 @@ def _origins(
         further["resize"] = encoder.resize
     if encoder.ratio:
         further["ratio"] = True
-    if encoder.code is not None and encoder.backbone.name == "onnx":
-        further["code"] = digest_file(encoder.code)
-    elif encoder.code is not None:
-        further["code"] = [digest for _, digest in own_code.sources(encoder.code)]
+    graph = encoder.backbone.name == "onnx"
+    if encoder.code is not None:
+        sources = [digest for _, digest in own_code.sources(encoder.code)] if not graph else []
+        further["code"] = digest_file(encoder.code) if graph else sources
+    if not graph and (encoder.code is not None or encoder.module is not None):
         said = imprint(network, bottleneck, encoder.shape)
         further["says"] = digest(*(part.tobytes() for part in said))
     origins = []

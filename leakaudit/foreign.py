@@ -63,13 +63,28 @@ def read(path: Path) -> Foreign:
     return _put(path, arrays, z, len(z), store.digest_file(path))
 
 
+def held(arrays: Arrays, name: str) -> Foreign:
+    """
+    The embeddings in arrays that a program holds, laid out as in a file; their sha256 is that of the arrays.
+
+    Raises:
+        InputError: as `read`; `name` is what a message calls them.
+    """
+    if "z" not in arrays:
+        there = ", ".join(map(spelt, sorted(arrays)[:12])) or "nothing"
+        raise InputError(f"{name}: no embeddings: an array z (n, d), or columns z0, z1, ... expected, {there} found")
+    z = _matrix(arrays["z"], f"{name}: z")
+    beside_it = {label: _plain(values, f"{name}: {spelt(label)}") for label, values in arrays.items() if label != "z"}
+    return _put(name, beside_it, z, len(z), store.digest_tensors(beside_it | {"z": z}))
+
+
 def beside(path: Path, large: Lying) -> Foreign:
     """What the file holds beside a z that is left where it lies."""
     arrays = store.read_tensors(path, without="z")[0]
     return _put(path, arrays, np.empty((0, large.width), np.float32), len(large), large.examined())
 
 
-def _put(path: Path, arrays: Arrays, z: Float32[np.ndarray, "held d"], rows: int, sha: str) -> Foreign:
+def _put(path: Path | str, arrays: Arrays, z: Float32[np.ndarray, "held d"], rows: int, sha: str) -> Foreign:
     """Columns and logits beside z."""
     logits = _matrix(arrays.pop("logits"), f"{path}: logits") if "logits" in arrays else None
     if logits is not None and len(logits) != rows:

@@ -18,9 +18,8 @@ from leakaudit.matching import Match, Shape
 from leakaudit.numerics import classifier, redrawn
 from leakaudit.numerics.weightless import Weightless
 
-LEAST = 0.5
-"""Share of the numbers below the classifier that a partial load must fill, to be an audit of anything."""
-
+SHOWN, LEAST = 5, 0.5
+"""Names in a message; share of the numbers below the classifier that a partial load must fill, to be worth an audit."""
 APART = 1 << 30
 """Between the seeds of a network and of what is drawn anew in it: code may keep what it drew with a small seed."""
 
@@ -156,11 +155,8 @@ def _built(encoder: Encoder) -> tuple[nn.Module, str]:
     if encoder.code is not None and encoder.backbone.name == "onnx":
         made = graph.of(encoder)
         return made, made.layer
-    if encoder.code is not None:
-        with _seeded(encoder.seed):
-            own_code.load(encoder.code, encoder.backbone)
-        with _seeded(encoder.seed):
-            network = own_code.build(encoder.code, encoder.backbone, encoder.classes, encoder.shape)
+    if encoder.code is not None or encoder.module is not None:
+        network = _own(encoder, encoder.seed)
         layer = encoder.layer or _classifier(network, encoder)
         if encoder.kind == "random-init":
             _drawn(network, encoder)
@@ -172,6 +168,16 @@ def _built(encoder: Encoder) -> tuple[nn.Module, str]:
     with _seeded(encoder.seed):
         built: nn.Module = module.build(encoder.classes, tuple(encoder.shape), **knobs)
     return built, encoder.layer or bottleneck(module, built)
+
+
+def _own(encoder: Encoder, seed: int) -> nn.Module:
+    """The user's own network: what their code makes, or a copy of what their program holds."""
+    if encoder.code is None:
+        return own_code.copied(encoder.module, encoder.name)
+    with _seeded(encoder.seed):
+        own_code.load(encoder.code, encoder.backbone)
+    with _seeded(seed):
+        return own_code.build(encoder.code, encoder.backbone, encoder.classes, encoder.shape)
 
 
 def _classifier(network: nn.Module, encoder: Encoder) -> str:
@@ -207,18 +213,13 @@ def _drawn(network: nn.Module, encoder: Encoder) -> None:
     Raises:
         UndrawnError: some of it stays as the user's code loads it.
     """
-    assert encoder.code is not None
-    with _seeded(encoder.seed + 1):
-        other = own_code.build(encoder.code, encoder.backbone, encoder.classes, encoder.shape)
+    other = _own(encoder, encoder.seed + 1)
     _classifier(other, encoder)
     with _seeded(encoder.seed + APART):
         left = redrawn.redraw(network, other)
     if left:
-        verb = "is" if len(left) == 1 else "are"
-        raise UndrawnError(
-            f"{encoder.backbone}: {_first(left)} {verb} the same with every seed, loaded or computed, and no layer "
-            "draws anew: no baseline without training"
-        )
+        said = f"{_first(left)} {'is' if len(left) == 1 else 'are'} the same with every seed, loaded or computed"
+        raise UndrawnError(f"{encoder.backbone}: {said}, and no layer draws anew: no baseline without training")
 
 
 def _tensors(network: nn.Module) -> dict[str, Tensor]:
@@ -293,6 +294,5 @@ def _partial(found: Match, wanted: Mapping[str, Shape], layer: str) -> tuple[str
 
 
 def _first(names: Sequence[str]) -> str:
-    shown = 5
-    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return f"{', '.join(map(spelt, names[:shown]))}{rest}"
+    rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(map(spelt, names[:SHOWN]))}{rest}"

@@ -7,6 +7,7 @@ wants.
 """
 
 import contextlib
+import copy
 import functools
 import importlib
 import inspect
@@ -145,6 +146,25 @@ def build(path: Path, call: Call, classes: int, shape: tuple[int, ...]) -> nn.Mo
     if not isinstance(made, torch.jit.ScriptModule):
         _guard(made, held, where)
     return made.to("cpu")
+
+
+def copied(network: nn.Module, where: str) -> nn.Module:
+    """
+    A copy of a network that the user's program holds, on the CPU in float32 and in evaluation mode.
+
+    What only wraps it (`torch.compile`, `DataParallel`) is taken off; the network itself stays as it is.
+
+    Raises:
+        InputError: it cannot be copied.
+    """
+    network = getattr(network, "_orig_mod", network)
+    if isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        network = network.module
+    try:
+        return copy.deepcopy(network).cpu().float().eval()
+    except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise InputError(f"{where}: the network cannot be copied: {type(error).__name__}: {why}") from error
 
 
 def _guard(network: nn.Module, held: _Held, where: str) -> None:

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torch import nn
+
 from leakaudit import catalog, likeness, network, opening, own_code, preprocessing
 from leakaudit.catalog import Call
 from leakaudit.dataset import Dataset, distorted, keeping
@@ -155,6 +157,23 @@ def _of_graph(path: Path, weights: Weights, terms: Terms, load: Load, entry: Ent
     )  # fmt: skip
     about = _about(Call("onnx", {}), entry, weights)
     return Stranger(source, made.dataset, about, *_classes(entry, source))
+
+
+def of_module(network: nn.Module, name: str, terms: Terms, load: Load) -> Stranger:
+    """
+    A network that a program holds in memory, which is its own backbone.
+
+    Raises:
+        InputError: a flag is no size, mean or deviation, or the images cannot be read.
+    """
+    kernels = [each.shape[1] for each in network.parameters() if each.ndim > COLOUR]
+    made = _prepared(terms, load, channels=COLOUR if kernels[:1] == [COLOUR] else None)
+    call = Call(f"{type(network).__module__}.{type(network).__qualname__}", {})
+    source = Encoder(
+        name=name, kind="module", backbone=call, classes=0, weights=None, module=network, layers=terms.layers,
+        told=_told(terms, None, made.dataset), **made.fields,
+    )  # fmt: skip
+    return Stranger(source, made.dataset, {"backbone": str(call)})
 
 
 @dataclass(frozen=True)

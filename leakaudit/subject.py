@@ -8,6 +8,7 @@ embeddings file. Never a guess.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from leakaudit import catalog, checkpoint, embeddings, encoder, foreign, recipe, stranger
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
-from leakaudit.dataset import Dataset, Labels, own, spell
+from leakaudit.dataset import Dataset, learned, own, spell
 from leakaudit.datasets import named
 from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
@@ -193,30 +194,8 @@ def _of_checkpoint(card: Checkpoint, terms: Terms) -> Subject:
     for name, known in (
         (card.recipe.target, card.card.target_classes), (card.recipe.private, card.card.private_classes),
     ):  # fmt: skip
-        data = _learned(data, name, known, told=name == card.recipe.target)
+        data = learned(data, name, known, told=name == card.recipe.target)
     return Subject(encoder=source, dataset=data, checkpoint=card)
-
-
-def _learned(data: Dataset, name: str, known: tuple[str, ...], *, told: bool) -> Dataset:
-    """
-    Other data with the classes of a label matched, by name, with those that the model learned or was trained beside.
-
-    Classes of its target (`told`) that it has not learned come after those.
-    """
-    labels = data.columns.get(name, Labels(np.zeros(0, np.int64)))
-    strange = [word for word in labels.classes if word not in known]
-    if not labels.classes or not known or labels.classes == known:
-        return data
-    notes = data.notes
-    if strange and told:
-        said = f"the model has not learned {', '.join(strange)}: how well it names the {name} is not measured"
-        notes = (*notes, f"{name}: {said}")
-    if not told and set(labels.classes) != set(known):
-        return replace(data, notes=notes)
-    names = (*known, *strange)
-    codes = np.array([*map(names.index, labels.classes), -1], np.int64)
-    matched = Labels(codes[labels.values.astype(np.int64)], names)
-    return replace(data, columns={**data.columns, name: matched}, notes=notes)
 
 
 def _of_file(path: Path, terms: Terms) -> Subject:
@@ -231,36 +210,52 @@ def _of_embeddings(path: Path, terms: Terms, sha256: str = "") -> Subject:
     found = embeddings.read(path)
     if sha256 and found.origin.sha256 != sha256:
         raise RefusedError(f"{path}: changed since it was checked: sha256 {found.origin.sha256}, {sha256} expected")
+    return of_embeddings(found, str(path), terms)
+
+
+def of_embeddings(found: Embeddings, where: str, terms: Terms) -> Subject:
+    """
+    Embeddings as they are, or so many rows of them; `where` is what a message calls them.
+
+    Raises:
+        InputError: something is said of images, of which there are none here.
+    """
     for flag in ("data", "split", "layer", "size", "mean", "std", "partial"):
         value = getattr(terms, flag)
         if value:
             typed = " ".join(value) if isinstance(value, tuple) else "" if value is True else value
             said = f"--{flag} {typed}".strip()
-            raise InputError(f"{path}: embeddings have their own labels and rows; {said} says nothing here")
+            raise InputError(f"{where}: embeddings have their own labels and rows; {said} says nothing here")
     if terms.skip_unreadable:
-        raise InputError(f"{path}: embeddings hold no images; --skip-unreadable says nothing here")
+        raise InputError(f"{where}: embeddings hold no images; --skip-unreadable says nothing here")
     if terms.rows is not None and terms.rows < len(found):
         drawn = np.random.default_rng(terms.seed).permutation(len(found))[: terms.rows]
         found = found.take(np.sort(drawn))
     return Subject(embeddings=found)
 
 
+def images(terms: Terms, size: Size | None) -> Dataset:
+    """
+    The images of DATA, at a height and width where somebody says one.
+
+    Raises:
+        InputError: there is no DATA, or it cannot be read.
+    """
+    if terms.data is None:
+        raise InputError("--data is missing: the images that the model is audited on")
+    side = size[0] if size is not None and size[0] == size[1] else None
+    return _dataset(named(terms.data, terms.root, "--data"), terms, side)
+
+
 def _of_stranger(terms: Terms, opened: Callable[[stranger.Load], Stranger], target: str = "") -> Subject:
     """A network of somebody else's on images of one's own."""
-
-    def load(size: Size | None) -> Dataset:
-        if terms.data is None:
-            raise InputError("--data is missing: the images that the model is audited on")
-        side = size[0] if size is not None and size[0] == size[1] else None
-        return _dataset(named(terms.data, terms.root, "--data"), terms, side)
-
-    found = opened(load)
+    found = opened(partial(images, terms))
     aim = terms.target or target
     data = found.dataset
     labels = data.columns.get(aim)
     strange = [] if labels is None else [name for name in labels.classes if name not in found.classes]
     if labels is not None and labels.classes and not strange:
-        data = _learned(data, aim, found.classes, told=True)
+        data = learned(data, aim, found.classes, told=True)
     source = found.encoder
     if labels is not None and strange and found.classes and (found.promised or len(strange) < len(labels.classes)):
         lacking = f"{', '.join(strange[:NAMED])}{' ...' * (len(strange) > NAMED)} of the data: not among the classes"

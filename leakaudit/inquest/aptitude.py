@@ -31,7 +31,7 @@ ORDERED = 0.25
 """Skill on unseen rows that another order of the classes must have."""
 NAMED = 12
 """Classes that a warning lists."""
-STRANGERS = ("weights", "published", "onnx", "random-init")
+STRANGERS = ("weights", "published", "onnx", "module", "random-init")
 """Subjects that are shown images which they may not have been made for."""
 
 Codes = Int64[np.ndarray, " n"]
