@@ -1,7 +1,7 @@
 """The archive: where audits lie in the store, and how one is found by path or by name."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,35 @@ def place(root: Path, name: str, kind: str, key: str) -> Path:
 
 
 def read(path: Path) -> tuple[Audit, dict[str, Outcomes] | None]:
-    """An audit, and its per-row outcomes where they lie beside it."""
-    return audits.load(path), outcomes.load(path)
+    """
+    An audit, and its per-row outcomes where they lie beside it.
+
+    Raises:
+        InputError: there is no such file.
+        RefusedError: it is no audit, one of them is damaged, or the outcomes are not those of this audit.
+    """
+    audit, found = audits.load(path), outcomes.load(path)
+    if found is not None:
+        _check(audit, found, outcomes.path_of(path))
+    return audit, found
+
+
+def _check(audit: Audit, found: Mapping[str, Outcomes], path: Path) -> None:
+    """That the outcomes have the hash that the audit recorded, and the rows and classes that it speaks of."""
+    recorded = audit.provenance.get("outcomes")
+    if recorded and store.digest_file(path) != recorded:
+        raise RefusedError(f"{path}: not the per-row outcomes that this audit was written with (its sha256 differs)")
+    for part in audit.attributes:
+        rows = found.get(part.private)
+        if rows is None:
+            continue
+        if len(rows.ids) != part.rows.scored:
+            raise RefusedError(f"{path}: {len(rows.ids):,} rows of {part.private}, {part.rows.scored:,} in the audit")
+        for name, values, count in (
+            ("target", rows.target, len(part.target_classes)), ("private", rows.private, len(part.classes))
+        ):  # fmt: skip
+            if values.max(initial=0) >= count:
+                raise RefusedError(f"{path}: {name} class {values.max()} of {part.private}, {count:,} in the audit")
 
 
 def gather(names: Sequence[str], root: Path) -> list[Path]:
