@@ -24,7 +24,7 @@ def render(made: Description, *, width: int) -> str:
     """The page; `width` is the terminal's and says nothing here."""
     assert width > 0
     tamed = _tame.plain(made)
-    style = setting.file(FOLDER.parent / "_html" / "style.css") + setting.file(FOLDER / "style.css")
+    style = setting.style(setting.file(FOLDER / "style.css"))
     warnings = [(each, "") for each in tamed.warnings]
     warnings += [(each, part.private.name) for part in tamed.attributes for each in part.warnings]
     privates = _figures.joined([part.private.name for part in tamed.attributes])

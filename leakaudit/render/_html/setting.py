@@ -10,6 +10,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+FOLDER = Path(__file__).parent
+
 
 @functools.cache
 def environment(folder: Path) -> jinja2.Environment:
@@ -49,6 +51,19 @@ def file(path: Path) -> Markup:
     text = path.read_text(encoding="utf-8")
     assert "</" not in text
     return Markup(text)  # noqa: S704 (a file of this package)
+
+
+def style(*more: str) -> Markup:
+    """The style sheet: the page, its drawings, paper, and what one page adds."""
+    sheets = [file(FOLDER / name) for name in ("style.css", "figures.css", "print.css") if (FOLDER / name).exists()]
+    return Markup("").join([*sheets, *map(Markup, more)])
+
+
+def running(title: str) -> str:
+    """The title at the head of every printed page but the first, every letter but the plainest spelt as a number."""
+    plain = re.sub(r"[^A-Za-z0-9 ]", lambda letter: f"\\{ord(letter[0]):06x}", title)
+    head = f'@top-left {{ content: "{plain}"; font: 8pt sans-serif; color: #555; }}'
+    return f"@page {{ {head} }}\n@page :first {{ @top-left {{ content: none; }} }}\n"
 
 
 def named(text: str) -> Markup:
