@@ -190,7 +190,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Audit:
-    """The document."""
+    """The document: what was asked, done and found."""
 
     verdict: Verdict
     reason: str

@@ -234,12 +234,11 @@ def list_(room: Annotated[str | None, typer.Argument(metavar="[ROOM]", help="One
 
 
 @app.command("schema")
-def schema_(document: Annotated[str, typer.Argument(metavar="recipe", help="Which document.")]) -> None:
-    """Print the JSON Schema of a recipe."""
+def schema_(document: Annotated[str, typer.Argument(metavar="recipe|audit|report", help="Which one.")]) -> None:
+    """Print the JSON Schema of a recipe, an audit or a report."""
     from leakaudit import schema
 
-    console.pick("schema", document, ("recipe",))
-    typer.echo(store.to_text(schema.of_recipe()), nl=False)
+    typer.echo(store.to_text(console.pick("schema", document, schema.KNOWN)()), nl=False)
 
 
 def _terms(rows: options.Rows, run: options.Passes, **more: Any) -> Any:

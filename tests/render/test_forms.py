@@ -161,7 +161,7 @@ def test_json_of_several_holds_whole_documents(pair: Report, tmp_path) -> None: 
     path.write_text(text("json", pair), encoding="utf-8")
     document = store.read_json(path)
     assert (document["kind"], document["verdict"], len(document["audits"])) == ("report", "LEAK", 2)
-    assert set(document) == {"format", "kind", "verdict", "audits", "comparisons", "gates"}
+    assert set(document) == {"format", "kind", "verdict", "audits", "comparisons", "gates", "rankings"}
     store.write_json(path, document["audits"][1])
     assert audits.load(path) == pair.audits[1]
 
