@@ -58,9 +58,10 @@ def attack(
             device=terms.device,
             seeds=terms.seeds,
             prepared=provenance.prepared(subject),
+            projection=terms.projection,
         )
     what = [[str(call) for call in attackers], auxiliaries, terms.seeds, *["memorisation"] * terms.memorisation]
-    return _leave(audit, marks, subject, terms, ["attack", what])
+    return _leave(audit, marks, (subject, found), terms, ["attack", what])
 
 
 def attack_each(
@@ -107,7 +108,7 @@ def rebuild(subject: Subject, terms: Terms, decoder: Call) -> Generator[Any, Non
         device=terms.device,
         with_images=terms.with_images,
     )
-    return _leave(audit, marks, subject, terms, ["reconstruct", str(decoder), terms.with_images])
+    return _leave(audit, marks, (subject, found), terms, ["reconstruct", str(decoder), terms.with_images])
 
 
 def rows(subject: Subject, terms: Terms) -> Generator[Any, None, Embeddings]:
@@ -225,15 +226,23 @@ def _training(card: Checkpoint, terms: Terms, *, paper: bool = False) -> Dataset
 
 
 def _leave(
-    audit: Audit, marks: dict[str, Outcomes], subject: Subject, terms: Terms, what: list[Any]
+    audit: Audit, marks: dict[str, Outcomes], attacked: tuple[Subject, Embeddings], terms: Terms, what: list[Any]
 ) -> tuple[Audit, Path]:
+    """The document of a question, in the place of an earlier one: gates and the plane of a plot are no part of it."""
+    subject, found = attacked
     audit = replace(
         audit,
         subject={**audit.subject, **provenance.about(subject)},
         threat=audit.threat | ({"overlap": subject.overlap} if subject.overlap else {}),
         warnings=(*subject.warnings, *audit.warnings),
         gates=gate.judge(terms.gates, [audit]),
-        provenance={**audit.provenance, **provenance.of(terms.command)},
+        data={**audit.data, **provenance.images(subject)},
+        provenance={
+            **audit.provenance,
+            **provenance.of(terms.command),
+            **provenance.asked(subject, terms),
+            **provenance.extracted(found, terms.store),
+        },
     )
     question = [audit.subject.get("sha256"), audit.data.get("fingerprint"), terms.private, terms.target]
     source = subject.encoder

@@ -136,6 +136,7 @@ def of_library(text: str, terms: Terms, load: Load, entry: Entry | None = None) 
         layers=_layers(terms, entry), notes=library.notes, **made.fields,
     )  # fmt: skip
     about = {"backbone": str(call), **({} if random else {"file_sha256": library.sha256})}
+    about |= {} if entry is None else entry.told
     return Stranger(source, made.dataset, about, *_classes(entry, source, library.names))
 
 
@@ -294,5 +295,5 @@ def _about(call: Call, entry: Entry | None, weights: Weights) -> dict[str, Any]:
     """What the audit's `subject` says of a file."""
     said = {"backbone": str(call), "format": weights.format, "file_sha256": weights.sha256, "bytes": weights.size}
     if entry is not None:
-        said |= {"ledger": entry.name, "licence": entry.licence, "citation": entry.citation}
+        said |= entry.told
     return {name: value for name, value in said.items() if value}

@@ -58,6 +58,8 @@ class Terms(stranger.Terms):
     """Attack seeds, counted up from `seed`."""
     memorisation: bool = False
     """Whether the rows that a checkpoint was trained on are attacked as well."""
+    projection: str = "pca"
+    """The plane of the bottleneck plot."""
     gates: tuple[Ask, ...] = ()
     with_images: bool = False
     command: str = ""
@@ -79,6 +81,8 @@ class Subject:
     """What the ledger says of the rows and of those that the model was trained on; empty: nothing."""
     warnings: tuple[str, ...] = ()
     """What must be read before the verdict."""
+    typed: str = ""
+    """SUBJECT as it was typed; empty where a program holds it."""
 
     @property
     def target(self) -> str | None:
@@ -106,6 +110,10 @@ def find(name: str, terms: Terms) -> Subject:
         InputError: nothing has that name; the message says what there is.
         RefusedError: a file is truncated, unsafe, foreign, or not what its hash promises.
     """
+    return replace(_found(name, terms), typed=name)
+
+
+def _found(name: str, terms: Terms) -> Subject:
     path = Path(name)
     ledger.clear(name, terms.ledger)
     if path.is_dir() and (path / "manifest.json").is_file():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from leakaudit import catalog, store
+from leakaudit import catalog, record, store
 from leakaudit.errors import InputError, spelt
 from leakaudit.ledgers import address
 from leakaudit.ledgers.address import Hub
@@ -93,6 +93,20 @@ class Entry:
     def shipped(self) -> bool:
         """Whether it stands in the ledger that ships with leakaudit."""
         return self.ledger == own()
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What an audit says of the entry: name, licence, citation, and the sha256 of all that the entry says."""
+        said = {"ledger": self.name, "licence": self.licence, "citation": self.citation}
+        return {name: words for name, words in said.items() if words} | (
+            {"ledger_sha256": self.sealed} if self.ledger != Path() else {}
+        )
+
+    @property
+    def sealed(self) -> str:
+        """Sha256 of all that the entry says, wherever its ledger lies."""
+        said = {name: value for name, value in vars(self).items() if name != "ledger"}
+        return store.digest(store.canonical(record.to_json(said)))
 
     @property
     def location(self) -> str:
