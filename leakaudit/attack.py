@@ -8,11 +8,12 @@ attributes inquired into, and writes down what a reader of the audit needs to kn
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
-from leakaudit import protocol, stats
+from leakaudit import catalog, protocol, stats
 from leakaudit.audits import Attribute, Audit, worst
 from leakaudit.catalog import Call
 from leakaudit.embeddings import Embeddings
-from leakaudit.inquest import brief, learning, portrait, standing
+from leakaudit.errors import InputError
+from leakaudit.inquest import brief, learning, mixture, portrait, standing
 from leakaudit.inquest.aptitude import aptitude
 from leakaudit.inquest.beyond import draw
 from leakaudit.inquest.brief import Terms
@@ -22,6 +23,7 @@ from leakaudit.inquest.inquiry import Inquiry, inquire
 from leakaudit.inquest.questions import Plan
 from leakaudit.inquest.repeats import Gap, memorised
 from leakaudit.labels import Labelled, labelled
+from leakaudit.numerics import planes
 from leakaudit.numerics.device import describe, resolve
 from leakaudit.outcomes import Outcomes
 from leakaudit.protocol import DECIDERS, IN_PART, SUITE
@@ -52,23 +54,26 @@ def attack(
     device: str,
     seeds: int = 1,
     prepared: str = "",
+    projection: str = "pca",
 ) -> Generator[Step, None, tuple[Audit, dict[str, Outcomes]]]:
     """
     Attack all private attributes; the result is an audit without gates, and per-row outcomes.
 
     `seed` decides; of `seeds` many, counted up from it, the others show how far the attack itself scatters. `prepared`
-    says how images enter the model, in words.
+    says how images enter the model, in words; `projection` is the plane of the bottleneck plot.
 
     Raises:
         InputError: labels, embeddings or attackers that cannot be used; the message says what there is instead.
     """
+    if projection not in planes.NAMES:
+        raise InputError(f"no projection {projection!r}. {catalog.suggest(projection, planes.NAMES)}")
     lined = brief.lined(private, attackers, auxiliaries, tolerance, seeds)
     whole = None if subject.lying is None else draw(subject, private, target, seed)
     subject, exhibits = tamed((subject if whole is None else whole.sample).check(), exhibits)
     keep = ~subject.among(exhibits.trained, exhibits.contents)
     chosen = labelled(subject, keep, private, target)
     left_out = tuple(name for name in DECIDERS if Call(name, {}) not in attackers)
-    terms = Terms(target=target, auxiliaries=auxiliaries, exhibits=exhibits, left_out=left_out)
+    terms = Terms(target=target, auxiliaries=auxiliaries, exhibits=exhibits, left_out=left_out, projection=projection)
     plan = brief.drawn(subject, chosen, terms, lined, attackers, tolerance, (seed, seeds), resolve(device), whole=whole)
     studied = subject.take(~keep) if exhibits.studied is None and not keep.all() else exhibits.studied
     if studied is not None:
@@ -146,7 +151,7 @@ def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms
         sensitivity=found.sensitivity,
         cells=stands,
         separation=portrait.separation(rows, found),
-        bottleneck=portrait.bottleneck(subject, rows, found, terms.target),
+        bottleneck=portrait.bottleneck(subject, rows, found, terms.target, terms.projection),
         p_h=found.refitted.p if found.refitted else None,
         p_i=found.nested,
         h_family=found.refitted.family if found.refitted else "",
@@ -164,6 +169,8 @@ def _attribute(subject: Embeddings, found: Inquiry, rows: Labelled, terms: Terms
         memorisation=None if isinstance(gap, str) else gap,
         memorisation_note=gap if isinstance(gap, str) else "",
         worst=max(stands, key=lambda cell: cell.excess.low, default=None),
+        crossing=mixture.attacked(rows),
+        trained_crossing=mixture.trained(rows, terms.exhibits),
     )
 
 

@@ -164,6 +164,9 @@ def attack(
     suite: Annotated[
         str, flags.flag("Declared suite of attackers: standard or full.", "--suite", metavar="NAME")
     ] = "standard",
+    projection: Annotated[
+        options.Projection, flags.flag("Plane of the bottleneck plot; it changes no figure.", "--projection")
+    ] = options.Projection.PCA,
     again: options.Again,
     network: options.Network,
     rows: options.Rows,
@@ -178,7 +181,8 @@ def attack(
     names = attacker or console.pick("suite", suite, SUITES)
     calls = tuple(catalog.call("attackers", name, "--attacker") for name in names)
     distributions = tuple(console.pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
-    auditor, terms = _terms(rows, run, model=model, network=network, tolerance=tolerance, gates=gates, **vars(again))
+    ways = vars(again) | {"projection": str(projection), "tolerance": tolerance}
+    auditor, terms = _terms(rows, run, model=model, network=network, gates=gates, **ways)
     work = auditor.attack_each(auditor.find(subject, terms), terms, calls, distributions)
     paths = progress.watch(work, f"attack {subject}", run.manner)
     console.say(f"saved {', '.join(map(str, paths))}")
@@ -192,7 +196,6 @@ def reconstruct(
     *,
     model: options.Model,
     decoder: Annotated[str, flags.flag("Decoder.", "--decoder", metavar="NAME[:KNOBS]")] = "convolutional",
-    with_images: Annotated[bool, flags.flag("Keep thumbnails in the audit.", "--with-images")] = False,
     network: options.Network,
     rows: options.Rows,
     run: options.Passes,
@@ -200,7 +203,8 @@ def reconstruct(
     tolerance: options.Tolerance = 0.10,
 ) -> None:
     """Rebuild images from the bottleneck and read the private attribute from them."""
-    auditor, terms = _terms(rows, run, model=model, network=network, tolerance=tolerance, with_images=with_images)
+    ways = {"tolerance": tolerance, "with_images": output.with_images}
+    auditor, terms = _terms(rows, run, model=model, network=network, **ways)
     work = auditor.rebuild(auditor.find(subject, terms), terms, catalog.call("decoders", decoder, "--decoder"))
     _, path = progress.watch(work, f"reconstruct {subject}", run.manner)
     console.say(f"saved {path}")

@@ -248,7 +248,7 @@ class Bottleneck:
     trained: bool
     """Whether a class's dominant private class is that of the training rows, or else of the attack rows."""
     between: float
-    """Share of the variance between centroids that the plane holds."""
+    """Share of the variance between centroids that the plane holds; of `lda`, in units of the scatter within."""
     share: float
     """Share of the variance of all rows that the plane holds."""
     cells: int
@@ -261,6 +261,8 @@ class Bottleneck:
     its two classes, but nothing that says which row it is."""
     projection: str = "pca"
     """What the plane is: `pca` of the centroids, `lda`, or `tsne`, of which `between` and `share` say nothing."""
+    mapped: int = 0
+    """Rows that were placed to find it; 0 where it is a plane in z."""
 
 
 def worst_cell(cells: Sequence[Cell]) -> Cell | None:

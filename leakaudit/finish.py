@@ -1,6 +1,7 @@
 """How a command that audits ends: a report on the documents it left, rendered, and the status of the gates."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,20 @@ def finish(made: Any, output: options.Output, gates: options.Gates) -> None:
     """Render, write or print, and end with the status of the gates."""
     from leakaudit import gate
 
+    made = replace(made, with_images=output.with_images)
+    if output.format == options.Form.JSON and _pictured(made):
+        console.say(
+            "the JSON holds thumbnails of rebuilt images as they were stored: personal data if they show people"
+        )
     put(render(made, output.format), output.format, output.output)
     status = gate.exit_status(made.gates, open_passes=gates.on_inconclusive == options.Policy.PASS)
     console.end(status, gate.summarise(made.gates))
+
+
+def _pictured(made: Any) -> bool:
+    """Whether an audit holds thumbnails."""
+    parts = (part.reconstruction for audit in made.audits for part in audit.attributes)
+    return any(part is not None and part.pictures is not None for part in parts)
 
 
 def render(made: Any, form: str) -> str:

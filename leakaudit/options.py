@@ -35,6 +35,14 @@ class Page(StrEnum):
     MARKDOWN = "markdown"
 
 
+class Projection(StrEnum):
+    """The planes of the bottleneck plot."""
+
+    PCA = "pca"
+    LDA = "lda"
+    TSNE = "tsne"
+
+
 class Plain(StrEnum):
     """The forms of what is no report."""
 
@@ -188,8 +196,8 @@ class Again:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Output:
-    """What the report looks like and where it goes."""
+class Sheet:
+    """What a text looks like and where it goes."""
 
     format: Annotated[Form, flag("Form of the report.", "--format", panel="Output")] = Form.TERMINAL
     output: Annotated[
@@ -203,14 +211,28 @@ class Output:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Answer(Output):
+class Output(Sheet):
+    """What the report looks like and where it goes."""
+
+    with_images: Annotated[
+        bool,
+        flag(
+            "Show thumbnails of rebuilt images, which may be personal data (reconstruct: store them, too; json holds "
+            "what is stored).",
+            "--with-images", panel="Output",
+        ),
+    ] = False  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Answer(Sheet):
     """What the answer to a question looks like and where it goes."""
 
     format: Annotated[Plain, flag("Form of the answer.", "--format", panel="Output")] = Plain.TERMINAL  # type: ignore[assignment]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Described(Output):
+class Described(Sheet):
     """What a description looks like and where it goes."""
 
     format: Annotated[Page, flag("Form of the description.", "--format", panel="Output")] = Page.TERMINAL  # type: ignore[assignment]

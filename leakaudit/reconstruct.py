@@ -21,6 +21,7 @@ from leakaudit.embeddings import Embeddings
 from leakaudit.errors import InputError
 from leakaudit.finding import Coverage
 from leakaudit.gallery import Gallery, Reading, Step
+from leakaudit.inquest import mixture
 from leakaudit.labels import Labelled, labelled
 from leakaudit.numerics import pixels, similarity
 from leakaudit.numerics.device import describe, resolve
@@ -207,6 +208,7 @@ def _attribute(
         entropy=stats.conditional_entropy(answers.table),
         rows=_coverage(labels, answers, ruling),
         reconstruction=rebuilt,
+        crossing=mixture.attacked(labels),
     )
 
 

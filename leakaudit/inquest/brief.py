@@ -31,6 +31,8 @@ class Terms:
     exhibits: Exhibits
     left_out: tuple[str, ...]
     """Attackers of the suite that were not asked for, or not with their default knobs."""
+    projection: str = "pca"
+    """The plane of the bottleneck plot: one of `planes.NAMES`."""
 
 
 def lined(

@@ -85,7 +85,9 @@ def _separation(direction: str, line: Line, rows: Labelled) -> Separation:
     return Separation(direction, line.d_prime, line.share, line.span, curves)
 
 
-def bottleneck(subject: Embeddings, rows: Labelled, found: Inquiry, target: str | None) -> Bottleneck | None:
+def bottleneck(
+    subject: Embeddings, rows: Labelled, found: Inquiry, target: str | None, projection: str = "pca"
+) -> Bottleneck | None:
     """Class centroids, and the misclassified rows among them; None where the model has no logits of the target."""
     guessed = _named(subject, rows, target)
     if guessed is None:
@@ -97,7 +99,7 @@ def bottleneck(subject: Embeddings, rows: Labelled, found: Inquiry, target: str 
     views = Views(
         arena.z[known], arena.target[known], guessed[known], case.private[known], targets, case.classes, group
     )
-    return attractors(views, case.usual, arena.moments, case.chance("bottleneck plot"))
+    return attractors(views, case.usual, arena.moments, case.chance("bottleneck plot"), projection)
 
 
 def _named(subject: Embeddings, rows: Labelled, target: str | None) -> np.ndarray | None:

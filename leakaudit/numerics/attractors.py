@@ -1,10 +1,11 @@
 """
 Attractors: misclassified rows that lie nearest to the centroid of a class whose dominant private class they share.
 
-The plane is that of the two leading principal components of the class centroids, each counted by the misclassified rows
-of its class and near it, as those are looked at; its axes are at right angles and of one scale. Chance permutes the
-private labels among all rows of each target class. (Among the misclassified ones alone nothing could be told of two
-classes: there is one other centroid.) No row is handed back: rows are counted by cell.
+The plane is one of `planes`: of the class centroids, each counted by the misclassified rows of its class and near it,
+as those are looked at; of linear discriminants; or of t-SNE, on which a centroid is the mean place of its class's rows.
+It changes what is drawn and no count: "nearest" is measured in the whole bottleneck. Chance permutes the private labels
+among all rows of each target class. (Among the misclassified ones alone nothing could be told of two classes: there is
+one other centroid.) No row is handed back: rows are counted by cell.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from leakaudit import stats
 from leakaudit.finding import Bottleneck, Centroid
-from leakaudit.numerics.moments import BLOCK, Moments
+from leakaudit.numerics import planes
+from leakaudit.numerics.moments import BLOCK, Moments, moments
 
 CELLS = 40
 """Cells along each side of the plot."""
@@ -42,13 +44,30 @@ class Views:
     """Rows of one group trade labels together; None: each stands for itself."""
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Where centroids and rows lie on a plane."""
+
+    centroids: Float64[np.ndarray, "k 2"]
+    rows: Float64[np.ndarray, "n 2"]
+    between: float = 0.0
+    share: float = 0.0
+    mapped: int = 0
+    """Rows that were placed to find it."""
+
+
 def attractors(
-    rows: Views, usual: Int64[np.ndarray, " targets"] | None, known: Moments, rng: np.random.Generator
+    rows: Views,
+    usual: Int64[np.ndarray, " targets"] | None,
+    known: Moments,
+    rng: np.random.Generator,
+    projection: str = "pca",
 ) -> Bottleneck:
     """
     Where the misclassified rows lie among the centroids, and whether the private attribute drew them there.
 
-    `usual`: the dominant private class of each target class in training, where that is known; `known`: moments of z.
+    `usual`: the dominant private class of each target class in training, where that is known; `known`: moments of z, or
+    of more rows than these; `projection`: which plane, `pca`, `lda` or `tsne`.
     """
     size = np.bincount(rows.target, minlength=rows.targets)
     centroids = _centroids(rows, size, known.mean)
@@ -60,20 +79,23 @@ def attractors(
     drawn_by = np.where(away, dominant[near], -1)
     shared = drawn_by == private
     chance = _by_chance(rows, wrong, drawn_by, rng)
-    total = float(np.trace(known.covariance))
     counted = {
         "rows": size,
         "wrong": np.bincount(own, minlength=rows.targets),
         "drawn": np.bincount(near[away], minlength=rows.targets),
         "shared": np.bincount(near[shared], minlength=rows.targets),
     }
-    weight = (1 + counted["wrong"] + counted["drawn"])[size > 0]
-    plane, between = _plane(centroids[size > 0], weight / weight.sum(), known)
     chosen = np.argsort(np.where(size > 0, -counted["wrong"], 1), kind="stable")[:PLACES]
     places = np.sort(chosen[size[chosen] > 0])
-    part = np.sort(rng.permutation(len(wrong))[:MOST])
-    at, where = _cells(centroids[places] @ plane, (rows.z[wrong[part]] - known.mean) @ plane)
-    marks, count = np.unique(np.column_stack([where, own[part], private[part]]), axis=0, return_counts=True)
+    part = wrong[np.sort(rng.permutation(len(wrong))[:MOST])]
+    if projection == "tsne":
+        laid = _mapped(rows, places, part, known, rng)
+    else:
+        weight = size if projection == "lda" else 1 + counted["wrong"] + counted["drawn"]
+        laid = _flat(rows, centroids, (places, part), weight * (size > 0), known, discriminate=projection == "lda")
+    at, where = _cells(laid.centroids, laid.rows)
+    drawn = np.column_stack([where, rows.target[part], rows.private[part]])
+    marks, count = np.unique(drawn, axis=0, return_counts=True)
     return Bottleneck(
         rows=len(rows.target),
         wrong=len(wrong),
@@ -83,8 +105,8 @@ def attractors(
         p=float((1 + np.sum(chance >= shared.sum())) / (1 + len(chance))),
         draws=len(chance),
         trained=usual is not None,
-        between=between,
-        share=float(np.einsum("ij,ik,kj->", plane, known.covariance, plane)) / total if total > 0 else 0.0,
+        between=laid.between,
+        share=laid.share,
         cells=CELLS,
         centroids=tuple(
             Centroid(
@@ -97,7 +119,40 @@ def attractors(
             for y, (x, up) in zip(places, at, strict=True)
         ),
         marks=tuple((*map(int, mark), int(n)) for mark, n in zip(marks, count, strict=True)),
+        projection=projection,
+        mapped=laid.mapped,
     )
+
+
+def _flat(
+    rows: Views,
+    centroids: Float64[np.ndarray, "targets d"],
+    shown: tuple[Codes, Int64[np.ndarray, " w"]],
+    weight: Int64[np.ndarray, " targets"],
+    known: Moments,
+    *,
+    discriminate: bool,
+) -> Layout:
+    """The centroids of some classes, and some rows, on a plane in z; classes count by `weight`."""
+    places, part = shown
+    there = weight > 0
+    if discriminate:
+        own = known if known.rows == len(rows.z) else moments(rows.z)
+        plane = planes.discriminants(centroids[there], weight[there], own)
+    else:
+        plane = planes.leading(centroids[there], weight[there] / weight.sum(), known)
+    at, among = centroids[places] @ plane.axes, (rows.z[part] - known.mean) @ plane.axes
+    return Layout(at, among, plane.between, planes.held(plane.axes, known))
+
+
+def _mapped(
+    rows: Views, places: Codes, part: Int64[np.ndarray, " w"], known: Moments, rng: np.random.Generator
+) -> Layout:
+    """The same by t-SNE: centroids at the mean place of the rows of their class."""
+    found = planes.neighbours(rows.z, rows.target, part, known, rng)
+    member = (rows.target[found.rows] == places[:, None]).astype(np.float64)
+    at = member @ found.at / np.maximum(member.sum(axis=1, keepdims=True), 1)
+    return Layout(at, found.at[np.searchsorted(found.rows, part)], mapped=len(found.rows))
 
 
 def _by_chance(
@@ -160,31 +215,6 @@ def _dominant(rows: Views) -> Int64[np.ndarray, " targets"]:
     most = table.max(axis=1)
     alone: Int64[np.ndarray, " targets"] = np.where((table == most[:, None]).sum(axis=1) == 1, table.argmax(axis=1), -1)
     return alone
-
-
-def _plane(
-    centroids: Float64[np.ndarray, "k d"], weight: Float64[np.ndarray, " k"], known: Moments
-) -> tuple[Float64[np.ndarray, "d 2"], float]:
-    """
-    Two directions at right angles, and their share of the variance between centroids.
-
-    Centroids on one line leave the second direction to the rows: their leading principal component, less the line. A
-    bottleneck of one number has no second direction.
-    """
-    weighted = np.sqrt(weight)[:, None] * (centroids - weight @ centroids)
-    _, sizes, found = np.linalg.svd(weighted, full_matrices=False)
-    axes = [axis for axis, size in zip(found[:2], sizes[:2], strict=True) if size > 1e-6 * max(sizes[0], 1e-30)]
-    for axis in known.eigen[1].T:
-        if len(axes) == 2:  # noqa: PLR2004 (a plane)
-            break
-        rest = axis - sum((axis @ other) * other for other in axes)
-        if np.linalg.norm(rest) > 0.1:  # noqa: PLR2004 (not along the line)
-            axes.append(rest / np.linalg.norm(rest))
-    axes += [np.zeros(centroids.shape[1])] * (2 - len(axes))
-    plane = np.stack([axis * (np.sign(axis[np.abs(axis).argmax()]) or 1.0) for axis in axes], axis=1)
-    apart = centroids - centroids.mean(axis=0)
-    spread = float((apart**2).sum())
-    return plane, float(((apart @ plane) ** 2).sum()) / spread if spread > 0 else 0.0
 
 
 def _cells(

@@ -9,6 +9,7 @@ import pytest
 
 from leakaudit.finding import Bottleneck
 from leakaudit.numerics import attractors as module
+from leakaudit.numerics import planes
 from leakaudit.numerics.attractors import Views, attractors
 from leakaudit.numerics.moments import moments
 
@@ -112,7 +113,7 @@ def test_two_classes_leave_the_second_axis_to_the_rows() -> None:
     target = np.arange(600) % 2
     z = rng.standard_normal((600, 4)) * [1, 1, 5, 1]
     z[:, 0] += 20 * target
-    plane, between = module._plane(np.array([[0, 0, 0, 0], [20, 0, 0, 0]], float), np.array([0.5, 0.5]),
+    plane, between = planes.leading(np.array([[0, 0, 0, 0], [20, 0, 0, 0]], float), np.array([0.5, 0.5]),
                                    moments(z.astype(np.float32)))  # fmt: skip
     assert plane.T @ plane == pytest.approx(np.eye(2), abs=1e-9)
     assert abs(plane[0, 0]) == pytest.approx(1)
@@ -199,3 +200,45 @@ def test_a_tie_leaves_a_class_without_a_dominant_one() -> None:
     assert {place.dominant for place in made.centroids} == {None}
     assert made.shared == 0
     assert made.p == 1.0
+
+
+FEW = views(90, drawn=0.5)
+CASES = {
+    "as it is": FEW,
+    "in groups": replace(FEW, group=np.arange(90) // 3),
+    "two classes": views(90, drawn=0.5, targets=2),
+    "one number": replace(FEW, z=FEW.z[:, :1]),
+    "two numbers": replace(FEW, z=FEW.z[:, :2]),
+    "one mistake": replace(FEW, named=np.where(np.arange(90) == 7, (FEW.target + 1) % 3, FEW.target)),
+    "no mistake": replace(FEW, named=FEW.target),
+    "wide": replace(FEW, z=np.random.default_rng(0).standard_normal((90, 200)).astype(np.float32)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_plane_changes_no_count(case: str) -> None:
+    """Nearest, drawn, shared, chance and p are those of the whole bottleneck, whatever plane it is drawn on."""
+    rows = CASES[case]
+    shown = {name: attractors(rows, None, moments(rows.z), np.random.default_rng(0), name) for name in planes.NAMES}
+    for name, made in shown.items():
+        assert made.projection == name
+        assert (made.mapped > 0) == (name == "tsne")
+        places = np.array([(place.x, place.y) for place in made.centroids])
+        assert np.isfinite(places).all()
+        assert ((places >= 0) & (places <= made.cells)).all()
+        assert sum(mark[-1] for mark in made.marks) == made.wrong
+        for field in ("rows", "wrong", "away", "shared", "chance", "p", "draws", "trained"):
+            assert getattr(made, field) == getattr(shown["pca"], field)
+        counted = [replace(place, x=0.0, y=0.0) for place in made.centroids]
+        assert counted == [replace(place, x=0.0, y=0.0) for place in shown["pca"].centroids]
+    if case == "as it is":
+        drawn = [[(place.x, place.y) for place in made.centroids] for made in shown.values()]
+        assert drawn[0] != drawn[1] != drawn[2]
+
+
+def test_discriminants_are_those_of_the_rows_that_are_shown() -> None:
+    """Where the moments known are those of more rows, the scatter within is found anew."""
+    rows = views()
+    more = moments(np.concatenate([rows.z, rows.z + 50]))
+    of_more, own = (attractors(rows, None, known, np.random.default_rng(0), "lda") for known in (more, moments(rows.z)))
+    assert of_more.between == pytest.approx(own.between, abs=1e-6)
