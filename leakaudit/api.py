@@ -1,0 +1,225 @@
+"""
+`leakaudit.audit` and `leakaudit.check`: the command line's attack, from a Python program.
+
+The same words as the flags, with the same defaults, on what SUBJECT is on the command line or on what the program holds
+in memory. What a user can cause is an `InputError` or a `RefusedError` (`leakaudit.errors`); nothing ends the process,
+nothing is printed unless `verbose` says so, and settings files and environment variables other than `LEAKAUDIT_DATA`
+have no say.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Unpack
+
+from leakaudit import archive, asking, console, gate, memory, options, progress, store
+from leakaudit.asking import Words
+from leakaudit.errors import InputError
+from leakaudit.render import _tame, _words
+from leakaudit.render._entries import entries
+from leakaudit.result import InconclusiveError, LeakError, Result
+
+NAMED = (str, os.PathLike)
+PLAIN = (str, bool, int, float, list, tuple, Path)
+Limit = float | Mapping[str, float]
+"""One limit for every private attribute, or one for each that is named."""
+
+
+def audit(
+    subject: Any,
+    *,
+    private: str | Sequence[str] | Mapping[str, Any],
+    target: str | Mapping[str, Any] | None = None,
+    data: Any = None,
+    labels: Any = None,
+    name: str | None = None,
+    verbose: bool = False,
+    **words: Unpack[Words],
+) -> Result:
+    """
+    Try to read private attributes from a model or from embeddings; the verdict says what is there.
+
+    `subject` is what SUBJECT is on the command line (a name, a path), embeddings in memory (z of shape (n, d); or a
+    mapping or data frame laid out as a file of embeddings), or an `nn.Module` with the images in `data`: DATA as on the
+    command line, an array or tensor (n, c, h, w), or a torch `Dataset` or `DataLoader` of (x, labels). The module is
+    copied, and the copy is run in evaluation mode.
+
+    Labels of rows in memory are `private={"gender": labels}` and `target={"hair": labels}`, or names of columns of
+    `labels`, a mapping or a data frame. `name` is what the report calls them. `words` are the flags of `leakaudit
+    attack` (`Words`). What is left behind for a name or path lies in `store`, as on the command line; for what is in
+    memory nothing is, unless `store` is said.
+
+    Raises:
+        InputError: something that the caller can correct; the message says what there is instead.
+        RefusedError: a file is unsafe, truncated, foreign, or not what its hash promises.
+    """
+    return _audited(_Asked(subject, private, target, data, labels, name, verbose), words, ())
+
+
+def check(
+    subject: Any,
+    *,
+    private: str | Sequence[str] | Mapping[str, Any],
+    max_private_accuracy: Limit | None = None,
+    max_excess: Limit | None = None,
+    on_inconclusive: Literal["fail", "pass"] = "fail",
+    target: str | Mapping[str, Any] | None = None,
+    data: Any = None,
+    labels: Any = None,
+    name: str | None = None,
+    verbose: bool = False,
+    **words: Unpack[Words],
+) -> Result:
+    """
+    `audit`, with gates, for tests: the result where every gate passes, else an `AssertionError` that says why.
+
+    A limit is one number, or one for each attribute that is named: `max_private_accuracy={"gender": 0.6}`.
+
+    Raises:
+        LeakError: a gate failed.
+        InconclusiveError: a gate could be neither passed nor failed, and `on_inconclusive` is not `pass`.
+        InputError, RefusedError: as `audit`; or no gate is given, or it can decide nothing.
+    """
+    __tracebackhide__ = True
+    asks = _asks(max_private_accuracy=max_private_accuracy, max_excess=max_excess)
+    passes = console.pick("on_inconclusive", on_inconclusive, ("fail", "pass")) == "pass"
+    found = _audited(_Asked(subject, private, target, data, labels, name, verbose), words, asks)
+    status = gate.exit_status(found.gates, open_passes=passes)
+    if status:
+        raise (LeakError if status == 1 else InconclusiveError)(_why(found), found)
+    return found
+
+
+def _asks(**limits: Limit | None) -> "tuple[gate.Ask, ...]":
+    """The gates, as the command line has them."""
+    typed = {
+        flag: [f"{name}={value!r}" for name, value in given.items()] if isinstance(given, Mapping) else [repr(given)]
+        for flag, given in limits.items()
+        if given is not None
+    }
+    asks = options.Gates(**typed).asks  # type: ignore[arg-type]
+    if not asks:
+        raise InputError(f"a gate is missing: {' or '.join(limits)}")
+    return asks
+
+
+def _why(found: Result) -> str:
+    """The verdict's own sentences, and the reasons of the gates that did not pass."""
+    tamed = _tame.tame(found.report)
+    outcome = "failed" if any(each.outcome == "failed" for each in tamed.gates) else "open"
+    judged = [each for each in tamed.gates if each.outcome == outcome]
+    told = []
+    for entry in entries(tamed):
+        if entry.attribute.private in {each.private for each in judged}:
+            before, share, after = _words.says(entry)
+            told.append(f"{entry.attribute.verdict}: {_words.clause(entry)}. {before}{share}{after}")
+    words = "gate failed" if outcome == "failed" else "inconclusive"
+    return "\n".join([*told, *(f"{words}: {each.reason}" for each in judged)])
+
+
+def _audited(asked: "_Asked", words: Mapping[str, Any], asks: tuple[gate.Ask, ...]) -> Result:
+    """The audit, in the store that is said, or else for what is in memory in one that is gone afterwards."""
+    called, beside = _called(asked), _labels(asked)
+    attackers, auxiliaries = asking.attack(words)
+    groups = asking.groups(words)
+    passing = not asked.named and "store" not in words
+    with contextlib.ExitStack() as held:
+        if passing:
+            groups["store"] = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="leakaudit-")))
+        from leakaudit import auditor
+        from leakaudit import subject as subjects
+        from leakaudit.numerics import device
+
+        terms = subjects.Terms(
+            **groups | {"store": store.open_store(groups["store"]), "device": device.resolve(groups["device"])},
+            private=options.Model(private=asked.privates).privates,
+            target=next(iter(asked.target)) if isinstance(asked.target, Mapping) else asked.target,
+            data=str(asked.data) if isinstance(asked.data, NAMED) else None,
+            gates=asks,
+            command=_command(asked, words),
+        )
+        if asked.named:
+            subject = auditor.find(called, terms)
+        elif memory.is_network(asked.subject):
+            subject = memory.network(asked.subject, None if terms.data else asked.data, beside, called, terms)
+        else:
+            subject = memory.held(asked.subject, beside, called, terms)
+        manner: progress.Manner = "bar" if asked.verbose else "quiet"
+        work = auditor.attack_each(subject, terms, attackers, auxiliaries)
+        paths = tuple(progress.watch(work, f"audit {called}", manner))
+        documents = tuple(archive.read(path) for path in paths)
+    return Result(documents, asks, () if passing else paths)
+
+
+class _Asked(NamedTuple):
+    """What both functions are asked beside the flags."""
+
+    subject: Any
+    private: Any
+    target: Any
+    data: Any
+    labels: Any
+    name: str | None
+    verbose: bool
+
+    @property
+    def named(self) -> bool:
+        """Whether the subject is a name or a path, and not in memory."""
+        return isinstance(self.subject, NAMED)
+
+    @property
+    def privates(self) -> list[str]:
+        """Names of the private attributes."""
+        return [self.private] if isinstance(self.private, str) else list(map(str, self.private))
+
+
+def _called(asked: _Asked) -> str:
+    """
+    What messages and the report call the subject.
+
+    Raises:
+        InputError: what is in memory and what is named do not go together.
+    """
+    name, data = asked.name, asked.data is not None and not isinstance(asked.data, NAMED)
+    if asked.named:
+        there = {"name": name is not None, "data": data, "labels": asked.labels is not None}
+        there |= {"private": isinstance(asked.private, Mapping), "target": isinstance(asked.target, Mapping)}
+        wrong = next((word for word, given in there.items() if given), "")
+        if wrong == "name":
+            raise InputError(f"{asked.subject}: has a name; name is for what is in memory")
+        if wrong:
+            raise InputError(f"{asked.subject}: {wrong} in memory goes with a subject in memory; a name expected")
+        return str(os.fspath(asked.subject))
+    network = memory.is_network(asked.subject)
+    if asked.data is not None and not network:
+        raise InputError(f"{name or 'embeddings'}: embeddings have their own labels and rows; data says nothing here")
+    return name or (type(asked.subject).__name__ if network else "embeddings")
+
+
+def _labels(asked: _Asked) -> dict[str, Any]:
+    """All labels in memory, by name."""
+    if isinstance(asked.target, Mapping) and len(asked.target) != 1:
+        raise InputError(f"target has {len(asked.target)} names; one expected, as in target={{'hair': labels}}")
+    apart = [part for part in (asked.private, asked.target) if isinstance(part, Mapping)]
+    parts = [*([] if asked.labels is None else [asked.labels]), *apart]
+    return memory.merged("labels", *(memory.columns(part, "labels") for part in parts))
+
+
+def _command(asked: _Asked, words: Mapping[str, Any]) -> str:
+    """The call as it would be typed; what is in memory by its kind and shape."""
+    subject = repr(os.fspath(asked.subject)) if asked.named else _kind(asked.subject)
+    said = {"private": asked.privates, "target": asked.target, "data": asked.data, "name": asked.name, **words}
+    said["target"] = next(iter(asked.target)) if isinstance(asked.target, Mapping) else asked.target
+    shown = (
+        f"{word}={repr(value) if isinstance(value, PLAIN) else _kind(value)}"
+        for word, value in said.items()
+        if value is not None
+    )
+    return f"leakaudit.audit({', '.join([subject, *shown])})"
+
+
+def _kind(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return f"<{type(value).__name__}{f' {tuple(shape)}' if shape is not None else ''}>"
