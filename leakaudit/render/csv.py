@@ -3,9 +3,9 @@ Long form for data frames and spreadsheets: one figure of one attacker on one at
 
 RFC 4180 as the csv module writes it: commas, quotes doubled, lines ended by CR LF, one header. Numbers are the
 document's own, unscaled, in the digits that give the same float back; what was not measured has no row, and nothing
-speaks of single rows of the data. `pandas.read_csv(file, float_precision="round_trip", keep_default_na=False,
-na_values=[""])` reads it as it was written: without the first it may miss the last digit, without the others a class
-called `None` or `NA` counts as missing.
+speaks of single rows of the data. `pandas.read_csv(file, keep_default_na=False, na_values=[""])` reads it as it was
+written; without these a class called `None` or `NA` counts as missing, and a pandas that does not yet read floats
+exactly by itself (3.1 does) wants `float_precision="round_trip"` too.
 
 Names are those of the other forms (control marks spelt out, the middle of long ones left out). A text that begins with
 `=`, `+`, `-` or `@` would be run as a formula by a spreadsheet, so an apostrophe stands before it, as before an
