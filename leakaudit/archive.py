@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from leakaudit import audits, catalog, outcomes, store
+from leakaudit import audits, catalog, joining, outcomes, store
 from leakaudit.audits import Audit
 from leakaudit.errors import InputError, RefusedError
+from leakaudit.joining import Given
 from leakaudit.outcomes import Outcomes
 
 
@@ -47,6 +48,26 @@ def _check(audit: Audit, found: Mapping[str, Outcomes], path: Path) -> None:
         ):  # fmt: skip
             if values.max(initial=0) >= count:
                 raise RefusedError(f"{path}: {name} class {values.max()} of {part.private}, {count:,} in the audit")
+
+
+def attack(name: str, root: Path, flag: str) -> Given:
+    """
+    The one attack of that name, with the reconstruction of its subject where there is one; `flag` asks for it.
+
+    Raises:
+        InputError: there is none, there are several, or images were rebuilt and nothing was attacked.
+        RefusedError: its document or its per-row outcomes are damaged.
+    """
+    try:
+        paths = gather([name], root)
+    except InputError as error:
+        raise InputError(f"{flag}: {error}") from error
+    whole = joining.merged([read(path) for path in paths])
+    if len(whole) > 1:
+        raise InputError(f"{flag} {name}: {len(whole)} audits; the name of one expected")
+    if joining.is_reconstruction(whole[0][0]):
+        raise InputError(f"{flag} {name}: images rebuilt, and no attack; an audit of an attack expected")
+    return whole[0]
 
 
 def gather(names: Sequence[str], root: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from leakaudit import archive, audits, catalog, extract, gate, outcomes, provenance, reconstruct, store
+from leakaudit import archive, audits, catalog, extract, gate, judging, outcomes, provenance, reconstruct, store
 from leakaudit import attack as attacking
 from leakaudit.audits import Audit
 from leakaudit.catalog import Call
@@ -113,18 +113,21 @@ def rebuild(subject: Subject, terms: Terms, decoder: Call) -> Generator[Any, Non
 
 def rows(subject: Subject, terms: Terms) -> Generator[Any, None, Embeddings]:
     """The embeddings of the attack rows, extracted where the store lacks them."""
+    target = terms.target or subject.target
+    gate.check_past(terms.gates, dict.fromkeys(terms.private, ()), target)
     if subject.embeddings is not None:
         found = subject.embeddings
     else:
         assert subject.encoder is not None
         assert subject.dataset is not None
-        for name in filter(None, (*terms.private, terms.target or subject.target)):
+        for name in filter(None, (*terms.private, target)):
             subject.dataset.column(name)
         found = yield from _extract(subject.encoder, subject.dataset, terms)
         if found.contents is None:  # of fresh weights, beside which none are kept
             found = replace(found, contents=subject.dataset.contents)
     classes = {name: len(found.column(name).classes) or BINS for name in terms.private}
     gate.check(terms.gates, classes)
+    gate.check_past(terms.gates, {name: found.column(name).classes for name in terms.private}, target)
     return _grouped(found, terms.group)
 
 
@@ -235,7 +238,7 @@ def _leave(
         subject={**audit.subject, **provenance.about(subject)},
         threat=audit.threat | ({"overlap": subject.overlap} if subject.overlap else {}),
         warnings=(*subject.warnings, *audit.warnings),
-        gates=gate.judge(terms.gates, [audit]),
+        gates=judging.judge(terms.gates, [(audit, marks)]),
         data={**audit.data, **provenance.images(subject)},
         provenance={
             **audit.provenance,

@@ -182,11 +182,12 @@ def attack(
     calls = tuple(catalog.call("attackers", name, "--attacker") for name in names)
     distributions = tuple(console.pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
     ways = vars(again) | {"projection": str(projection), "tolerance": tolerance}
-    auditor, terms = _terms(rows, run, model=model, network=network, gates=gates, **ways)
+    asks = gates.asks_in(run.store)
+    auditor, terms = _terms(rows, run, model=model, network=network, gates=asks, **ways)
     work = auditor.attack_each(auditor.find(subject, terms), terms, calls, distributions)
     paths = progress.watch(work, f"attack {subject}", run.manner)
     console.say(f"saved {', '.join(map(str, paths))}")
-    finish.finish(finish.report(paths, gates.asks), output, gates)
+    finish.finish(finish.report(paths, asks), output, gates)
 
 
 @app.command()
@@ -223,7 +224,8 @@ def report(
     """Put audits side by side, with paired differences."""
     from leakaudit import archive
 
-    finish.finish(finish.report(archive.gather(audits, place.store), gates.asks), output, gates)
+    asks = gates.asks_in(place.store)
+    finish.finish(finish.report(archive.gather(audits, place.store), asks), output, gates)
 
 
 app.command("inspect")(cli_inspect.inspect)
@@ -247,7 +249,7 @@ def schema_(document: Annotated[str, typer.Argument(metavar="recipe|audit|report
 
 def _terms(rows: options.Rows, run: options.Passes, **more: Any) -> Any:
     """The auditor, and the terms it works on; heavy libraries are loaded from here on."""
-    model, gates, network = more.pop("model", None), more.pop("gates", None), more.pop("network")
+    model, gates, network = more.pop("model", None), more.pop("gates", ()), more.pop("network")
     if model is not None:
         more |= {"private": model.privates, "target": model.target}
     console.share("--tolerance", more.get("tolerance", 0.5))
@@ -261,7 +263,7 @@ def _terms(rows: options.Rows, run: options.Passes, **more: Any) -> Any:
         **(given | place | more),
         batch_size=run.batch_size,
         amp=run.amp,
-        gates=gates.asks if gates else (),
+        gates=gates,
         command=shlex.join(["leakaudit", *sys.argv[1:]]),
     )
     return auditor, terms

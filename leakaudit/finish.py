@@ -20,14 +20,15 @@ def finish(made: Any, output: options.Output, gates: options.Gates) -> None:
     """Render, write or print, and end with the status of the gates."""
     from leakaudit import gate
 
-    made = replace(made, with_images=output.with_images)
+    passes = gates.on_inconclusive == options.Policy.PASS
+    made = replace(made, with_images=output.with_images, open_passes=passes)
     if output.format == options.Form.JSON and _pictured(made):
         console.say(
             "the JSON holds thumbnails of rebuilt images as they were stored: personal data if they show people"
         )
     put(render(made, output.format), output.format, output.output)
-    status = gate.exit_status(made.gates, open_passes=gates.on_inconclusive == options.Policy.PASS)
-    console.end(status, gate.summarise(made.gates))
+    status = gate.exit_status(made.gates, open_passes=passes)
+    console.end(status, gate.summarise(made.gates, open_passes=passes))
 
 
 def _pictured(made: Any) -> bool:

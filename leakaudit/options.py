@@ -249,13 +249,38 @@ class Gates:
     max_excess: Annotated[
         list[str] | None, flag("Fail where E is above this.", "--max-excess", panel="Gates", metavar="[NAME=]E")
     ] = None
+    baseline: Annotated[
+        str | None, flag("Audit that --max-increase compares with.", "--baseline", panel="Gates", metavar="AUDIT")
+    ] = None
+    max_increase: Annotated[
+        list[str] | None,
+        flag("Fail where E rose by more than D.", "--max-increase", panel="Gates", metavar="[NAME=]D"),
+    ] = None
     on_inconclusive: Annotated[Policy, flag("What an open gate does.", "--on-inconclusive", panel="Gates")] = (
         Policy.FAIL
     )
 
+    def __post_init__(self) -> None:
+        """Refuse an increase over nothing, and a baseline of which nothing is asked."""
+        if self.max_increase and not self.baseline:
+            raise InputError("--max-increase: --baseline AUDIT is missing: by how much more than which audit?")
+        if self.baseline and not self.max_increase:
+            raise InputError(
+                f"--baseline {self.baseline}: --max-increase [NAME=]D is missing: how much more may be read?"
+            )
+
+    def asks_in(self, place: Path) -> "tuple[Ask, ...]":
+        """The gates that were asked for, with the baseline as it is now: the command may write over it."""
+        from leakaudit import archive, gate
+
+        if not self.baseline:
+            return self.asks
+        past = gate.Past(self.baseline, *archive.attack(self.baseline, place, "--baseline"))
+        return (*self.asks, *(gate.parse("max-increase", text, past) for text in self.max_increase or []))
+
     @property
     def asks(self) -> "tuple[Ask, ...]":
-        """The gates that were asked for."""
+        """The gates that were asked for, those against a baseline apart."""
         from leakaudit import gate
 
         accuracy = [gate.parse("max-private-accuracy", text) for text in self.max_private_accuracy or []]

@@ -92,23 +92,28 @@ class Answers:
         return self.share(guess, weights), stretch
 
     def bits(self, chances: Chances) -> Interval | None:
+        """Usable bits, H(v|y) minus the cross-entropy: the mean of `gains`."""
+        rows = self.scored
+        if not rows.any():
+            return None
+        group = None if self.group is None else self.group[rows]
+        return stats.bootstrap_mean(self.gains(chances), group, self.seed, doubled=self.doubled)
+
+    def gains(self, chances: Chances) -> Float64[np.ndarray, " scored"]:
         """
-        Usable bits, H(v|y) minus the cross-entropy.
+        What the guess about each scored row tells, in bits: log2 of its chance of the truth, less that of its target's.
 
         Guesses come from rows weighted so that v is independent of y; Bayes' rule with the table of (y, v) brings them
         back. No chance is taken below half a row.
         """
         rows = self.scored
-        if not rows.any():
-            return None
         table = np.where(stats.covered(self.table), self.table, 0)[self.target[rows]].astype(np.float64)
         joint = np.maximum(chances[rows], 1e-12) * table
         at = np.arange(len(joint)), self.private[rows]
-        floor = 0.5 / len(rows)
+        floor = 0.5 / max(len(rows), 1)
         chance = np.maximum(joint[at] / joint.sum(axis=1), floor)
-        gain = np.log2(chance) - np.log2(table[at] / table.sum(axis=1))
-        group = None if self.group is None else self.group[rows]
-        return stats.bootstrap_mean(gain, group, self.seed, doubled=self.doubled)
+        gains: Float64[np.ndarray, " scored"] = np.log2(chance) - np.log2(table[at] / table.sum(axis=1))
+        return gains
 
     def p(self, guess: Codes, rng: np.random.Generator, draws: int) -> float:
         """

@@ -1,11 +1,12 @@
 """The gate: fails on the lower bound, passes on the upper, and says when it can do neither."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from leakaudit import gate
-from leakaudit.audits import Attribute, Audit
+from leakaudit import gate, judging
+from leakaudit.audits import Attribute, Audit, Gate
 from leakaudit.errors import InputError
 from leakaudit.finding import Baseline, Control, Coverage, Figures, Finding
 from leakaudit.stats import Interval
@@ -26,6 +27,12 @@ def figures(low: float, high: float) -> Figures:
         bits=None,
         follows_target=0.1,
     )
+
+
+def judged(asks: Sequence[gate.Ask], audit: Audit) -> tuple[Gate, ...]:
+    """How these gates end for one audit."""
+    judging.check(asks, [(audit, None)])
+    return judging.judge(asks, [(audit, None)])
 
 
 @pytest.fixture
@@ -65,7 +72,7 @@ def make_audit():
 @pytest.mark.parametrize("kind", ["max-private-accuracy", "max-excess"])
 def test_a_gate_fails_by_the_lower_and_passes_by_the_upper_bound(make_audit, kind, low, high, outcome, status):
     """Wholly above the limit fails, wholly at or under it passes, across it stays open."""
-    gates = gate.judge([gate.parse(kind, "0.2")], [make_audit(low, high)])
+    gates = judged([gate.parse(kind, "0.2")], make_audit(low, high))
     assert [found.outcome for found in gates] == [outcome]
     assert gate.exit_status(gates, open_passes=False) == status
     assert "colour" in gate.summarise(gates)
@@ -75,20 +82,20 @@ def test_a_gate_fails_by_the_lower_and_passes_by_the_upper_bound(make_audit, kin
 def test_nothing_passes_in_doubt(make_audit, doubt):
     """An attacker that did not converge, or a control that failed, forbids a pass but not a failure."""
     ask = gate.parse("max-private-accuracy", "0.2")
-    assert gate.judge([ask], [make_audit(0.1, 0.15)])[0].outcome == "passed"
-    assert gate.judge([ask], [make_audit(0.1, 0.15, **doubt)])[0].outcome == "open"
-    assert gate.judge([ask], [make_audit(0.3, 0.4, **doubt)])[0].outcome == "failed"
+    assert judged([ask], make_audit(0.1, 0.15))[0].outcome == "passed"
+    assert judged([ask], make_audit(0.1, 0.15, **doubt))[0].outcome == "open"
+    assert judged([ask], make_audit(0.3, 0.4, **doubt))[0].outcome == "failed"
 
 
 def test_nothing_passes_that_was_asked_in_part_or_without_a_plant(make_audit):
     """A low bound of part of the suite, or of one that found no planted leak, is no absence."""
     ask, quiet = gate.parse("max-excess", "0.2"), make_audit(0.1, 0.15)
-    assert gate.judge([ask], [quiet])[0].outcome == "passed"
-    part = gate.judge([ask], [replace(quiet, suite="0 in part")])[0]
+    assert judged([ask], quiet)[0].outcome == "passed"
+    part = judged([ask], replace(quiet, suite="0 in part"))[0]
     assert (part.outcome, "only in part" in part.reason) == ("open", True)
     for controls in ((), (Control("planted-xor", None, 0.2, (), 0),)):
         bare = replace(quiet, attributes=(replace(quiet.attributes[0], controls=controls),))
-        assert gate.judge([ask], [bare])[0].outcome == "open"
+        assert judged([ask], bare)[0].outcome == "open"
 
 
 def test_the_papers_attacker_raises_no_doubt_but_its_bound_counts(make_audit):
@@ -98,16 +105,16 @@ def test_the_papers_attacker_raises_no_doubt_but_its_bound_counts(make_audit):
     for high, outcome in ((0.12, "passed"), (0.4, "open")):
         paper = Finding("linear-sgd", "paper", decides=False, converged=False, figures=figures(0.1, high))
         both = replace(quiet, attributes=(replace(part, findings=(*part.findings, paper)),))
-        assert gate.judge([ask], [both])[0].outcome == outcome
+        assert judged([ask], both)[0].outcome == outcome
 
 
 def test_rows_that_would_decide_are_those_of_the_limit(make_audit):
     """The bound of the side the point lies on has to shrink to the limit; the verdict's own count is another's."""
-    (near,) = gate.judge([gate.parse("max-excess", "0.19")], [make_audit(0.1, 0.2)])
+    (near,) = judged([gate.parse("max-excess", "0.19")], make_audit(0.1, 0.2))
     assert "about 1,407 rows would decide" in near.reason  # 900 x (0.05 / 0.04) squared
-    (over,) = gate.judge([gate.parse("max-excess", "0.14")], [make_audit(0.1, 0.2)])
+    (over,) = judged([gate.parse("max-excess", "0.14")], make_audit(0.1, 0.2))
     assert "about 37,500 rows would decide" in over.reason  # 900 x (0.05 / 0.01) squared, in a split
-    (level,) = gate.judge([gate.parse("max-excess", "0.15")], [make_audit(0.1, 0.2)])
+    (level,) = judged([gate.parse("max-excess", "0.15")], make_audit(0.1, 0.2))
     assert "would decide" not in level.reason
 
 
@@ -117,10 +124,10 @@ def test_what_the_target_alone_names_fails_no_gate(make_audit):
     known = Baseline("target-only", None, figures(0.35, 0.45))
     audit = replace(leaky, attributes=(replace(leaky.attributes[0], baselines=(known,)),))
     for limit, outcome in (("0.3", "open"), ("0.45", "failed")):
-        (found,) = gate.judge([gate.parse("max-private-accuracy", limit)], [audit])
+        (found,) = judged([gate.parse("max-private-accuracy", limit)], audit)
         assert found.outcome == outcome
         assert ("the target alone names 40.0 %" in found.reason) == (outcome == "open")
-    assert gate.judge([gate.parse("max-excess", "0.3")], [audit])[0].outcome == "failed"
+    assert judged([gate.parse("max-excess", "0.3")], audit)[0].outcome == "failed"
 
 
 def test_a_decoder_that_reads_more_fails_the_gate(make_audit):
@@ -134,17 +141,17 @@ def test_a_decoder_that_reads_more_fails_the_gate(make_audit):
     )
     attribute = replace(quiet.attributes[0], reconstruction=rebuilt)
     ask = gate.parse("max-private-accuracy", "0.2")
-    assert gate.judge([ask], [quiet])[0].outcome == "passed"
-    assert gate.judge([ask], [replace(quiet, attributes=(attribute,))])[0].outcome == "failed"
+    assert judged([ask], quiet)[0].outcome == "passed"
+    assert judged([ask], replace(quiet, attributes=(attribute,)))[0].outcome == "failed"
 
 
 def test_several_gates_end_by_the_worst(make_audit):
     """1 before 3 before 0, and an open gate is let pass only when that is asked for."""
     audit = make_audit(0.15, 0.3)
     opened, failed = gate.parse("max-excess", "0.2"), gate.parse("max-excess", "colour=0.12")
-    assert gate.exit_status(gate.judge([opened, failed], [audit]), open_passes=False) == 1
-    assert gate.exit_status(gate.judge([opened], [audit]), open_passes=False) == 3
-    assert gate.exit_status(gate.judge([opened], [audit]), open_passes=True) == 0
+    assert gate.exit_status(judged([opened, failed], audit), open_passes=False) == 1
+    assert gate.exit_status(judged([opened], audit), open_passes=False) == 3
+    assert gate.exit_status(judged([opened], audit), open_passes=True) == 0
     assert gate.exit_status((), open_passes=False) == 0
 
 
@@ -159,6 +166,6 @@ def test_what_is_no_limit_is_refused(text):
 def test_a_gate_that_decides_nothing_is_refused(make_audit):
     """A limit at guessing, and an attribute that is not attacked, are refused with what there is."""
     with pytest.raises(InputError, match=r"guessing already names 10\.0 % of 10 classes"):
-        gate.judge([gate.parse("max-private-accuracy", "0.1")], [make_audit(0.1, 0.2)])
+        judged([gate.parse("max-private-accuracy", "0.1")], make_audit(0.1, 0.2))
     with pytest.raises(InputError, match="Did you mean 'colour'"):
-        gate.judge([gate.parse("max-excess", "color=0.1")], [make_audit(0.1, 0.2)])
+        judged([gate.parse("max-excess", "color=0.1")], make_audit(0.1, 0.2))

@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 from leakaudit import protocol
 from leakaudit.attackers import Question
@@ -55,6 +55,8 @@ class Inquiry:
     """Of a continuous attribute."""
     seeds: tuple[float, ...] = ()
     """E of the nested winner with further attack seeds."""
+    gains: Float64[np.ndarray, " scored"] | None = None
+    """What the nested winner tells of each scored row, in bits; None where nothing was asked."""
     guesses: Mapping[str, Codes] = field(default_factory=dict)
     """Of every finding, on the scored rows."""
     beside: Mapping[str, Codes] = field(default_factory=dict)
@@ -177,6 +179,7 @@ def _asked(case: Case, plan: Plan, own: Mapping[str, dict[str, Answer]], best: N
         winner=best.winner,
         winners=best.winners,
         findings=tuple(findings),
+        gains=answers.gains(chances),
         guesses=guesses,
     )
 

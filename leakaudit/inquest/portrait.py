@@ -18,11 +18,13 @@ from leakaudit.finding import Bottleneck, Cell, Coverage
 from leakaudit.inquest.aptitude import named
 from leakaudit.inquest.inquiry import Inquiry
 from leakaudit.labels import Labelled
-from leakaudit.numerics import gaussian
+from leakaudit.numerics import extremes, gaussian
 from leakaudit.numerics.attractors import Views, attractors
+from leakaudit.numerics.extremes import Extreme
 from leakaudit.numerics.gaussian import Line
 from leakaudit.outcomes import Outcomes
 from leakaudit.protocol import scheme
+from leakaudit.stats import Interval
 
 INFERENCE = (
     "E and accuracies: Clopper-Pearson on the number of rows the estimate is worth, its variance doubled where guesses "
@@ -31,8 +33,6 @@ INFERENCE = (
     "(raw, whitened, per target class, on products); I is the nested winner (cross-fit: z with the standard error "
     "times sqrt 2; split, or few groups: permutation of the scored labels within target classes)."
 )
-SMALL = 5
-"""The worst cell is looked for among cells of at least this many rows, where there are such."""
 
 
 def coverage(rows: Labelled, found: Inquiry, trained: int | None, would_decide: int | None) -> Coverage:
@@ -119,26 +119,38 @@ def model_hits(subject: Embeddings, rows: Labelled, target: str | None) -> np.nd
 
 def utility(subject: Embeddings, rows: Labelled, target: str | None) -> Utility | None:
     """How well the model names the target on the attack rows; None where it does not."""
-    hits = model_hits(subject, rows, target)
-    if hits is None or target is None:
+    hits, guessed = model_hits(subject, rows, target), _named(subject, rows, target)
+    if hits is None or guessed is None or target is None:
         return None
     known = rows.known
     hits, y, v = hits[known], rows.target.codes[known], rows.private.codes[known]
-    classes, hidden = len(rows.target.classes), len(rows.private.classes)
+    classes = len(rows.target.classes)
     group = None if subject.group is None else subject.group[rows.rows[known]]
-    table = stats.tabulate(y, v, classes, hidden)
-    right = np.bincount(y * hidden + v, hits, minlength=table.size).reshape(table.shape)
-    large = table >= min(SMALL, table.max())
-    worst = int(np.where(large, right / np.maximum(table, 1), 2.0).argmin())
-    alone = np.arange(table.size) == worst
+    where = y, v, (classes, len(rows.private.classes)), group
+    worst = extremes.worst(hits, *where)
+    odds, note = _odds(extremes.gap(guessed[known], *where), rows)
     return Utility(
         target=target,
         accuracy=stats.share(hits, np.zeros(len(y), np.int64), np.ones(1), group).interval,
         balanced_accuracy=stats.share(hits, y, np.full(classes, 1 / classes), group).interval,
-        worst_cell=f"{rows.target.classes[worst // hidden]}, {rows.private.classes[worst % hidden]}",
-        worst_cell_accuracy=stats.share(hits, y * hidden + v, alone.astype(np.float64), group).interval,
+        worst_cell=f"{rows.target.classes[worst.place[0]]}, {rows.private.classes[worst.place[1]]}",
+        worst_cell_accuracy=worst.interval,
         chance=1 / classes,
+        odds=odds,
+        odds_note=note,
     )
+
+
+def _odds(found: Extreme | None, rows: Labelled) -> tuple[Interval | None, str]:
+    """The equalised-odds gap, and where it is."""
+    if found is None:
+        return None, f"no target class has {extremes.SMALL} rows or groups of each of two private classes"
+    y, guess, more, less = found.place
+    targets, hidden = rows.target.classes, rows.private.classes
+    words = f"{targets[y]} taken for {targets[guess]}" if guess != y else f"{targets[y]} named right"
+    small = found.cells[1] - found.cells[0]
+    left = f"; {small} of {found.cells[1]} cells under {extremes.SMALL} rows or groups left out" if small else ""
+    return found.interval, f"{words}, more often of {hidden[more]} than of {hidden[less]}{left}"
 
 
 def outcomes(subject: Embeddings, rows: Labelled, found: Inquiry, target: str | None) -> Outcomes:
@@ -155,7 +167,9 @@ def outcomes(subject: Embeddings, rows: Labelled, found: Inquiry, target: str | 
     if model is not None:
         marks["model"] = model[scored].astype(np.uint8)
     ids = subject.ids[rows.rows][scored]
-    return Outcomes(ids, fold[scored], case.arena.target[scored], case.private[scored], case.arena.group[scored], marks)
+    labels = case.arena.target[scored], case.private[scored], case.arena.group[scored]
+    gains = None if found.gains is None else found.gains.astype(np.float32)
+    return Outcomes(ids, fold[scored], *labels, marks, gains)
 
 
 def threat(

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
+
+from leakaudit import stats
 
 DRAWS = 2000
 BLOCK = 100
@@ -29,6 +31,8 @@ class Rows(NamedTuple):
     """None where rows stand for themselves."""
     hits: dict[str, UInt8[np.ndarray, "2 n"]]
     """First and second audit's hits, by name."""
+    gains: Float32[np.ndarray, "2 n"] | None = None
+    """What the first and the second audit's winner tells of each row, in bits; None where one does not say."""
 
 
 def deviations(rows: Rows, hits: str, measures: tuple[Measure, ...]) -> list[Float[np.ndarray, " draws"]]:
@@ -43,6 +47,45 @@ def deviations(rows: Rows, hits: str, measures: tuple[Measure, ...]) -> list[Flo
         count, first, second = _by_group(cell, pair, shape, np.unique(rows.group[keep], return_inverse=True)[1])
     changes = [measure(count, second, shape) - measure(count, first, shape) for measure in measures]
     return [change - change.mean() for change in changes]
+
+
+def deviations_of_mean(
+    gains: Float[np.ndarray, "2 n"], group: Int64[np.ndarray, " n"] | None
+) -> Float[np.ndarray, " draws"]:
+    """Second minus first mean of what both tell of each row, over draws of rows or whole groups, less their mean."""
+    step = (gains[1] - gains[0]).astype(np.float64)
+    index = np.arange(len(step)) if group is None else np.unique(group, return_inverse=True)[1].ravel()
+    sums = np.stack([np.bincount(index, step), np.bincount(index).astype(float)], axis=1)
+    generator, chances = np.random.default_rng(0), np.full(len(sums), 1 / len(sums))
+    drawn = [generator.multinomial(len(sums), chances, size=BLOCK) @ sums for _ in range(DRAWS // BLOCK)]
+    change = np.concatenate([part[:, 0] / part[:, 1] for part in drawn])
+    centred: Float[np.ndarray, " draws"] = change - change.mean()
+    return centred
+
+
+def error(rows: Rows, hits: str) -> float:
+    """
+    The standard error of the difference of E, in closed form: for many pairs, and where single draws are too coarse.
+
+    From the discordant rows of each cell, with the same two pseudo-rows as the draws; with groups never below the
+    sandwich of their sums.
+    """
+    keep = (rows.target >= 0) & (rows.private >= 0)
+    target, private = rows.target[keep], rows.private[keep]
+    shape = (int(target.max()) + 1, int(private.max()) + 1)
+    table = stats.tabulate(target, private, *shape)
+    weights, stretch = stats.excess_weights(table)
+    cell, size = target * shape[1] + private, np.maximum(table.ravel(), 1).astype(np.float64)
+    pair = rows.hits[hits][:, keep].astype(np.int64)
+    step = pair[1] - pair[0]
+    gained, lost = (np.bincount(cell, step == sign, minlength=table.size) for sign in (1, -1))
+    up, down = ((part + 2 * part.sum() / len(step)) / (size + 2) for part in (gained, lost))
+    variance = float((weights.ravel() ** 2 / size) @ (up + down - (up - down) ** 2))
+    if rows.group is not None:
+        per_row = (weights.ravel() / size)[cell] * (step - ((gained - lost) / size)[cell])
+        sums = np.bincount(np.unique(rows.group[keep], return_inverse=True)[1].ravel(), per_row)
+        variance = max(variance, float(sums @ sums) * len(sums) / max(len(sums) - 1, 1))
+    return stretch * float(np.sqrt(variance))
 
 
 def _by_cell(
