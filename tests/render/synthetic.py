@@ -257,7 +257,7 @@ def audit(*plans: Plan, **changes: Any) -> tuple[Audit, dict[str, Outcomes]]:
         data={"name": "digits:rho=0.8", "split": "test", "fingerprint": "f" * 64, "rows": first.rows, "group": None},
         threat={
             "knows": "the bottleneck of unseen images and the target label",
-            "auxiliary": "balanced (decides), matched, paper",
+            "auxiliary": ["balanced (decides)", "matched", "paper"],
             "attackers": {"linear": {"strengths": 8}, "mlp": {}, "gaussian-pca": {}},
             "conditioned_on": first.target,
             "overlap": "none: 800 trained rows left out",
