@@ -94,6 +94,10 @@ def papers_said(found: Sequence[Entry]) -> str:
     known = [(entry, said) for entry in found if (said := _entries.paper(entry.attribute)) is not None]
     if not known:
         return ""
+    if len(known) > 4:  # noqa: PLR2004 (of more, both ends)
+        theirs = _ends([said.figures.private_accuracy.value for _, said in known])
+        read = _ends([entry.attribute.figures.private_accuracy.value for entry, _ in known])
+        return f"The papers' protocol would have said {theirs} for these models, where an attacker reads {read}."
     figures = _figures.joined(
         [f"{_figures.percent(said.figures.private_accuracy.value)} % for {entry.label}" for entry, said in known]
     )
@@ -101,6 +105,10 @@ def papers_said(found: Sequence[Entry]) -> str:
         [f"{_figures.percent(entry.attribute.figures.private_accuracy.value)} %" for entry, _ in known]
     )
     return f"The papers' protocol would have said {figures}, where an attacker reads {read}."
+
+
+def _ends(shares: Sequence[float]) -> str:
+    return f"{_figures.percent(min(shares))} to {_figures.percent(max(shares))} %"
 
 
 def controls_said(found: Sequence[Entry]) -> str:
@@ -214,9 +222,13 @@ def _listed(found: Sequence[Entry]) -> str:
     for private in dict.fromkeys(entry.attribute.private for entry in found):
         group = [entry for entry in found if entry.attribute.private == private]
         verdicts = dict.fromkeys(entry.attribute.verdict for entry in group)
-        names = {word: _figures.joined([e.name for e in group if e.attribute.verdict == word]) for word in verdicts}
+        names = {word: _some([e.name for e in group if e.attribute.verdict == word]) for word in verdicts}
         sentences.append(f"{capital(private)}: {', '.join(f'{word} for {who}' for word, who in names.items())}.")
     return " ".join(sentences)
+
+
+def _some(names: Sequence[str]) -> str:
+    return _figures.joined(names) if len(names) < 5 else f"{len(names)} models"  # noqa: PLR2004 (a sentence)
 
 
 def _still(report: Report, found: Sequence[Entry]) -> str:

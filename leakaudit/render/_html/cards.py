@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from leakaudit.audits import Gate
+from leakaudit.finding import WORST_FIRST
 from leakaudit.render import Report, _entries, _figures, _further, _measures, _words
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
-from leakaudit.render._html.view import Section, badge, names
+from leakaudit.render._html.view import Section, badge, names, short
 
 LABELS = {
     "private_accuracy": "Private accuracy",
@@ -37,11 +38,13 @@ class Card(NamedTuple):
     """One verdict, with its limits."""
 
     entry: Entry
+    worst: int
+    """Where the verdict stands among all, the worst first."""
     badge: Markup
     key: Markup
     says: tuple[str, str, str]
     four: tuple[Figure, ...]
-    ruler: Markup
+    ruler: Markup | str
     strip: Markup
     gates: list[Gate]
     facts: list[tuple[str, str, str]]
@@ -51,14 +54,15 @@ class Card(NamedTuple):
 def verdict(report: Report) -> Section:
     """The verdicts in words, each with its limits, and which leaks less."""
     found = _entries.entries(report)
-    cards = [_card(entry, i, report) for i, entry in enumerate(found)]
+    many = len(found) > FEW
+    cards = [_card(entry, i, report, many=many) for i, entry in enumerate(found)]
     body = {
         "warnings": _words.warned(report),
         "cards": cards,
-        "many": len(cards) > FEW,
+        "many": many,
         "axis": strips.scale([(0, "0"), (report.audits[0].tolerance, "τ"), (1, "1")], 150),
         "told": [_words.told(part, names(report)) for part in report.comparisons],
-        "ranked": [ranking.sentence for ranking in report.rankings],
+        "ranked": [short(ranking.sentence, names(report)) for ranking in report.rankings],
         "limits": _limits(report, found),
     }
     return Section("verdict", "Verdict", _words.verdicts(report), body)
@@ -82,16 +86,20 @@ def _figure(headline: _entries.Headline) -> Figure:
     return Figure(label, words, bounds, f"{shown:.6f}")
 
 
-def _card(entry: Entry, number: int, report: Report) -> Card:
+def _card(entry: Entry, number: int, report: Report, *, many: bool) -> Card:
+    """A card; of many, E is drawn in the table alone."""
     part, figures = entry.attribute, entry.attribute.figures
     tolerance = entry.audit.tolerance
     return Card(
         entry=entry,
+        worst=WORST_FIRST.index(part.verdict),
         badge=badge(part.verdict),
         key=strips.key(entry.place),
         says=_words.says(entry),
         four=four(entry),
-        ruler=strips.ruler(entry.place, figures.excess, tolerance, name=f"e{number}", label=entry.label),
+        ruler=strips.ruler(entry.place, figures.excess, tolerance, name=f"e{number}", label=entry.label)
+        if not many
+        else "",
         strip=strips.excess(entry.place, figures.excess, tolerance, solid=True),
         gates=_gates(entry, report),
         facts=_facts(entry),

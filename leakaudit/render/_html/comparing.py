@@ -6,7 +6,7 @@ from typing import Any
 from leakaudit.render import Comparison, Difference, Ranking, Report, _entries, _figures, _measures, _words
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
-from leakaudit.render._html.view import Section, names, traded
+from leakaudit.render._html.view import Section, names, short
 
 Group = Sequence[Entry]
 FEW = 3
@@ -27,14 +27,29 @@ def differences(report: Report) -> Section | None:
         tables.append(
             {
                 "private": private,
-                "ranks": _ranks(ranking, models) if ranking else None,
+                "ranks": _ranks(ranking, models, known) if ranking else None,
                 "pairs": [_pair(part, known, group) for part in compared] if len(compared) <= FEW else [],
                 "together": _together(compared, known, models) if len(compared) > FEW else None,
             }
         )
-    lede = traded(report, known) or " ".join(one.sentence for one in report.rankings[:FEW])
-    told = [_words.told(part, known) for part in report.comparisons]
-    return Section("differences", "Models side by side", lede or told[0], {"tables": tables})
+    return Section("differences", "Models side by side", _lede(report, known), {"tables": tables})
+
+
+def _lede(report: Report, known: dict[str, str]) -> str:
+    """Who leaks least; of a pair, in how many figures the data can tell the two apart."""
+    if report.rankings:
+        return " ".join(short(one.sentence, known) for one in report.rankings[:FEW])
+    first = report.comparisons[0]
+    apart = [_figures.can_tell(one.difference) for part in report.comparisons for one in part.differences]
+    which = _figures.joined([known[first.first], known[first.second]])
+    told = (
+        f"{sum(apart)} of {len(apart)}"
+        if any(apart) and not all(apart)
+        else f"all {len(apart)}"
+        if all(apart)
+        else "no"
+    )
+    return f"The data can tell {which} apart in {told} figure{'s' * (len(apart) > 1 and any(apart))}."
 
 
 def _label(figure: str, group: Group) -> str:
@@ -87,7 +102,7 @@ def _cell(one: Difference | None) -> dict[str, Any]:
     return {"value": value, "bounds": bounds, "sort": sort, "tells": tells}
 
 
-def _ranks(ranking: Ranking, models: dict[str, Entry]) -> dict[str, Any]:
+def _ranks(ranking: Ranking, models: dict[str, Entry], known: dict[str, str]) -> dict[str, Any]:
     """Ranks as ranges, with E beside them."""
     found = [models[place.name] for place in ranking.places]
     tolerance, width = found[0].audit.tolerance, 300
@@ -106,4 +121,4 @@ def _ranks(ranking: Ranking, models: dict[str, Entry]) -> dict[str, Any]:
     ]
     target = next((entry.audit.utility.target for entry in found if entry.audit.utility), "")
     axis = strips.scale([(0, "0"), (tolerance, "τ"), (1, "1")], width, inset=6)
-    return {"rows": rows, "axis": axis, "sentence": ranking.sentence, "target": target}
+    return {"rows": rows, "axis": axis, "sentence": short(ranking.sentence, known), "target": target}

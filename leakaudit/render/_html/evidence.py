@@ -6,16 +6,19 @@ from typing import Any
 from leakaudit.render import Report, _entries, _figures, _further, _words
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import charts, strips
-from leakaudit.render._html.view import Section, badge
+from leakaudit.render._html.view import Section, badge, some
 
 Group = Sequence[Entry]
+MANY = 24
+"""Models and attributes of which every finding stands on the page; of more, the strongest of each kind of labels."""
 
 
 def attackers(report: Report) -> Section | None:
     """Every attacker with every auxiliary."""
     if not any(entry.attribute.findings for entry in _entries.entries(report)):
         return None
-    tables = []
+    tables, found = [], _entries.entries(report)
+    brief = len(found) > MANY
     for private, group in _entries.questions(report):
         chance, tolerance = 1 / len(group[0].attribute.classes), group[0].audit.tolerance
         ranked = any(row.figures.auc for entry in group for row in _entries.rows(entry))
@@ -25,16 +28,16 @@ def attackers(report: Report) -> Section | None:
                 "count": sum(len(entry.attribute.findings) for entry in group),
                 "axis": strips.scale([(0, "0"), (tolerance, "τ"), (1, "1")], _wide(ranked)),
                 "guess": strips.scale([(chance, f"{100 * chance:.0f}"), (1, "100")], 96),
-                "models": [_model(entry, chance, ranked) for entry in group],
+                "models": [_model(entry, chance, ranked, brief) for entry in group],
                 "ranked": ranked,
+                "brief": brief,
             }
         )
-    found = _entries.entries(report)
     words: dict[str, list[str]] = {}
     for entry in found:
         if entry.attribute.findings:
             words.setdefault(_curved(entry), []).append(entry.name)
-    lede = " ".join(sentence.format(names=_figures.joined(list(dict.fromkeys(who)))) for sentence, who in words.items())
+    lede = " ".join(sentence.format(names=some(who)) for sentence, who in words.items())
     auxiliaries = {finding.auxiliary for entry in found for finding in entry.attribute.findings}
     notes = {
         ", ".join([finding.attacker, finding.auxiliary, *[entry.label] * (len(found) > 1)]): "; ".join(finding.notes)
@@ -62,9 +65,9 @@ def _wide(ranked: bool) -> int:  # noqa: FBT001 (whether the AUC stands beside i
     return 120 if ranked else 150
 
 
-def _model(entry: Entry, chance: float, ranked: bool) -> dict[str, Any]:  # noqa: FBT001
+def _model(entry: Entry, chance: float, ranked: bool, brief: bool) -> dict[str, Any]:  # noqa: FBT001
     rows = []
-    for row in _entries.rows(entry):
+    for row in _strongest(entry) if brief else _entries.rows(entry):
         figures = row.figures
         rows.append(
             {
@@ -84,6 +87,14 @@ def _model(entry: Entry, chance: float, ranked: bool) -> dict[str, Any]:  # noqa
             }
         )
     return {"entry": entry, "key": strips.key(entry.place), "rows": rows}
+
+
+def _strongest(entry: Entry) -> list[_entries.Row]:
+    """The deciding row, and the strongest attacker of each other kind of labels."""
+    found: dict[str, _entries.Row] = {}
+    for row in _entries.rows(entry):
+        found.setdefault(row.auxiliary, row)
+    return list(found.values())
 
 
 def _curved(entry: Entry) -> str:
@@ -142,6 +153,9 @@ def _learned(group: Group, target: str) -> str:
     known = [(entry, said.figures.follows_target) for entry in group if (said := _entries.paper(entry.attribute))]
     if not any(share > 0.5 for _, share in known):  # noqa: PLR2004 (most answers)
         return ""
+    if len(known) > 4:  # noqa: PLR2004 (a sentence)
+        low, high = (_figures.percent(end([share for _, share in known])) for end in (min, max))
+        return f"Here {low} to {high} % of its answers are what is usual for the {target}, right or wrong."
     shares = _figures.joined([f"{_figures.percent(share)} % of its answers for {entry.name}" for entry, share in known])
     return f"Here {shares} are what is usual for the {target}, right or wrong."
 
@@ -168,6 +182,7 @@ def directions(report: Report) -> Section | None:
         far_apart = {part.direction: part.d_prime for part in entry.attribute.separation}
         if {"pc1", "lda"} <= set(far_apart):
             words.append(f"{far_apart['pc1']:.1f} and {far_apart['lda']:.1f} for {entry.label}")
+    words = words if len(words) < 5 else []  # noqa: PLR2004 (a sentence)
     lede = f"d′ on PC1 and on the LDA direction: {_figures.joined(words)}. " if words else ""  # noqa: RUF001 (prime)
     return Section(
         "directions", "One direction", f"{lede}A picture of one direction clears no model.", {"panels": panels}

@@ -6,7 +6,7 @@ from typing import Any
 from leakaudit.render import Report, _entries, _figures, _further, _words
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
-from leakaudit.render._html.view import Section
+from leakaudit.render._html.view import Section, some
 from leakaudit.stats import Interval
 
 Group = Sequence[Entry]
@@ -196,6 +196,8 @@ def _uneven(group: Group) -> list[str]:
             words.append(f"The leak of {entry.label} is uneven: E is {most}, {least}.")
         else:
             even.append(entry.label)
+    if len(words) > FEW:
+        words = [f"The leak of {len(group) - len(even)} of the models is uneven from {target} to {target}."]
     if even:
-        words.append(f"For {_figures.joined(even)}, E differs between classes by no more than these rows explain.")
+        words.append(f"For {some(even)}, E differs between classes by no more than these rows explain.")
     return words

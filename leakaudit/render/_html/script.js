@@ -12,7 +12,7 @@ function sort(table) {
   heads.forEach((head, i) => {
     if (!('key' in head.dataset)) return;
     const button = make('button', { type: 'button', ariaLabel: 'Sort by ' + head.textContent.trim() });
-    head.append(button);
+    head.append('\u2060', button);
     button.addEventListener('click', () => {
       const up = head.getAttribute('aria-sort') === 'descending';
       heads.forEach(other => other.removeAttribute('aria-sort'));

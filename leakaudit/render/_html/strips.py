@@ -62,7 +62,7 @@ def glyph(verdict: Verdict) -> Markup:
 def excess(place: int, interval: Interval, tolerance: float, *, solid: bool, width: int = 150) -> Markup:
     """E from 0 to 1 in one row, with the tolerance running through it."""
     wide = width - 2
-    grid = "".join(line(1 + wide * at, 0, 1 + wide * at, HIGH, ink=0.13) for at in (0, 0.5, 1))
+    grid = _grid([1 + wide * at for at in (0, 0.5, 1)], HIGH)
     at = 1 + wide * _unit(tolerance)
     over = line(at, 0, at, HIGH, ink=0.9, dash=DASH, wide=1.3)
     return _strip(place, width, grid, [1 + wide * _unit(part) for part in (0, *interval)], over, solid)
@@ -70,7 +70,7 @@ def excess(place: int, interval: Interval, tolerance: float, *, solid: bool, wid
 
 def accuracy(place: int, interval: Interval, chance: float, *, solid: bool) -> Markup:
     """Accuracy from 0 to 1 in one row; the bar grows from guessing outwards."""
-    width, grid = 96, "".join(line(1 + 94 * at, 0, 1 + 94 * at, HIGH, ink=0.13) for at in (0, 0.5, 1))
+    width, grid = 96, _grid([1 + 94 * at for at in (0, 0.5, 1)], HIGH)
     guess = line(1 + 94 * chance, 0, 1 + 94 * chance, HIGH, ink=0.75, dash=DOTS)
     return _strip(place, width, grid, [1 + 94 * _unit(part) for part in (chance, *interval)], guess, solid)
 
@@ -83,7 +83,19 @@ def _strip(place: int, width: int, grid: str, at: list[float], over: str, solid:
     bar = f'<rect x="{left:.1f}" y="11" width="{long:.1f}" height="6" fill-opacity="{ink}" {paint(place)}/>'
     how = paint(place) if solid else f'fill="none" {paint(place, stroke=True)} stroke-width="1.3"'
     end = f'<rect x="{low:.1f}" y="9.5" width="{high - low:.1f}" height="9" {how}/>'
-    return svg(width, HIGH, grid + bar + end + over, kind="strip")
+    return _bare(width, HIGH, grid + bar + end + over)
+
+
+def _grid(at: Sequence[float], high: float) -> str:
+    """Upright hairlines, in one stroke: there are thousands of strips on a page."""
+    path = "".join(f"M{x:g} 0V{high:g}" for x in at)
+    return f'<path d="{path}" fill="none" stroke="currentColor" stroke-opacity=".13"/>'
+
+
+def _bare(width: float, high: float, body: str) -> Markup:
+    """A strip that holds no words."""
+    size = f'width="{width:g}" height="{high:g}" viewBox="0 0 {width:g} {high:g}"'
+    return Markup(f'<svg {size} class="strip" aria-hidden="true">{body}</svg>')  # noqa: S704 (numbers alone)
 
 
 def scale(marks: Sequence[tuple[float, str]], width: int, *, inset: int = 1) -> Markup:
@@ -103,7 +115,7 @@ def lanes(found: Sequence[tuple[int, Interval]], tolerance: float, *, width: int
     """E of several models in one row, each in its own lane."""
     high, step = max(HIGH, 12 * len(found) + 10), 12
     wide, top = width - 12, (max(HIGH, 12 * len(found) + 10) - step * (len(found) - 1)) / 2
-    body = "".join(line(6 + wide * at, 0, 6 + wide * at, high, ink=0.13) for at in (0, 0.25, 0.5, 0.75, 1))
+    body = _grid([6 + wide * at for at in (0, 0.25, 0.5, 0.75, 1)], high)
     for lane, (place, interval) in enumerate(found):
         value, low, high_end = (6 + wide * _unit(part) for part in interval)
         low, high_end = _at_least(low, high_end)
@@ -111,7 +123,7 @@ def lanes(found: Sequence[tuple[int, Interval]], tolerance: float, *, width: int
         how = f'{paint(place, stroke=True)} stroke-width="3"'
         body += f'<line x1="{low:.1f}" y1="{y:.1f}" x2="{high_end:.1f}" y2="{y:.1f}" {how}/>' + mark(place, value, y, 4)
     at = 6 + wide * _unit(tolerance)
-    return svg(width, high, body + line(at, 0, at, high, ink=0.9, dash=DASH, wide=1.3), kind="strip")
+    return _bare(width, high, body + line(at, 0, at, high, ink=0.9, dash=DASH, wide=1.3))
 
 
 def points(place: int, at: Sequence[tuple[float, bool]], lines: Sequence[float], *, width: int) -> Markup:
@@ -122,7 +134,7 @@ def points(place: int, at: Sequence[tuple[float, bool]], lines: Sequence[float],
     for x, full in sorted(at, key=lambda point: point[1]):
         how = paint(place) if full else f'fill="none" {paint(place, stroke=True)} stroke-width="1.5"'
         body += f'<circle cx="{6 + wide * x:.1f}" cy="{HIGH / 2:g}" r="{5 if full else 4.5}" {how}/>'
-    return svg(width, HIGH, body, kind="strip")
+    return _bare(width, HIGH, body)
 
 
 def ruler(place: int, interval: Interval, tolerance: float, *, name: str, label: str) -> Markup:

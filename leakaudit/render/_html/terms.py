@@ -11,9 +11,11 @@ from leakaudit.finding import WORST_FIRST, Control
 from leakaudit.render import Report, _entries, _figures, _words
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
-from leakaudit.render._html.view import Section, badge
+from leakaudit.render._html.view import Section, badge, some
 
 Group = Sequence[Entry]
+MANY = 4
+"""Models and attributes that have a column each; more have a row."""
 
 LESSONS = {
     "LEAK": (0.22, 0.33), "DETECTED": (0.06, 0.20), "INCONCLUSIVE": (-0.005, 0.19), "WITHIN": (0.03, 0.08),
@@ -30,6 +32,7 @@ def controls(report: Report) -> Section | None:
     shapes = dict.fromkeys(part.shape for entry in found for part in entry.attribute.sensitivity)
     body = {
         "models": [(entry, strips.key(entry.place)) for entry in found],
+        "many": len(found) > MANY,
         "rows": _by_name(found, lambda e: {c.control: _control(c) for c in e.attribute.controls}),
         "names": _words.CONTROLS,
         "sensitivity": [(shape, [_sensitive(entry, shape) for entry in found]) for shape in shapes],
@@ -71,10 +74,30 @@ def threat(report: Report) -> Section:
     if len(models) == 1 and knows:
         models[0]["terms"] = [line for line in models[0]["terms"] if line[0] != LABELS["knows"]]
     found = _entries.entries(report)
+    attacked: dict[str, list[str]] = {}
+    for audit, name in zip(report.audits, _entries.short([audit.name for audit in report.audits]), strict=True):
+        attacked.setdefault(_attacked(audit), []).append(name)
     rows = {_rows(entry): [e.label for e in found if _rows(e) == _rows(entry)] for entry in found}
-    body = {"models": models, "rows": [(_figures.joined(names), words) for words, names in rows.items()]}
+    body = {
+        "attacked": [(some(names), words) for words, names in attacked.items()],
+        "models": models,
+        "rows": [(some(names), words) for words, names in rows.items()],
+    }
     lede = f"The attacker holds: {knows}." if knows else "Who attacks, with what knowledge."
     return Section("threat", "Threat model", lede.replace("..", "."), body)
+
+
+def _attacked(audit: Audit) -> str:
+    """What was attacked: how many numbers of which layer, of which model, on which rows."""
+    of, data = audit.subject, audit.data
+    width = f"{of['width']:,} numbers a row" if isinstance(of.get("width"), int) else "its numbers"
+    layer = f" at {of['layer']}" if of.get("layer") else ""
+    made = [f"{name} {of[name]}" for name in ("method", "backbone") if isinstance(of.get(name), str)]
+    split = f", split {data['split']}" if data.get("split") else ""
+    on = f", on {data['name']}{split}" if data.get("name") else ""
+    kind = str(of.get("kind") or "model")
+    kind = {"file": "embeddings file"}.get(kind, kind)
+    return f"{width}{layer} of the {kind}{f' ({_figures.joined(made)})' if made else ''}{on}"
 
 
 LABELS = {

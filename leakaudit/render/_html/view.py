@@ -104,6 +104,19 @@ def names(report: Report) -> dict[str, str]:
     return dict(zip(long, _entries.short(long), strict=True))
 
 
+def short(sentence: str, known: dict[str, str]) -> str:
+    """A sentence with the short names."""
+    for name in sorted(known, key=len, reverse=True):
+        sentence = sentence.replace(name, known[name])
+    return sentence
+
+
+def some(who: Sequence[str]) -> str:
+    """Names in a sentence; of more than four the first and the last are not a list that anybody reads."""
+    names = list(dict.fromkeys(who))
+    return _figures.joined(names) if len(names) < 5 else f"{len(names)} of the models"  # noqa: PLR2004 (a sentence)
+
+
 def badge(verdict: Verdict) -> Markup:
     """A verdict as a small badge."""
     leak = " leak" if verdict == "LEAK" else ""
