@@ -17,6 +17,7 @@ from leakaudit import (
     cli_checkpoints,
     cli_datasets,
     cli_inspect,
+    cli_verify,
     console,
     finish,
     flags,
@@ -229,6 +230,7 @@ def report(
 
 
 app.command("inspect")(cli_inspect.inspect)
+app.command("verify")(cli_verify.verify)
 
 
 @app.command("list")

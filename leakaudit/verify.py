@@ -1,0 +1,201 @@
+"""
+The verb behind `verify`: every hash that an audit names, counted again.
+
+Files are hashed and read as the attack read them; nothing is fetched, nobody's code is run, nothing is unpickled but
+tensors by `weights`. An object that is not found is not at hand: that is no contradiction, and said.
+"""
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from leakaudit import __version__, audits, counting, outcomes, own_code, recipe, store
+from leakaudit.counting import HASH, HELD, IN_MEMORY, check, counted, digest, lacking
+from leakaudit.errors import RefusedError, spelt
+from leakaudit.subject import Subject
+from leakaudit.tracing import Given, Trail, seals
+from leakaudit.verification import Check, Made, Verification, Verified
+
+FILES = ("weights", "onnx", "published")
+"""Kinds of subjects that were read from one file."""
+MANY = 20
+"""Versions that are compared."""
+
+
+def verify(paths: Sequence[Path], given: Given) -> Verification:
+    """
+    Count again every hash that the audits at these paths name; of a report of several audits, those of each.
+
+    Raises:
+        InputError: there is no such file, or what a flag names is not there.
+        RefusedError: it is neither an audit nor a report, or is damaged.
+    """
+    found = [one for path in paths for one in _documents(path)]
+    return Verification(tuple(_verified(data, path, where, given, list(paths)) for data, path, where in found))
+
+
+def _documents(path: Path) -> Iterator[tuple[dict[str, Any], Path, str]]:
+    """The audit documents in a file, each with what it is called."""
+    data = store.read_json(path)
+    if data.get("kind") != "report":
+        yield data, path, str(path)
+        return
+    inside = data.get("audits")
+    if not isinstance(inside, list) or not inside or not all(isinstance(one, dict) for one in inside):
+        raise RefusedError(f"{path}: a report of audits expected, none found in it")
+    for number, one in enumerate(inside, 1):
+        yield one, path, f"{path} ({number} of {len(inside)})"
+
+
+def _verified(data: dict[str, Any], path: Path, where: str, given: Given, named: list[Path]) -> Verified:
+    if data.get("kind") != "audit" or data.get("format") != 1:
+        raise RefusedError(f"{where}: an audit expected, {spelt(repr(data.get('kind')))} found")
+    recorded = str(data.get("sha256") or "")
+    now = store.digest(store.canonical({name: value for name, value in data.items() if name != "sha256"}))
+    if recorded != now:
+        note = "changed since it was written; nothing else that it names is counted"
+        return Verified(where, "", "", "", "", (check("document", recorded, now, "", note),), ())
+    audit = audits.of_document(data, where)
+    trail = Trail(audit, path, given)
+    checks = [Check("document", "matches", recorded, now)]
+    checks += _beside(data, trail, named)
+    for part in (_subject, _code, _ledger, counting.data, counting.cache):
+        checks += part(trail)
+    said = audit.provenance
+    return Verified(
+        where, audit.name, audit.verdict, str(said.get("created") or ""), str(said.get("command") or ""),
+        tuple(checks), tuple(_versions(said.get("versions") or {})),
+    )  # fmt: skip
+
+
+def _beside(data: dict[str, Any], trail: Trail, named: list[Path]) -> Iterator[Check]:
+    """The documents that this one was joined or read from, and the per-row outcomes beside it or beside one of them."""
+    said = data["provenance"] if isinstance(data.get("provenance"), dict) else {}
+    joined = [str(seal) for seal in said.get("documents") or ()]
+    known = seals(trail, named) if joined or not outcomes.path_of(trail.path).exists() else {}
+    for seal in joined:
+        there = known.get(seal)
+        if there is None:
+            note = "no document beside this one, in the store or named here has it: name it as well"
+            yield lacking("joined document", seal, note)
+        else:
+            yield Check("joined document", "matches", seal, seal, str(there))
+    recorded = said.get("outcomes")
+    homes = [trail.path, *(known[seal] for seal in (data["sha256"], *joined) if seal in known)]
+    places = [outcomes.path_of(home) for home in homes]
+    path = next((place for place in places if place.exists()), None)
+    if path is None:
+        yield lacking("per-row outcomes", recorded, f"{places[0].name} beside the audit")
+    else:
+        yield counted("per-row outcomes", recorded, path, lambda: digest(path))
+
+
+def _subject(trail: Trail) -> Iterator[Check]:
+    said, kind = trail.audit.subject, str(trail.audit.subject.get("kind"))
+    if kind == "checkpoint":
+        yield from _checkpoint(trail)
+        return
+    if kind in HELD:
+        yield lacking("network" if kind == "module" else "embeddings", said.get("sha256"), IN_MEMORY)
+        return
+    what, key = ("embeddings file", "sha256") if kind == "file" else ("weights file", "file_sha256")
+    recorded = said.get(key)
+    path, file = trail.file, None
+    if path is not None and (kind in FILES or kind == "file"):
+        file = counted(what, recorded, path, lambda: digest(path))
+        yield file
+    elif kind in ("weights", "onnx", "file"):
+        yield lacking(what, recorded, "--subject FILE says where it lies")
+    if kind == "file":
+        return
+    changed = file is not None and file.state == "no longer matches"
+    opened = "the weights file is another one" if changed else trail.reopened
+    if kind == "published":
+        told = opened if isinstance(opened, str) else str(opened.about.get("file_sha256", ""))
+        yield check(what, recorded, told) if HASH.fullmatch(told) else lacking(what, recorded, told)
+    if isinstance(opened, str):
+        yield lacking("network", said.get("sha256"), opened)
+    else:
+        yield counted("network", said.get("sha256"), Path(opened.typed), lambda: _state(opened))
+
+
+def _state(opened: Subject) -> str:
+    """Sha256 of the tensors of the network as the attack filled it."""
+    from leakaudit import network as networks
+
+    assert opened.encoder is not None
+    made, _ = networks.of(opened.encoder)
+    return store.digest_tensors({name: tensor.numpy() for name, tensor in made.state_dict().items()})
+
+
+def _checkpoint(trail: Trail) -> Iterator[Check]:
+    """The tensors of a checkpoint, its recipe, and the rows it was trained on."""
+    said, folder = trail.audit.subject, trail.folder
+    names = {"network": "sha256", "recipe": "recipe_sha256", "training rows": "rows_sha256"}
+    if folder is None:
+        for what, key in names.items():
+            yield lacking(what, said.get(key), "--subject FOLDER, or --store DIR, says where the checkpoint lies")
+        return
+    weights, rows, card = (folder / name for name in ("weights.safetensors", "rows.safetensors", "checkpoint.json"))
+    yield counted("network", said.get("sha256"), weights, lambda: store.digest_tensors(store.read_tensors(weights)[0]))
+    yield counted(
+        "recipe", said.get("recipe_sha256"), card,
+        lambda: hashlib.sha256(str(store.read_json(card).get("text")).encode(errors="replace")).hexdigest(),
+    )  # fmt: skip
+    yield counted(
+        "training rows", said.get("rows_sha256"), rows,
+        lambda: store.digest_tensors({name: ids for name, ids in store.read_tensors(rows)[0].items() if name == "ids"}),
+    )  # fmt: skip
+    name = str(said.get("recipe") or "")
+    if name and said.get("recipe_sha256") and name in recipe.available():
+        there = recipe.find(name)[0]
+        if digest(there) != said["recipe_sha256"]:
+            note = f"the recipe {name} that lies there today is another text; the checkpoint's is what was trained"
+            yield Check("recipe today", "not recorded", "", digest(there), str(there), note)
+
+
+def _code(trail: Trail) -> Iterator[Check]:
+    """The files of the user's own code: hashed, never run."""
+    if not trail.code:
+        return
+    typed = own_code.TYPED.fullmatch((trail.asked.backbone if trail.asked else None) or "")
+    homes = [*([Path(typed["file"]).parent] if typed else []), trail.path.parent]
+    for name, recorded in trail.code.items():
+        what = f"own code {spelt(name)}"
+        inside = [home / name for home in homes if (home / name).resolve().is_relative_to(home.resolve())]
+        path = next((place for place in inside if place.is_file()), None)
+        if path is None:
+            yield lacking(what, recorded, "run verify in the folder that the attack was run in")
+        else:
+            yield counted(what, recorded, path, partial(digest, path))
+
+
+def _ledger(trail: Trail) -> Iterator[Check]:
+    """What the ledger said of the subject."""
+    recorded = trail.audit.subject.get("ledger_sha256")
+    if not trail.audit.subject.get("ledger") or (recorded is None and trail.entry is None):
+        return
+    entry = trail.entry
+    if entry is None:
+        yield lacking("ledger's entry", recorded, "--ledger FILE says which ledger has it")
+    elif entry.ledger != Path():
+        yield check("ledger's entry", recorded, entry.sealed, f"{entry.ledger} [{entry.name}]")
+
+
+def _versions(then: Mapping[str, Any]) -> Iterator[Made]:
+    """The versions that the audit was made by, beside those that are here."""
+    for name, version in list(then.items())[:MANY]:
+        yield Made(str(name), str(version), _installed(str(name)))
+
+
+def _installed(name: str) -> str:
+    if name == "python":
+        return platform.python_version()
+    try:
+        return __version__ if name == "leakaudit" else metadata.version(name)
+    except (metadata.PackageNotFoundError, ValueError):
+        return ""
