@@ -68,3 +68,11 @@ def svg(
     return Markup(  # noqa: S704 (every text in it is escaped where it is drawn)
         f'{head}class="{kind}" role="img" aria-labelledby="{name}-t {name}-d">{about}{body}</svg>'
     )
+
+
+def at_least(low: float, high: float, pixels: float = 3) -> tuple[float, float]:
+    """The two ends at least three pixels apart: an interval is always seen."""
+    if high - low >= pixels:
+        return low, high
+    middle = (low + high) / 2
+    return middle - pixels / 2, middle + pixels / 2
