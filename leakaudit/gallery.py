@@ -25,7 +25,8 @@ from leakaudit.scoring import Answers
 FOLDS, TENTHS = 3, 7
 LARGEST = 64
 """Pixels a side of what is rebuilt; larger images are averaged down first."""
-COLUMNS = 10
+COLUMNS, FEWEST, THUMBNAILS, THUMBNAIL = 10, 2, 40, 48
+"""Images in a strip, at most and at least; in the strips of one kind of all attributes; pixels a side of each."""
 READERS = ("linear", "mlp")
 """Attackers that read images, the next only where those before it read true images badly."""
 WELL = 0.9
@@ -124,12 +125,18 @@ def count(rows: int) -> int:
     return FOLDS if rows < protocol.SPLIT_FROM else 1
 
 
-def pictures(shown: Gallery, reading: Reading, labels: Labelled, seed: int) -> Pictures:
-    """Strips of up to ten columns, in which target classes, then private classes, take turns."""
+def columns(attributes: int) -> list[int]:
+    """How many images the strips of each attribute have: fewer where these are many, and none of the last of them."""
+    each = min(COLUMNS, max(FEWEST, THUMBNAILS // attributes))
+    return [each if number * each < THUMBNAILS else 0 for number in range(attributes)]
+
+
+def pictures(shown: Gallery, reading: Reading, labels: Labelled, seed: int, most: int = COLUMNS) -> Pictures:
+    """Strips of so many columns, at most, in which target classes, then private classes, take turns."""
     target, private = reading.answers.target, reading.answers.private
     shuffled = np.random.default_rng(seed).permutation(len(target))
     chosen: list[int] = []
-    while len(chosen) < min(COLUMNS, len(target)):
+    while len(chosen) < min(most, len(target)):
         times = [np.bincount(codes[chosen], minlength=codes.max() + 1) for codes in (target, private)]
         left = shuffled[~np.isin(shuffled, chosen)]
         seldom = np.lexsort((times[1][private[left]], times[0][target[left]]))
@@ -138,8 +145,9 @@ def pictures(shown: Gallery, reading: Reading, labels: Labelled, seed: int) -> P
     rows = reading.rows[chosen]
     strips = (("truth", shown.true), ("reconstruction", shown.made), ("class mean", shown.usual))
     captions = [f"{labels.target.classes[target[row]]} / {labels.private.classes[private[row]]}" for row in chosen]
-    height, width = shown.true.shape[2:]
-    return Pictures(height, width, tuple((name, pixels.strip(made[rows])) for name, made in strips), tuple(captions))
+    small = [(name, pixels.shrink(made[rows], THUMBNAIL)) for name, made in strips]
+    height, width = small[0][1].shape[2:]
+    return Pictures(height, width, tuple((name, pixels.strip(made)) for name, made in small), tuple(captions))
 
 
 def read(subject: Embeddings, shown: Gallery, labels: Labelled, *, seed: int, device: str) -> Reading:

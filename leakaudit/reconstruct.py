@@ -87,10 +87,11 @@ def reconstruct(
         yield Step(total - len(chosen) + len(readings), total, f"{name} read")
     adjusted = stats.holm([reading.p for reading in readings.values()])
     attributes, outcomes = [], {}
-    for (name, reading), p in zip(readings.items(), adjusted, strict=True):
+    columns = gallery.columns(len(chosen)) if with_images else [0] * len(chosen)
+    for (name, reading), p, count in zip(readings.items(), adjusted, columns, strict=True):
         rebuilt = _measured(subject, shown, reading, decoder)
-        if with_images:
-            rebuilt = replace(rebuilt, pictures=gallery.pictures(shown, reading, chosen[name], seed))
+        if count:
+            rebuilt = replace(rebuilt, pictures=gallery.pictures(shown, reading, chosen[name], seed, count))
         attributes.append(_attribute(name, target, chosen[name], reading, rebuilt, p, tolerance))
         outcomes[name] = _outcomes(subject, shown, reading)
     return _document(subject, tuple(attributes), decoder, target, tolerance, seed, device), outcomes

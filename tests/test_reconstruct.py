@@ -20,6 +20,7 @@ from leakaudit.embeddings import Embeddings, Origin
 from leakaudit.errors import InputError
 from leakaudit.numerics import pixels
 from leakaudit.outcomes import Outcomes
+from leakaudit.render import _thumbnails
 
 ROWS = 600
 QUICK = Call("convolutional", {"epochs": 2, "width": 4})
@@ -149,6 +150,8 @@ def test_pictures_cover_the_target_classes(leaky: tuple[Audit, dict[str, Outcome
     assert shown is not None
     assert {label.split(" / ")[0] for label in shown.labels} == {"a", "b", "c"}
     assert {label.split(" / ")[1] for label in shown.labels} == {"plain", "red"}
+    assert _thumbnails.genuine(shown)
+    assert sum(map(sum, part.crossing)) == part.rows.rows
     strips = {name: np.asarray(Image.open(io.BytesIO(base64.b64decode(png)))) for name, png in shown.rows}
     assert list(strips) == ["truth", "reconstruction", "class mean"]
     assert {strip.shape for strip in strips.values()} == {(8, 80, 3)}

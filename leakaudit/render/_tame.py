@@ -56,7 +56,8 @@ def _tame(value: Any, field: str, swaps: Swaps) -> Any:
     if isinstance(value, Interval):
         return value
     if isinstance(value, Pictures):
-        return dataclasses.replace(value, labels=_tame(value.labels, "labels", swaps))
+        rows = tuple((_name(name), png) for name, png in value.rows)
+        return dataclasses.replace(value, labels=_tame(value.labels, "labels", swaps), rows=rows)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         parts = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
         return dataclasses.replace(value, **{name: _tame(part, name, swaps) for name, part in parts.items()})

@@ -3,7 +3,18 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from leakaudit.render import Comparison, Report, _annex, _entries, _figures, _further, _measures, _tame, _words
+from leakaudit.render import (
+    Comparison,
+    Report,
+    _annex,
+    _entries,
+    _figures,
+    _further,
+    _measures,
+    _tame,
+    _thumbnails,
+    _words,
+)
 from leakaudit.render._entries import Entry
 
 BAR = 20
@@ -76,6 +87,8 @@ def _folded(report: Report, found: Sequence[Entry]) -> Iterator[str]:
             yield _fold(f"What else is known of {private}{who}", _further_said(entry))
     if any(entry.attribute.controls for entry in found):
         yield _fold(f"Controls: {_words.controls_said(found)}", _controls(found))
+    if said := _thumbnails.elsewhere(report):
+        yield _text(said)
     if said := _words.papers_said(found):
         yield _fold("What the papers' protocol would have said", f"{_text(said)} Kept for comparison, never decides.")
     if notes := _words.noted(report):

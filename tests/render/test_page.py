@@ -90,7 +90,7 @@ def test_drawn_intervals_lie_where_their_numbers_say() -> None:
 
 def test_pictures_stand_only_where_they_are_stored(make_report: Callable[..., Report]) -> None:
     """With stored pictures there is a grid of images; without there is none, and the page says how to keep some."""
-    with_images = html.render(make_report(synthetic.VANILLA), width=80)
+    with_images = html.render(replace(make_report(synthetic.VANILLA), with_images=True), width=80)
     without = html.render(make_report(replace(synthetic.VANILLA, pictures=False)), width=80)
     assert with_images.count("data:image/png;base64,") == 3
     assert "data:image" not in without

@@ -1,25 +1,25 @@
 """Images rebuilt from the bottleneck, and what is read from them."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from leakaudit.render import Report, _entries, _figures
+from leakaudit.render import Report, _entries, _figures, _thumbnails
+from leakaudit.render._drawings import rebuilt as drawing
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
 from leakaudit.render._html.view import Section
-
-Group = Sequence[Entry]
 
 
 def rebuilt(report: Report) -> Section | None:
     """Images rebuilt from the bottleneck, and what is read from them."""
     tables: list[dict[str, Any]] = []
+    drawings = drawing.draw(report)
     for private, group in _entries.questions(report):
         made = [entry for entry in group if entry.attribute.reconstruction is not None]
         if made:
-            tables.append(
-                {"private": private, "rows": [_reconstruction(entry) for entry in made], "grids": _grids(made)}
-            )
+            drawn = [one for one in drawings if one.private == private]
+            stored = bool(_thumbnails.held(made))
+            tables.append({"private": private, "rows": [_reconstruction(entry) for entry in made], "drawn": drawn,
+                           "stored": stored})  # fmt: skip
     if not tables:
         return None
     words = [
@@ -28,11 +28,13 @@ def rebuilt(report: Report) -> Section | None:
         if (part := entry.attribute).reconstruction and (name := entry.label)
     ]
     lede = f"From images rebuilt out of the embedding alone, an attacker names the {tables[0]['private']}"
+    body = {
+        "tables": tables,
+        "unshown": list(filter(None, (_thumbnails.withheld(report), *_thumbnails.unshown(report)))),
+    }
     if len(tables) > 1:
-        return Section(
-            "rebuilt", "Reconstruction", "What is read from images rebuilt out of the embedding.", {"tables": tables}
-        )
-    return Section("rebuilt", "Reconstruction", f"{lede} in {_figures.joined(words)}.", {"tables": tables})
+        return Section("rebuilt", "Reconstruction", "What is read from images rebuilt out of the embedding.", body)
+    return Section("rebuilt", "Reconstruction", f"{lede} in {_figures.joined(words)}.", body)
 
 
 def _reconstruction(entry: Entry) -> dict[str, Any]:
@@ -55,24 +57,3 @@ def _reconstruction(entry: Entry) -> dict[str, Any]:
 
 def _pair(values: tuple[float, ...]) -> tuple[str, str]:
     return (_figures.figure(values[0], "dB"), _figures.three(values[1])) if len(values) == 2 else ("", "")  # noqa: PLR2004
-
-
-def _grids(made: Group) -> list[dict[str, Any]]:
-    """Pictures with the same columns stand in one grid: rows that all share once, the others under their model."""
-    grids: list[dict[str, Any]] = []
-    for entry in made:
-        pictures = entry.attribute.reconstruction.pictures if entry.attribute.reconstruction else None
-        if pictures is None:
-            continue
-        grid = next((one for one in grids if one["labels"] == pictures.labels), None)
-        if grid is None:
-            grid = {"labels": pictures.labels, "rows": [], "seen": set()}
-            grids.append(grid)
-        for name, png in pictures.rows:
-            if png not in grid["seen"]:
-                grid["seen"].add(png)
-                own = name not in ("truth", "class mean")
-                grid["rows"].append(
-                    {"name": name, "png": png, "entry": entry if own else None, "key": strips.key(entry.place)}
-                )
-    return grids
