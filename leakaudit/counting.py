@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,14 @@ def data(trail: Trail) -> Iterator[Check]:
         return
     where, named = f"{found.name}, split {found.split}", f"{said.get('name')}, split {said.get('split')}"
     other = "" if where == named else f"{where} is there, the audit names {spelt(named)}: --data DATA --root DIR"
-    same = found.fingerprint == recorded
+    moved = replace(found, name=str(said.get("name")))  # the name is part of what was hashed, wherever it lies now
+    same = moved.fingerprint == recorded
     if not same and (other or not sure):
         unsure = "the network is not opened, and its labels or sizes may be part of what was hashed"
-        yield lacking("data", recorded, other or unsure, where)
+        yield lacking("data", recorded, other or unsure, "" if other else where)
         yield from [lacking("images", images, "as the data")] * bool(images)
         return
-    yield check("data", recorded, found.fingerprint, where, _otherwise(trail))
+    yield check("data", recorded, moved.fingerprint, where, _otherwise(trail))
     if images:
         yield counted("images", images, Path(where), lambda: store.digest_tensors({"contents": found.contents}))
 

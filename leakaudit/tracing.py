@@ -63,6 +63,12 @@ class Trail:
         there = {folder.resolve(): folder for folder in (*typed, *own, self.given.store) if folder.is_dir()}
         return list(there.values())
 
+    @property
+    def home(self) -> Path:
+        """The folder that the store lies in, else the audit: where the attack was likely run."""
+        folder = self.path.absolute().parent
+        return folder.parent.parent if folder.name == "audits" else folder
+
     @cached_property
     def asked(self) -> Asked | None:
         """What was asked: as the audit records it, else as its command says it; None where neither does."""
@@ -106,7 +112,7 @@ class Trail:
         if self.asked is None:
             return None
         typed = Path(self.asked.subject)
-        near = (typed, self.path.parent / typed.name)
+        near = (typed, self.path.parent / typed.name, self.home / typed)
         found = next((path for path in near if typed.name and path.is_file()), None)
         if found is None and self.entry is not None and self.entry.kind in ("https", "hf", "file"):
             found = fetched(self.entry)

@@ -36,14 +36,8 @@ class Made:
 
     name: str
     then: str
-    """Empty where the audit does not say."""
     now: str
     """Empty where it is not installed."""
-
-    @property
-    def differs(self) -> bool:
-        """Whether both are known, and are two."""
-        return bool(self.then and self.now and self.then != self.now)
 
 
 @dataclass(frozen=True)

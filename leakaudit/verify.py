@@ -13,9 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from leakaudit import __version__, audits, counting, outcomes, own_code, recipe, store
+from leakaudit import __version__, audits, counting, opening, outcomes, own_code, recipe, store
 from leakaudit.counting import HASH, HELD, IN_MEMORY, check, counted, digest, lacking
-from leakaudit.errors import RefusedError, spelt
+from leakaudit.errors import LeakauditError, RefusedError, spelt
 from leakaudit.subject import Subject
 from leakaudit.tracing import Given, Trail, seals
 from leakaudit.verification import Check, Made, Verification, Verified
@@ -47,7 +47,7 @@ def _documents(path: Path) -> Iterator[tuple[dict[str, Any], Path, str]]:
     inside = data.get("audits")
     if not isinstance(inside, list) or not inside or not all(isinstance(one, dict) for one in inside):
         raise RefusedError(f"{path}: a report of audits expected, none found in it")
-    for number, one in enumerate(inside, 1):
+    for number, one in enumerate(inside, 1):  # what stands around them carries no hash of its own
         yield one, path, f"{path} ({number} of {len(inside)})"
 
 
@@ -117,10 +117,20 @@ def _subject(trail: Trail) -> Iterator[Check]:
     if kind == "published":
         told = opened if isinstance(opened, str) else str(opened.about.get("file_sha256", ""))
         yield check(what, recorded, told) if HASH.fullmatch(told) else lacking(what, recorded, told)
-    if isinstance(opened, str):
-        yield lacking("network", said.get("sha256"), opened)
-    else:
+    if not isinstance(opened, str):
         yield counted("network", said.get("sha256"), Path(opened.typed), lambda: _state(opened))
+    elif path is not None and not changed and kind == "weights" and _tensors(path) == said.get("sha256"):
+        yield check("network", said.get("sha256"), _tensors(path), str(path))
+    else:
+        yield lacking("network", said.get("sha256"), opened)
+
+
+def _tensors(path: Path) -> str:
+    """Sha256 of a file's tensors: the network's, where the file names them all as it does; empty where unreadable."""
+    try:
+        return store.digest_tensors(opening.read(path).tensors)
+    except LeakauditError:
+        return ""
 
 
 def _state(opened: Subject) -> str:
@@ -163,7 +173,8 @@ def _code(trail: Trail) -> Iterator[Check]:
     if not trail.code:
         return
     typed = own_code.TYPED.fullmatch((trail.asked.backbone if trail.asked else None) or "")
-    homes = [*([Path(typed["file"]).parent] if typed else []), trail.path.parent]
+    code = Path(typed["file"]).parent if typed else Path()
+    homes = [*([code, trail.home / code] if typed else []), trail.path.parent]
     for name, recorded in trail.code.items():
         what = f"own code {spelt(name)}"
         inside = [home / name for home in homes if (home / name).resolve().is_relative_to(home.resolve())]

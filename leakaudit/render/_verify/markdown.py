@@ -23,7 +23,8 @@ def _parts(made: Verified) -> Iterator[str]:
         (_text(check.what), _bold(check.state), parts.digits(check), _text(parts.words(check))) for check in made.checks
     ]
     yield "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    yield _text(parts.versions(made))
+    if made.versions:
+        yield _text(parts.versions(made))
 
 
 def _bold(state: str) -> str:

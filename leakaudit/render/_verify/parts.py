@@ -25,8 +25,7 @@ def words(check: Check) -> str:
 
 def versions(made: Verified) -> str:
     """By which versions the audit was made, and whether others are installed."""
-    then = ", ".join(f"{each.name} {each.then}" for each in made.versions if each.then)
+    then = ", ".join(f"{each.name} {each.then}" for each in made.versions)
     now = ", ".join(f"{each.name} {each.now or 'not installed'}" for each in made.versions if each.then != each.now)
     when = f" on {made.created}" if made.created else ""
-    said = f"Made{when} by {then}" if then else f"Made{when}; by which versions is not recorded"
-    return f"{said}; here: {now}." if now and then else f"{said}; the same are installed." if then else f"{said}."
+    return f"Made{when} by {then}; here: {now}." if now else f"Made{when} by {then}; the same are installed."

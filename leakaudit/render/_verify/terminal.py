@@ -37,4 +37,5 @@ def _parts(made: Verified) -> Iterator[Text | Padding]:
         told = " · ".join(filter(None, (parts.digits(check), parts.words(check))))
         table.add_row(Text(check.what), Text(check.state), Text(told))
     yield Padding(table, (0, 0, 1, 2))
-    yield Text(f"{parts.versions(made)}\n")
+    if made.versions:
+        yield Text(f"{parts.versions(made)}\n")
