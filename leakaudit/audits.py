@@ -166,11 +166,13 @@ class Utility:
     balanced_accuracy: Interval
     worst_cell: str
     worst_cell_accuracy: Interval
+    """Of cells with five rows or groups, where there are such; with bounds of the smallest of many (older documents:
+    of that cell alone)."""
     chance: float
     """1 / classes."""
     odds: Interval | None = None
     """Equalised-odds gap: the largest difference, over target classes, of the shares of two private classes that the
-    model takes for one target class; None where it was not measured."""
+    model takes for one target class; biased upwards, which its bounds allow for; None where it was not measured."""
     odds_note: str = ""
     """Which target class and which two private classes, or why it was not measured."""
 

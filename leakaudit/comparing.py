@@ -47,7 +47,11 @@ class Increase(NamedTuple):
 def sides(given: Given) -> dict[str, Side]:
     """One side per private attribute of an audit."""
     audit, rows = given
-    return {part.private: Side(audit, part, (rows or {}).get(part.private)) for part in audit.attributes}
+    every = [Side(audit, part, (rows or {}).get(part.private)) for part in audit.attributes]
+    first: dict[str, Side] = {}
+    for side in every:  # of one name with two targets, the attack's, which stands first
+        first.setdefault(side.attribute.private, side)
+    return first
 
 
 def comparable(first: Attribute, later: Attribute) -> bool:

@@ -22,6 +22,10 @@ from leakaudit.verdict import HOPELESS, needed
 Kind = Literal["max-private-accuracy", "max-excess", "max-increase"]
 
 
+MOST = 9
+"""Digits beyond which nothing is told apart."""
+
+
 class Past(NamedTuple):
     """The audit that `--baseline` names, as it was when the command began."""
 
@@ -136,18 +140,22 @@ def judge(ask: Ask, attribute: Attribute, audit: Audit) -> Gate:
     more = None
     known = _known(attribute) if accuracy else 0.0
     doubts = doubt(attribute, audit.suite)
+
+    def show(figure: float) -> str:
+        return f"{apart(100 * figure, 100 * ask.limit, 1)} %" if accuracy else f"E {apart(figure, ask.limit, 3)}"
+
     if lower > ask.limit and known > ask.limit:
-        outcome, reason = "open", f"{attribute.private}: the target alone names {_show(known, accuracy)} on these rows"
+        outcome, reason = "open", f"{attribute.private}: the target alone names {show(known)} on these rows"
     elif lower > ask.limit:
-        outcome, reason = "failed", f"{attribute.private} is read at {_show(lower, accuracy)} or more (95 %)"
+        outcome, reason = "failed", f"{attribute.private} is read at {show(lower)} or more (95 %)"
     elif upper <= ask.limit and not doubts:
-        outcome, reason = "passed", f"{attribute.private} is read at {_show(upper, accuracy)} at most (95 %)"
+        outcome, reason = "passed", f"{attribute.private} is read at {show(upper)} at most (95 %)"
     elif upper <= ask.limit:
         outcome, reason = "open", f"{attribute.private}: no absence can be concluded, because {doubts}"
     else:
         outcome, more = "open", _more(attribute, ask.limit, lower, upper, accuracy=accuracy)
-        reason = f"{attribute.private} is read at {_show(lower, accuracy)} to {_show(upper, accuracy)} (95 %)"
-    reason += f", the limit is {_show(ask.limit, accuracy)}"
+        reason = f"{attribute.private} is read at {show(lower)} to {show(upper)} (95 %)"
+    reason += f", the limit is {show(ask.limit)}"
     if more:
         reason += f"; about {more:,} rows would decide"
     if outcome == "passed":
@@ -217,5 +225,13 @@ def doubt(attribute: Attribute, suite: str) -> str:
     return f"{', '.join(loose)} did not converge" if loose else ""
 
 
-def _show(figure: float, accuracy: bool) -> str:  # noqa: FBT001 (the unit)
-    return f"{100 * figure:.1f} %" if accuracy else f"E {figure:.3f}"
+def apart(figure: float, limit: float, digits: int) -> str:
+    """A figure with digits enough not to be taken for a limit that it is not; the limit itself with all it has."""
+    wanted = next((more for more in range(digits, MOST) if _differ(figure, limit, more)), digits)
+    return f"{figure:.{wanted}f}"
+
+
+def _differ(figure: float, limit: float, digits: int) -> bool:
+    if figure == limit:
+        return abs(round(figure, digits) - figure) < 10.0**-MOST
+    return round(figure, digits) != round(limit, digits)

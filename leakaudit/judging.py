@@ -29,6 +29,7 @@ def check(asks: Sequence[Ask], given: Sequence[Given]) -> None:
     gate.check(asks, {part.private: len(part.classes) for audit, _ in given for part in audit.attributes})
     for audit, _ in given:
         for part in audit.attributes:
+            gate.check([ask for ask in asks if ask.speaks_of(part.private)], {part.private: len(part.classes)})
             gate.check_past(asks, {part.private: part.classes}, part.target)
 
 
@@ -70,7 +71,7 @@ def _against(ask: Ask, past: Past, later: Side) -> Gate:
     rose = increase(Side(past.audit, before, (past.rows or {}).get(name)), later)
     outcome, reason = _outcome(ask, before, later, rose, past.audit)
     on = f"on the same {rose.rows} rows" if rose.rows else "unpaired, as the rows are not known to be the same"
-    reason += f", the limit is a rise of {ask.limit:.3f}, {on}"
+    reason += f", the limit is a rise of {ask.limit:g}, {on}"
     more = gate.would_decide(later.attribute, rose.value, ask.limit, rose.lower, rose.upper)
     if outcome == "open" and rose.lower <= ask.limit < rose.upper and more:
         reason += f"; about {more:,} rows would decide"
@@ -85,11 +86,12 @@ def _outcome(ask: Ask, before: Attribute, later: Side, rose: Increase, past: Aud
     if suites[0] != suites[1]:
         added = gone = f"suite v{suites[1]} here and suite v{suites[0]} in the baseline"
     if rose.lower > ask.limit:
-        reason = f"{part.private}: E rose by at least {rose.lower:.3f} {since}"
+        reason = f"{part.private}: E rose by at least {gate.apart(rose.lower, ask.limit, 3)} {since}"
         return ("open", f"{reason}, but read by unlike attackers ({added})") if added else ("failed", reason)
     if rose.upper > ask.limit:
         return "open", f"{part.private}: E changed by {_signed(rose.lower)} to {_signed(rose.upper)} {since}"
-    change = f"rose by at most {rose.upper:.3f}" if rose.upper >= 0 else f"fell by at least {-rose.upper:.3f}"
+    most = gate.apart(rose.upper, ask.limit, 3)
+    change = f"rose by at most {most}" if rose.upper >= 0 else f"fell by at least {-rose.upper:.3f}"
     reason = f"{part.private}: E {change} {since}"
     doubts = gate.doubt(part, later.audit.suite)
     if doubts or gone:

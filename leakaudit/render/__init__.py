@@ -24,7 +24,8 @@ class Difference:
     first: float
     second: float
     difference: Interval
-    """Two-sided 95 %; paired by row where `paired`."""
+    """Two-sided 95 %; paired by row where `paired`, but for `worst_group` and `equalised_odds`: extremes of many cells,
+    whose difference is bounded by what both audits' own intervals allow."""
 
 
 @dataclass(frozen=True)

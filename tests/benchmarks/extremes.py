@@ -142,12 +142,17 @@ def covered(design: Design, repeats: int, seed: int, compared: int = 0) -> dict[
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in truth}
     for number in range(repeats):
         sample = draw(design, rng)
-        rough = percentiles(design, sample, rng) if number < compared else {}
+        drawn = percentiles(design, sample, rng) if number < compared else {}
         for name, (value, low, high) in figures(design, sample).items():
             holds = low - 1e-9 <= truth[name] <= high + 1e-9
-            naive = rough[name][0] - 1e-9 <= truth[name] <= rough[name][1] + 1e-9 if rough else np.nan
+            naive = drawn[name][0] - 1e-9 <= truth[name] <= drawn[name][1] + 1e-9 if drawn else np.nan
             found[name].append((value, holds, naive, high - low))
-    return {name: (truth[name], *np.nanmean(np.array(rows, float), axis=0).tolist()) for name, rows in found.items()}
+    made = {}
+    for name, rows in found.items():
+        value, holds, naive, width = np.array(rows, float).T
+        rough = float(naive[:compared].mean()) if compared else np.nan
+        made[name] = (truth[name], float(value.mean()), float(holds.mean()), rough, float(width.mean()))
+    return made
 
 
 def main() -> None:
