@@ -28,6 +28,8 @@ class Row(NamedTuple):
     word: str = ""
     solid: bool = True
     """Whether it may decide."""
+    marked: bool = True
+    """Whether a heading is a model's, and has its mark."""
 
 
 def word(entry: Entry) -> str:
@@ -85,7 +87,9 @@ def _said(row: Row) -> str:
 def _row(row: Row, columns: Columns, y: float) -> str:
     place, scale = row.entry.place, columns.scale
     if row.excess is None:
-        return svg.mark(place, 6, y, 4.5) + svg.text(INDENT, y + 4, cut(row.label, 300, strong=True), strong=True)
+        mark = svg.mark(place, 6, y, 4.5) if row.marked else ""
+        start = INDENT if row.marked else 0
+        return mark + svg.text(start, y + 4, cut(row.label, columns.scale.start - start - 8, strong=True), strong=True)
     low, high = svg.at_least(scale.at(row.excess.low), scale.at(row.excess.high))
     how = f'{svg.paint(place, stroke=True)} stroke-width="{3 if row.solid else 1.6:g}"'
     body = svg.text(columns.indent, y + 4, cut(row.label, LONGEST + 2))

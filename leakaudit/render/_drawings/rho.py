@@ -18,7 +18,8 @@ from leakaudit.render._drawings.rhos import Family
 from leakaudit.render._entries import Entry
 from leakaudit.stats import Interval
 
-WIDE = 510
+ROUND, WIDE = 404, 470
+"""Pixels of the polar plot and of the lines beside it."""
 RADIUS, MIDDLE, CENTRE = 160, 202, 206
 """Pixels of the half disc, and where its centre lies."""
 LEFT, TOP, TALL, LINE, LABEL = 40, 30, 190, 15, 130
@@ -56,7 +57,7 @@ def _around(found: Sequence[Family], rho: float, share: float) -> tuple[float, f
 
 
 def _polar(name: str, private: str, found: Sequence[Family]) -> Drawing:
-    body = svg.text(0, 12, cut(f"Private: {private} named right", WIDE))
+    body = svg.text(0, 12, cut(f"Private: {private} named right", ROUND))
     for share in (0.25, 0.5, 0.75, 1):
         body += _ring(share, ink=0.5 if share == 1 else 0.16)
         for side in (-1, 1):
@@ -82,13 +83,15 @@ def _polar(name: str, private: str, found: Sequence[Family]) -> Drawing:
                 x, y = _around(found, rho, read(entry).value)
                 body += f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.8" {svg.paint(family.place)}/>'
         body += "".join(svg.mark(family.place, x, y, 4.5) for x, y in places)
-    left, top = MIDDLE + RADIUS + 44, 44
-    for i, family in enumerate(found):
-        body += svg.mark(family.place, left, top + 20 * i, 4.5)
-        body += svg.text(left + 12, top + 20 * i + 4, cut(family.method, WIDE - left - 12))
+    left, top = 0.0, CENTRE + 44.0
+    for family in found:
+        label = cut(family.method, ROUND - 20)
+        if left + 20 + wide(label) > ROUND:
+            left, top = 0.0, top + 20
+        body += svg.mark(family.place, left + 6, top - 4, 4.5) + svg.text(left + 16, top, label)
+        left += wide(label) + 34
     title = f"{private[:1].upper()}{private[1:]} that is read, by rho: the papers' polar plot"
-    high = max(CENTRE + 30, top + 20 * len(found))
-    drawn = svg.svg(WIDE, high, body, kind="pic", title=title, desc=_said(found), name=name)
+    drawn = svg.svg(ROUND, top + 12, body, kind="pic", title=title, desc=_said(found), name=name)
     words = (
         f"{rhos.told(found)} Here as the papers draw it: the radius is the share of the {private} that is named right, "
         "each angle is a rho, each line a method. Angles, and the area inside a line, mean nothing. "
