@@ -18,9 +18,11 @@ from leakaudit.render._html import (
     cards,
     comparing,
     deeper,
+    drawn,
     evidence,
     lanes,
     pictures,
+    rho,
     setting,
     terms,
     view,
@@ -35,6 +37,7 @@ PARTS: dict[str, tuple[Callable[[Report], Section | None], ...]] = {
         evidence.attackers,
         lanes.baselines,
         evidence.papers,
+        drawn.labels,
         lanes.classes,
         deeper.operating,
         deeper.learning,
@@ -43,12 +46,12 @@ PARTS: dict[str, tuple[Callable[[Report], Section | None], ...]] = {
         deeper.numbers,
     ),
     "Controls": (terms.controls,),
-    "Comparison": (comparing.differences,),
-    "Pictures": (evidence.directions, bottleneck.bottleneck, pictures.rebuilt),
+    "Comparison": (comparing.differences, rho.rho),
+    "Pictures": (drawn.against, evidence.directions, bottleneck.bottleneck, pictures.rebuilt),
     "Limits": (annex.annex, terms.reading),
 }
 """The parts of the page in the order in which they are told; provenance closes it."""
-MAIN = view.scatter
+MAIN = view.main
 """The main picture: after the verdict where models are compared, else the first of the pictures."""
 
 

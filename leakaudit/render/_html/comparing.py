@@ -42,14 +42,10 @@ def _lede(report: Report, known: dict[str, str]) -> str:
     first = report.comparisons[0]
     apart = [_figures.can_tell(one.difference) for part in report.comparisons for one in part.differences]
     which = _figures.joined([known[first.first], known[first.second]])
-    told = (
-        f"{sum(apart)} of {len(apart)}"
-        if any(apart) and not all(apart)
-        else f"all {len(apart)}"
-        if all(apart)
-        else "no"
-    )
-    return f"The data can tell {which} apart in {told} figure{'s' * (len(apart) > 1 and any(apart))}."
+    figures = f"figure{'s' * (len(apart) > 1)}"
+    if not any(apart):
+        return f"The data can tell {which} apart in no figure."
+    return f"The data can tell {which} apart in {sum(apart)} of {len(apart)} {figures}."
 
 
 def _label(figure: str, group: Group) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 from leakaudit.finding import Memorisation, Regression
 from leakaudit.render import Report, _entries, _figures, _further, _words
+from leakaudit.render._drawings import learning as curves
 from leakaudit.render._entries import Entry
-from leakaudit.render._html import charts, strips
+from leakaudit.render._html import strips
 from leakaudit.render._html.view import Section
 
 Group = Sequence[Entry]
@@ -97,15 +98,17 @@ def _by(note: str, group: Sequence[Entry]) -> str:
 
 def learning(report: Report) -> Section | None:
     """E against the labelled rows that an attacker holds."""
-    figures, ledes = [], []
-    for number, (private, asked) in enumerate(_entries.questions(report)):
+    figures, ledes, drawings = [], [], curves.draw(report)
+    for private, asked in _entries.questions(report):
         group = [entry for entry in asked if entry.attribute.learning]
         if not group:
             continue
+        drawing = next(one for one in drawings if one.private == private)
         figures.append(
             {
                 "private": private,
-                "svg": charts.learning(group, f"l{number}"),
+                "drawn": drawing,
+                "words": drawing.caption if len(drawings) > 1 else drawing.caption.partition(". ")[2],
                 "models": [(entry, strips.key(entry.place)) for entry in group],
                 "rows": [
                     (

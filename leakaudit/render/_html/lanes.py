@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from leakaudit.render import Report, _entries, _figures, _further, _words
+from leakaudit.render._drawings import cells as maps
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
 from leakaudit.render._html.view import Section, some
@@ -154,7 +155,7 @@ def _bottleneck(group: Group) -> dict[str, Any]:
 
 def classes(report: Report) -> Section | None:
     """E inside each target class."""
-    tables, ledes = [], []
+    tables, ledes, drawings = [], [], maps.draw(report)
     for private, asked in _entries.questions(report):
         group = [entry for entry in asked if len(entry.attribute.cells) > 1]
         names = list(dict.fromkeys(cell.target for entry in group for cell in entry.attribute.cells))
@@ -180,7 +181,15 @@ def classes(report: Report) -> Section | None:
         target = group[0].attribute.target or "stratum"
         worst = [_told(e, f"surely most is read at {words}", group) for e in group if (words := _further.worst(e))]
         tables.append(
-            {"private": private, "target": target, "models": models, "rows": rows, "axis": axis, "worst": worst}
+            {
+                "private": private,
+                "target": target,
+                "models": models,
+                "rows": rows,
+                "axis": axis,
+                "worst": worst,
+                "drawn": [one for one in drawings if one.private == private],
+            }
         )
     return Section("classes", "E by class", " ".join(ledes[:3]), {"tables": tables}) if tables else None
 

@@ -66,7 +66,7 @@ const here = new IntersectionObserver(seen => seen.filter(part => part.isInterse
   links.forEach(link => link.removeAttribute('aria-current'));
   links.filter(link => link.hash === '#' + part.target.id).forEach(link => {
     link.setAttribute('aria-current', 'location');
-    link.closest('ol ol')?.previousElementSibling.setAttribute('aria-current', 'true');
+    link.closest('ul ul')?.previousElementSibling.setAttribute('aria-current', 'true');
   });
 }), { rootMargin: '-10% 0px -80% 0px' });
 document.querySelectorAll('main > section').forEach(section => here.observe(section));

@@ -7,8 +7,9 @@ from markupsafe import Markup
 
 from leakaudit.finding import Verdict
 from leakaudit.render import Report, _entries, _figures, _words
+from leakaudit.render._drawings import pareto
 from leakaudit.render._entries import Entry
-from leakaudit.render._html import charts, strips
+from leakaudit.render._html import strips
 
 
 class Section(NamedTuple):
@@ -18,6 +19,8 @@ class Section(NamedTuple):
     name: str
     lede: str
     body: dict[str, Any]
+    template: str = ""
+    """Where it is not called as the section is."""
 
 
 def title(report: Report) -> str:
@@ -41,24 +44,12 @@ def dek(report: Report) -> str:
     )
 
 
-def scatter(report: Report) -> Section | None:
-    """Private against target accuracy."""
-    known, figures = names(report), []
-    for number, (private, group) in enumerate(_entries.questions(report)):
-        drawn = [entry for entry in group if entry.audit.utility]
-        if drawn:
-            figures.append(
-                {
-                    "private": private,
-                    "svg": charts.scatter(group, f"x{number}"),
-                    "keys": [(e, strips.key(e.place)) for e in drawn] if len(drawn) > 2 else [],  # noqa: PLR2004
-                    "papers": any(_entries.paper(entry.attribute) for entry in drawn),
-                    "target": drawn[0].audit.utility.target if drawn and drawn[0].audit.utility else "",
-                    "tables": [],
-                }
-            )
-    lede = traded(report, known) or _tasks(_entries.entries(report))
-    return Section("scatter", "Private against target", lede, {"figures": figures}) if figures else None
+def main(report: Report) -> Section | None:
+    """Private against target accuracy, the main picture."""
+    drawn = pareto.draw(report)
+    lede = traded(report, names(report)) or _tasks(_entries.entries(report))
+    shown = {"drawn": [(one, one.caption) for one in drawn]}
+    return Section("main", "Private against target", lede, shown, template="drawn") if drawn else None
 
 
 def traded(report: Report, names: dict[str, str]) -> str:
