@@ -152,18 +152,20 @@ def _leaks(first: Side, later: Side, rows: pairing.Rows | None) -> list[Differen
         shares = [Interval(part.private_accuracy.value, 0.0, 1.0) for part in (one, two)]
         excesses = [Interval(part.excess.value, part.lower, part.upper) for part in (one, two)]
         return [_difference("private_accuracy", shares[0], shares[1]), _difference("excess", excesses[0], excesses[1])]
-    wide, spreads = _widening(first, later), {}
+    wide, ends = _widening(first, later), dict[str, tuple[float, float]]()
     if rows is not None:
         both = pairing.deviations(rows, "nested", (pairing.private_accuracy, pairing.excess))
-        spreads = {"private_accuracy": wide * both[0], "excess": wide * both[1]}
+        ends = {"private_accuracy": _ends(both[0], wide), "excess": _ends(both[1], wide)}
     made = [
-        _difference("private_accuracy", one.private_accuracy, two.private_accuracy, spreads.get("private_accuracy")),
-        _difference("excess", one.excess, two.excess, spreads.get("excess")),
+        _difference("private_accuracy", one.private_accuracy, two.private_accuracy, ends.get("private_accuracy")),
+        _difference("excess", one.excess, two.excess, ends.get("excess")),
     ]
     if one.bits is None or two.bits is None or (rows is not None and rows.gains is None):
         return made
-    spread = None if rows is None or rows.gains is None else wide * pairing.deviations_of_mean(rows.gains, rows.group)
-    return [*made, _difference("bits", one.bits, two.bits, spread)]
+    if rows is None or rows.gains is None:
+        return [*made, _difference("bits", one.bits, two.bits)]
+    half = NORMAL * wide * pairing.error_of_mean(rows.gains, rows.group)
+    return [*made, _difference("bits", one.bits, two.bits, (-half, half))]
 
 
 def _uses(first: Side, later: Side, rows: pairing.Rows | None) -> list[Difference]:
@@ -176,7 +178,7 @@ def _uses(first: Side, later: Side, rows: pairing.Rows | None) -> list[Differenc
         made = [_difference("target_accuracy", one.accuracy, two.accuracy)]
     elif "model" in rows.hits:
         (spread,) = pairing.deviations(rows, "model", (pairing.accuracy,))
-        made = [_difference("target_accuracy", one.accuracy, two.accuracy, spread)]
+        made = [_difference("target_accuracy", one.accuracy, two.accuracy, _ends(spread))]
     pairs = {"worst_group": (_worst(first, one), _worst(later, two)), "equalised_odds": (_odds(first), _odds(later))}
     if first.attribute.target_classes != later.attribute.target_classes:
         return made
@@ -217,13 +219,17 @@ SAME = 1e-9
 """Below this, two figures of the same rows are the same."""
 
 
-def _difference(
-    name: str, first: Interval, second: Interval, spread: Float[np.ndarray, " draws"] | None = None
-) -> Difference:
-    """Later minus earlier: paired from bootstrap draws, else of two samples."""
+def _ends(spread: Float[np.ndarray, " draws"], wide: float = 1.0) -> tuple[float, float]:
+    """How far below and above the value its 95 % interval ends."""
+    low, high = np.quantile(wide * spread, [LEVEL / 2, 1 - LEVEL / 2])
+    return float(low), float(high)
+
+
+def _difference(name: str, first: Interval, second: Interval, ends: tuple[float, float] | None = None) -> Difference:
+    """Later minus earlier: paired where it is known how far below and above it the interval ends, else two samples."""
     value, low, high = extent(first, second)
-    if spread is not None:
-        low, high = (value + float(step) for step in np.quantile(spread, [LEVEL / 2, 1 - LEVEL / 2]))
+    if ends is not None:
+        low, high = value + ends[0], value + ends[1]
     most = MOST.get(name, 1.0)
     return Difference(
         name, first.value, second.value, Interval(value, min(value, max(low, -most)), max(value, min(high, most)))

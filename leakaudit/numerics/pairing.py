@@ -49,18 +49,12 @@ def deviations(rows: Rows, hits: str, measures: tuple[Measure, ...]) -> list[Flo
     return [change - change.mean() for change in changes]
 
 
-def deviations_of_mean(
-    gains: Float[np.ndarray, "2 n"], group: Int64[np.ndarray, " n"] | None
-) -> Float[np.ndarray, " draws"]:
-    """Second minus first mean of what both tell of each row, over draws of rows or whole groups, less their mean."""
+def error_of_mean(gains: Float32[np.ndarray, "2 n"], group: Int64[np.ndarray, " n"] | None) -> float:
+    """The standard error of the second mean less the first of what both tell of each row, by row or whole groups."""
     step = (gains[1] - gains[0]).astype(np.float64)
-    index = np.arange(len(step)) if group is None else np.unique(group, return_inverse=True)[1].ravel()
-    sums = np.stack([np.bincount(index, step), np.bincount(index).astype(float)], axis=1)
-    generator, chances = np.random.default_rng(0), np.full(len(sums), 1 / len(sums))
-    drawn = [generator.multinomial(len(sums), chances, size=BLOCK) @ sums for _ in range(DRAWS // BLOCK)]
-    change = np.concatenate([part[:, 0] / part[:, 1] for part in drawn])
-    centred: Float[np.ndarray, " draws"] = change - change.mean()
-    return centred
+    step -= step.mean()
+    sums = step if group is None else np.bincount(np.unique(group, return_inverse=True)[1].ravel(), step)
+    return float(np.sqrt(sums @ sums * len(sums) / max(len(sums) - 1, 1))) / len(step)
 
 
 def error(rows: Rows, hits: str) -> float:
