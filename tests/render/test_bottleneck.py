@@ -17,8 +17,10 @@ from reader import AGE, FORMS, known, words
 from leakaudit import audits
 from leakaudit.finding import Bottleneck
 from leakaudit.render import Report, _further, html
+from leakaudit.render._drawings import bottleneck as plot
+from leakaudit.render._drawings.lettering import wide
 from leakaudit.render._entries import entries
-from leakaudit.render._html import bottleneck as plot
+from leakaudit.render._html.bottleneck import bottleneck as section_of
 from leakaudit.report import report as make
 
 STYLE = (Path(html.__file__).parent / "_html" / "style.css").read_text(encoding="utf-8")
@@ -95,7 +97,7 @@ def test_centroids_and_rows_are_drawn_where_the_document_has_them() -> None:
     """A large mark lies at its centroid, to a tenth of a pixel; each row inside its cell; each with its own words."""
     found = bottleneck(5, 4)
     page = html.render(shown(found), width=80)
-    (svg,) = re.findall(r'<svg width="510".*?id="b0-0-t".*?</svg>', page, flags=re.DOTALL)
+    (svg,) = re.findall(r'<svg width="510".*?id="bottleneck-age-t".*?</svg>', page, flags=re.DOTALL)
     unit = (plot.ALONE - 2 * plot.EDGE) / found.cells
     large = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="10" [^>]*><title>digit 0, mostly age red', svg)
     assert large
@@ -120,7 +122,7 @@ def test_the_page_says_which_rows_and_centroids_are_drawn() -> None:
     names = tuple(f"c{i}" for i in range(50))
     said = unescape(words("html", shown(replace(found, wrong=5000), target_classes=names)))
     assert "Drawn: 15 of 5 000 misclassified rows, by the audit\u2019s seed, 5 of 50 centroids (most miscl" in said
-    assert "holds 47.0\u202f% of the variance between centroids and 36.0\u202f% of that of all rows" in said
+    assert "holds 47.0 % of the variance between centroids and 36.0 % of that of all rows" in said
 
 
 @pytest.mark.parametrize(("classes", "others"), [(4, 0), (10, 0), (11, 2), (40, 31)])
@@ -154,9 +156,9 @@ def test_names_do_not_lie_on_centroids() -> None:
     assert len(at) == 12
     boxes = []
     for x, y, anchor, letters in at:
-        wide = 7 * len(letters)
-        left = float(x) - wide * {"start": 0, "middle": 0.5, "end": 1}[anchor]
-        boxes.append((left, float(y) - 9, left + wide, float(y) + 1))
+        long = 7 * len(letters)
+        left = float(x) - long * {"start": 0, "middle": 0.5, "end": 1}[anchor]
+        boxes.append((left, float(y) - 9, left + long, float(y) + 1))
     marks = [plot._around(place.x, place.y, plot.LARGE) for place in places]
     for i, box in enumerate(boxes):
         assert plot._touched(box, [*marks, *boxes[:i]]) == 0
@@ -172,7 +174,7 @@ def test_hostile_names_stay_text_in_the_drawing() -> None:
 
 def test_of_many_models_those_that_draw_most_are_spoken_of() -> None:
     """Two stand in the order given; of four the three whose rows share most beyond chance, that one first."""
-    section = plot.bottleneck(shown(bottleneck(5, 4), names=2))
+    section = section_of(shown(bottleneck(5, 4), names=2))
     assert section is not None
     assert section.lede == (
         "15 of 15 rows drawn to another digit have its age in model 0 (by chance 3.8) and 15 of 15 in model 1 (3.8)."
@@ -182,13 +184,51 @@ def test_of_many_models_those_that_draw_most_are_spoken_of() -> None:
         replace(one, attributes=(replace(one.attributes[0], bottleneck=replace(bottleneck(5, 4), shared=shared)),))
         for one, shared in zip(report.audits, (3, 15, 0, 9), strict=True)
     ]
-    section = plot.bottleneck(replace(report, audits=tuple(audits)))
+    section = section_of(replace(report, audits=tuple(audits)))
     assert section is not None
     assert re.findall(r"(\d+) of 15.*?(model \d)", section.lede) == [
         ("15", "model 1"),
         ("9", "model 3"),
         ("3", "model 0"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("projection", "told", "held"),
+    [
+        ("pca", "two leading principal components of the centroids", "47.0 % of the variance between centroids"),
+        ("lda", "linear discriminants of the target (Fisher, Rao)", "47.0 % of what sets the centroids apart"),
+        ("tsne", "distances between clusters, their sizes and the axes mean nothing. Placed: 900 of 1", ""),
+        ("<b>", "of a kind that this version does not know", ""),
+    ],
+)
+def test_the_plane_is_named_and_what_it_means(projection: str, told: str, held: str) -> None:
+    """In the drawing, in its caption and on the page; of t-SNE nothing is said of variance."""
+    found = replace(bottleneck(5, 4), projection=projection, mapped=900 * (projection == "tsne"))
+    (drawn,) = plot.draw(shown(found))
+    said = unescape(words("html", shown(found))).replace("\u202f", " ").replace("\u2019", "'")
+    assert told in said
+    assert told in drawn.caption
+    assert f"Plane: {plot.PLANES.get(projection, 'not known')}" in drawn.svg
+    assert ("The plane holds" in said) == bool(held)
+    assert held in said
+    assert "Nearest is measured in the whole bottleneck" in said
+
+
+def test_every_model_has_a_figure_with_a_key_of_its_own() -> None:
+    """It stands alone: shapes are named below it, inside its width, and figures of several models differ in name."""
+    long = tuple(f"a rather long name of a class {i}" for i in range(4))
+    drawn = plot.draw(shown(bottleneck(5, 4), names=2, classes=long))
+    assert [one.name for one in drawn] == ["bottleneck-age-model-0", "bottleneck-age-model-1"]
+    assert [one.name for one in plot.draw(shown(bottleneck(5, 4)))] == ["bottleneck-age"]
+    for one in drawn:
+        assert one.svg.count("a rather long") >= 4
+        ends = [
+            float(x) + wide(unescape(letters))
+            for x, letters in re.findall(r'<text x="([\d.]+)"[^>]*class="m">([^<]+)<', one.svg)
+        ]
+        assert max(ends) <= plot.BESIDE
+        assert "style=" not in one.svg
 
 
 def test_many_attributes_fold_their_plots(make_report: Callable[..., Report]) -> None:
