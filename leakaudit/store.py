@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from leakaudit import __version__
 from leakaudit.errors import InputError, RefusedError, spelt
 
 Tensors = Mapping[str, np.ndarray]
@@ -166,12 +167,16 @@ def read_json(path: Path) -> dict[str, Any]:
             raise InputError(f"{path}: {error.strerror}") from error
     found = value.get("format") if isinstance(value, dict) else None
     if not isinstance(value, dict) or found != 1:
-        said = "written by another program or a newer leakaudit"
-        raise RefusedError(
-            f"{path}: format 1 expected, {spelt(repr(found))} found: "
-            f"{said if found is not None else 'not an audit, nor another document of leakaudit'}"
-        )
+        said = _writer(value) if found is not None else "not an audit, nor another document of leakaudit"
+        raise RefusedError(f"{path}: format 1 expected, {spelt(repr(found))} found: {said}")
     return value
+
+
+def _writer(value: dict[str, Any]) -> str:
+    said = "written by another program or a newer leakaudit"
+    with contextlib.suppress(KeyError, TypeError):
+        said = f"leakaudit {spelt(value['provenance']['versions']['leakaudit'], 40)} wrote it and reads it"
+    return f"{said}; this is leakaudit {__version__}"
 
 
 def parsed(data: bytes) -> Any:
