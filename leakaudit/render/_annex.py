@@ -52,6 +52,8 @@ SHORT = {
     "Singling out": "singling out",
 }
 """Names of the attacks in one line."""
+LONG = 48
+"""Letters of the names of all attributes from which they are not repeated in that line."""
 
 
 class Scope(NamedTuple):
@@ -147,7 +149,7 @@ def short(report: Report) -> str:
     missing = [SHORT[one.attack] for one in found if one.tested == NOT_TESTED]
     part = [SHORT[one.attack] for one in found if one.tested == IN_PART]
     names = list(dict.fromkeys(entry.attribute.private for entry in _entries.entries(report)))
-    only = f"any attribute but {_figures.joined(names)}" if len(names) < 4 else "any other attribute"  # noqa: PLR2004
+    only = f"any attribute but {_figures.joined(names)}" if len("".join(names)) < LONG else "any other attribute"
     return f"{', '.join(missing)}; {only}{f'; in part: {_figures.joined(part)}' * bool(part)}"
 
 

@@ -25,28 +25,33 @@ class Measure(NamedTuple):
     """What is said of the model that is better in it."""
     meaning: str
     """In one clause."""
+    brief: str
+    """The label where there is little room."""
 
 
 MEASURES = (
     Measure("private_accuracy", "{private} named right, %", "%", True, "leaks less",
-            "mean share of each class of the attribute that the attacker names right, whatever the target"),
+            "mean share of each class of the attribute that the attacker names right, whatever the target",
+            "{private} right, %"),
     Measure("excess", "excess advantage E", "E", True, "leaks less",
-            "what is read beyond what the target tells: 0 nothing, 1 everything"),
+            "what is read beyond what the target tells: 0 nothing, 1 everything", "E"),
     Measure("bits", "usable bits", "bits", True, "leaks less",
-            "what the attacker's probabilities save in naming the attribute"),
+            "what the attacker's probabilities save in naming the attribute", "bits"),
     Measure("share_of_raw", "share of what the raw input gives, %", "%", True, "leaks less",
-            "E as a share of E from the raw input"),
+            "E as a share of E from the raw input", "of raw input, %"),
     Measure("above_random", "E above a random encoder", "E", True, "leaks less",
-            "E less that of an untrained encoder"),
+            "E less that of an untrained encoder", "E above random"),
     Measure("target_accuracy", "{target} named right, %", "%", False, "is better",
-            "share of rows in which the model does its own task"),
+            "share of rows in which the model does its own task", "{target} right, %"),
     Measure("worst_group", "{target} named right in the worst group, %", "%", False, "is better",
-            "the model's own task in the group of target and attribute where it does worst"),
+            "the model's own task in the group of target and attribute where it does worst", "worst group, %"),
     Measure("equalised_odds", "equalised-odds gap, percentage points", "points", True, "treats classes more alike",
-            "the largest difference between two classes of the attribute in what the model takes for one target class"),
+            "the largest difference between two classes of the attribute in what the model takes for one target class",
+            "odds gap, points"),
     Measure("upper", "smallest tolerance that could be passed, UCB*", "E", True, "leaks less",
-            "the largest upper bound of any attacker"),
-    Measure("mde", "smallest detectable E", "E", True, "", "what these rows would show in four of five cases"),
+            "the largest upper bound of any attacker", "UCB*"),
+    Measure("mde", "smallest detectable E", "E", True, "",
+            "what these rows would show in four of five cases", "detectable E"),
 )  # fmt: skip
 """All of them."""
 BY_NAME = {measure.figure: measure for measure in MEASURES}
@@ -56,13 +61,13 @@ COMPARED = ("private_accuracy", "excess", "bits", "target_accuracy", "worst_grou
 """What a comparison of two models may hold, in the order in which it is shown."""
 
 
-def label(figure: str, *, private: str, target: str) -> str:
+def label(figure: str, *, private: str, target: str, brief: bool = False) -> str:
     """The label of a figure with the names in place; a figure that is not known is called by its own name."""
     found = BY_NAME.get(figure)
     if found is None:
         return figure.replace("_", " ")
     names = {"{private}": private, "{target}": target or "target"}
-    return re.sub(r"\{private\}|\{target\}", lambda part: names[part[0]], found.label)
+    return re.sub(r"\{private\}|\{target\}", lambda part: names[part[0]], found.brief if brief else found.label)
 
 
 def unit(figure: str) -> Unit:

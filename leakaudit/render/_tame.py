@@ -60,10 +60,17 @@ def _tame(value: Any, field: str, swaps: Swaps) -> Any:
         return dataclasses.replace(value, labels=_tame(value.labels, "labels", swaps), rows=rows)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         parts = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
-        return dataclasses.replace(value, **{name: _tame(part, name, swaps) for name, part in parts.items()})
+        made = {
+            name: _tame(part, name, swaps)
+            for name, part in parts.items()
+            if part is not None and type(part) not in PLAIN
+        }
+        return dataclasses.replace(value, **made)
     if isinstance(value, dict):
         return {_name(str(key)): _tame(part, str(key), swaps) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
+        if all(type(part) in PLAIN for part in value):
+            return value
         return type(value)(_tame(part, field, swaps) for part in value)
     return value
 

@@ -65,9 +65,9 @@ def test_main_figures_agree_with_the_document(form: str, pair: Report) -> None:
             assert re.search(rf"{value}( %)? \[{low}, {high}\]", shown), (form, value)
 
 
-@pytest.mark.parametrize("form", READ)
+@pytest.mark.parametrize("form", ["html", "markdown"])
 def test_every_finding_is_shown_with_its_figures(form: str, one: Report) -> None:
-    """Each attacker's E with its interval is in the table, in every form."""
+    """Each attacker's E with its interval is in the table; a screen shows the strongest, as tested beside it."""
     shown = words(form, one)
     for finding in one.audits[0].attributes[0].findings:
         value, low, high = (f"{part:.3f}" for part in finding.figures.excess)
