@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from leakaudit import catalog, console, options
+from leakaudit import catalog, console, options, store
 
 
 def report(paths: Sequence[Path], asks: Sequence[Any]) -> Any:
@@ -27,8 +27,28 @@ def finish(made: Any, output: options.Output, gates: options.Gates) -> None:
             "the JSON holds thumbnails of rebuilt images as they were stored: personal data if they show people"
         )
     put(render(made, output.format), output.format, output.output)
+    if output.figures is not None:
+        figures(made, output.figures)
     status = gate.exit_status(made.gates, open_passes=passes)
     console.end(status, gate.summarise(made.gates, open_passes=passes))
+
+
+def figures(made: Any, folder: Path) -> None:
+    """Every figure of the report as SVG and PNG, and what stands under them as text; what was written is said."""
+    from leakaudit.render import _drawings
+    from leakaudit.render._drawings import apart
+
+    drawn = _drawings.every(made)
+    for one in drawn:
+        text = apart.svg(one)
+        store.write_bytes(folder / f"{one.name}.svg", text.encode())
+        store.write_bytes(folder / f"{one.name}.png", apart.png(text))
+    captions = "".join(f"{one.name}: {one.title}\n{one.caption}\n\n" for one in drawn)
+    store.write_bytes(folder / "captions.txt", captions.encode())
+    console.say(
+        f"{len(drawn)} figures in {folder}, each as SVG and PNG, with captions.txt: "
+        + ", ".join(one.name for one in drawn)
+    )
 
 
 def _pictured(made: Any) -> bool:

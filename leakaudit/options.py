@@ -218,10 +218,20 @@ class Output(Sheet):
         bool,
         flag(
             "Show thumbnails of rebuilt images, which may be personal data (reconstruct: store them, too; json holds "
-            "what is stored).",
-            "--with-images", panel="Output",
+            "what is stored).", "--with-images", panel="Output",
         ),
     ] = False  # fmt: skip
+    figures: Annotated[
+        Path | None, flag("Write every figure there, as SVG and PNG.", "--figures", panel="Output", metavar="DIR")
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Refuse places that cannot be written, and figures that cannot be drawn, before anything is computed."""
+        super().__post_init__()
+        if self.figures is not None:
+            from leakaudit.render._drawings.apart import check
+
+            check(self.figures)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -91,7 +91,7 @@ def caption(found: Sequence[Model], across: Axis, up: Axis) -> str:
     ]
     if any(model.paper for model in found):
         words.append("Hollow: the papers' protocol on the same model, which does not see the part between.")
-    cropped = [side for side, axis in (("across", across), ("up", up)) if axis.low > 0]
+    cropped = [side for side, axis in (("horizontal", across), ("vertical", up)) if axis.low > 0]
     if cropped:
         begin = _figures.joined([f"{axes.percent(axis.low)} %" for axis in (across, up) if axis.low > 0])
         words.append(f"The {_figures.joined(cropped)} axis begins at {begin}, not at zero." if len(cropped) == 1 else
