@@ -227,11 +227,11 @@ def doubt(attribute: Attribute, suite: str) -> str:
 
 def apart(figure: float, limit: float, digits: int) -> str:
     """A figure with digits enough not to be taken for a limit that it is not; the limit itself with all it has."""
-    wanted = next((more for more in range(digits, MOST) if _differ(figure, limit, more)), digits)
+    wanted = next((more for more in range(digits, MOST + 1) if _differ(figure, limit, more)), digits)
     return f"{figure:.{wanted}f}"
 
 
 def _differ(figure: float, limit: float, digits: int) -> bool:
     if figure == limit:
-        return abs(round(figure, digits) - figure) < 10.0**-MOST
+        return abs(round(figure, digits) - figure) <= 10.0**-MOST / 2
     return round(figure, digits) != round(limit, digits)
