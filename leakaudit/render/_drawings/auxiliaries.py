@@ -89,11 +89,13 @@ def _drawing(name: str, private: str, group: Sequence[Entry]) -> Drawing:
         rows.append(Row(entry.name, entry, None))
         rows += [
             Row(
-                f"{one.auxiliary}, {one.attacker}",
+                one.auxiliary,
                 entry,
                 one.figures.excess,
-                NEVER if one.auxiliary == PAPER else word(entry, one),
+                word(entry, one),
                 one.decides,
+                more=one.attacker,
+                note=NEVER if one.auxiliary == PAPER else "",
             )
             for one in strongest(entry)
         ]

@@ -11,7 +11,7 @@ from leakaudit.render._drawings.lettering import cut, fine, spread, wide
 from leakaudit.render._entries import Entry
 from leakaudit.stats import Interval
 
-WIDE, HEAD, STEP, FOOT = 510, 34, 22, 30
+WIDE, HEAD, STEP, TALL, FOOT = 510, 34, 22, 38, 30
 INDENT, GAP, LONGEST = 18, 12, 150
 """Pixels before a row under a heading, between columns, and of a label at most."""
 LOWEST = -0.3
@@ -30,6 +30,10 @@ class Row(NamedTuple):
     """Whether it may decide."""
     marked: bool = True
     """Whether a heading is a model's, and has its mark."""
+    more: str = ""
+    """What stands under the label; a row with more is a taller one."""
+    note: str = ""
+    """What stands under the figures."""
 
 
 def word(entry: Entry) -> str:
@@ -52,8 +56,9 @@ class Columns(NamedTuple):
 
 def drawn(rows: Sequence[Row]) -> tuple[str, float]:
     """The plot and its height."""
-    columns, bottom = _columns(rows), HEAD + STEP * len(rows)
-    scale, foot = columns.scale, HEAD + STEP * len(rows) + 16
+    columns, high = _columns(rows), [TALL if row.more else STEP for row in rows]
+    bottom = HEAD + sum(high)
+    scale, foot = columns.scale, bottom + 16
     body = svg.text(scale.start - 14, foot, "E", anchor="end", strong=True)
     for value in (0, 0.25, 0.5, 0.75, 1):
         body += svg.line(scale.at(value), HEAD - 6, scale.at(value), bottom, ink=0.13 if value else 0.45)
@@ -64,7 +69,7 @@ def drawn(rows: Sequence[Row]) -> tuple[str, float]:
         body += svg.line(at, HEAD - 6, at, bottom, ink=0.9, dash=svg.DASH, wide=1.3)
         body += svg.text(x, HEAD - 12, f"τ {_figures.tau(tolerance)}", anchor="middle")
     for i, row in enumerate(rows):
-        body += _row(row, columns, HEAD + STEP * i + STEP / 2)
+        body += _row(row, columns, HEAD + sum(high[:i]) + STEP / 2)
     return body, bottom + FOOT
 
 
@@ -73,8 +78,8 @@ def _columns(rows: Sequence[Row]) -> Columns:
     known = [row for row in rows if row.excess]
     below = max(0.0, *(-row.excess.low for row in known if row.excess))
     indent = INDENT if len(known) < len(rows) else 0
-    left = indent + min(LONGEST, max(wide(row.label) for row in known)) + GAP + 8
-    figures = max(wide(_said(row)) for row in known)
+    left = indent + min(LONGEST, max(max(wide(row.label), wide(row.more)) for row in known)) + GAP + 8
+    figures = max(max(wide(_said(row)), wide(row.note)) for row in known)
     right = WIDE - max(wide(row.word, strong=row.solid) for row in known) - GAP - figures
     low = max(LOWEST, -math.ceil(10 * below - 0.05) / 10) if below > 0.005 else 0.0  # noqa: PLR2004 (a pixel)
     return Columns(indent, Axis(low, 1.0, left, right - GAP - 10), right)
@@ -96,4 +101,8 @@ def _row(row: Row, columns: Columns, y: float) -> str:
     body += f'<line x1="{low:.1f}" y1="{y:.1f}" x2="{high:.1f}" y2="{y:.1f}" {how}/>'
     body += svg.mark(place, scale.at(row.excess.value), y, 4.5, hollow=not row.solid)
     body += svg.text(columns.figures, y + 4, _said(row))
+    if row.more:
+        body += svg.text(columns.indent, y + 19, cut(row.more, LONGEST + 2)) + svg.text(
+            columns.figures, y + 19, row.note
+        )
     return body + svg.text(WIDE, y + 4, row.word, anchor="end", strong=row.solid)
