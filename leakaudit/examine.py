@@ -267,6 +267,7 @@ def _audit(path: Path) -> Dossier:
     return Dossier(
         name=path.name, what="audit", file_format="audit of leakaudit", size=path.stat().st_size,
         sha256=store.digest_file(path), facts=tuple((name, str(value)) for name, value in facts),
+        notes=("the sha256 that it carries is its own; `leakaudit verify` counts again every hash that it names",),
         next=f"leakaudit report {typed(str(path))}",
     )  # fmt: skip
 
