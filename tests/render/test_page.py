@@ -1,4 +1,4 @@
-"""The HTML page: self-contained, strict about what it may load, drawn by attributes, and read in a real browser."""
+"""The HTML page: self-contained, strict about what it may load, and drawn by attributes."""
 
 import base64
 import hashlib
@@ -6,10 +6,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import markup
 import pytest
@@ -17,17 +15,6 @@ import synthetic
 
 from leakaudit.render import Report, html
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
@@ -118,59 +105,3 @@ def test_rendering_is_quick_and_light(many: Report) -> None:
         "print([name for name in ('torch', 'sklearn', 'pandas', 'matplotlib') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
-
-
-CUT = (
-    "[...document.querySelectorAll('.scroll:not(:has(.grid))')].filter(part => part.scrollWidth > part.clientWidth + 1)"
-    ".map(part => part.closest('section').id + ' ' + part.scrollWidth)"
-)
-"""Tables wider than their place, pictures apart."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """The distribution's Chromium, without a network of its own."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip("no Chromium here")
-    with playwright.sync_playwright() as running:
-        window = running.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
-        yield window
-        window.close()
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("name", ["one", "pair", "many"])
-def test_a_browser_has_nothing_to_complain_of(
-    browser: Any, name: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    """No console message, no request, no sideways scroll on a phone; dark is dark; sorting and printing work."""
-    file = tmp_path / "report.html"
-    file.write_text(html.render(request.getfixturevalue(name), width=80), encoding="utf-8")
-    tab = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
-    said: list[str] = []
-    asked: list[str] = []
-    tab.on("console", lambda message: said.append(message.text))
-    tab.on("pageerror", lambda error: said.append(str(error)))
-    tab.on("request", lambda wanted: asked.append(wanted.url))
-    tab.goto(file.as_uri())
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
-    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 20, 23)"
-    for width in (700, 1200, 1600):
-        tab.set_viewport_size({"width": width, "height": 900})
-        few = name != "many" or width > 700
-        assert tab.evaluate(CUT) == [] or not few, width
-    tab.set_viewport_size({"width": 1280, "height": 900})
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 1280
-    tab.locator(".attackers thead button").nth(3).click()
-    values = tab.evaluate(
-        "[...document.querySelector('.attackers tbody').querySelectorAll('tr:not(.group) td:nth-child(5)')]"
-        ".map(cell => +cell.dataset.v)"
-    )
-    assert values == sorted(values, reverse=True)
-    tab.emulate_media(media="print")
-    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert tab.pdf(prefer_css_page_size=True)[:5] == b"%PDF-"
-    assert said == []
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-    tab.close()
