@@ -92,6 +92,8 @@ def test_outcomes_give_the_figures_back(rich: Any) -> None:
         assert hits.mean() == pytest.approx(finding.figures.accuracy.value)
     assert set(rows.fold) == set(range(5))
     assert rows.hits["model"].mean() == pytest.approx(rich.audit.utility.accuracy.value)
+    assert rows.gains.dtype == np.float32
+    assert rows.gains.mean() == pytest.approx(rich.only.figures.bits.value, abs=1e-6)
 
 
 def test_baselines_say_what_else_gives_it_away(rich: Any) -> None:
