@@ -18,6 +18,7 @@ from leakaudit.render._html import (
     cards,
     comparing,
     deeper,
+    directions,
     drawn,
     evidence,
     lanes,
@@ -47,7 +48,7 @@ PARTS: dict[str, tuple[Callable[[Report], Section | None], ...]] = {
     ),
     "Controls": (terms.controls,),
     "Comparison": (comparing.differences, rho.rho),
-    "Pictures": (drawn.against, evidence.directions, bottleneck.bottleneck, pictures.rebuilt),
+    "Pictures": (drawn.against, directions.directions, bottleneck.bottleneck, pictures.rebuilt),
     "Limits": (annex.annex, terms.reading),
 }
 """The parts of the page in the order in which they are told; provenance closes it."""

@@ -1,11 +1,11 @@
-"""The evidence: attackers, the papers' protocol, and single directions."""
+"""The evidence: attackers, and the papers' protocol."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from leakaudit.render import Report, _entries, _figures, _further, _words
 from leakaudit.render._entries import Entry
-from leakaudit.render._html import charts, strips
+from leakaudit.render._html import strips
 from leakaudit.render._html.view import Section, badge, some
 
 Group = Sequence[Entry]
@@ -158,32 +158,3 @@ def _learned(group: Group, target: str) -> str:
         return f"Here {low} to {high} % of its answers are what is usual for the {target}, right or wrong."
     shares = _figures.joined([f"{_figures.percent(share)} % of its answers for {entry.name}" for entry, share in known])
     return f"Here {shares} are what is usual for the {target}, right or wrong."
-
-
-def directions(report: Report) -> Section | None:
-    """Private classes along PC1, the papers' figure, and along the direction that separates best."""
-    panels, number = [], 0
-    for private, group in _entries.questions(report):
-        parts = [part for entry in group for part in entry.attribute.separation]
-        if not parts:
-            continue
-        far, shown = charts.reach(parts), []
-        for entry in group:
-            for part in entry.attribute.separation:
-                drawn = charts.gaussians(entry, part, far, name=f"g{number}")
-                shown.append({"entry": entry, "key": strips.key(entry.place), "part": part, "svg": drawn})
-                number += 1
-        count = max(len(part.curves) for part in parts)
-        panels.append({"private": private, "shown": shown, "count": count, "most": charts.MOST})
-    if not panels:
-        return None
-    words = []
-    for entry in _entries.entries(report):
-        far_apart = {part.direction: part.d_prime for part in entry.attribute.separation}
-        if {"pc1", "lda"} <= set(far_apart):
-            words.append(f"{far_apart['pc1']:.1f} and {far_apart['lda']:.1f} for {entry.label}")
-    words = words if len(words) < 5 else []  # noqa: PLR2004 (a sentence)
-    lede = f"d′ on PC1 and on the LDA direction: {_figures.joined(words)}. " if words else ""  # noqa: RUF001 (prime)
-    return Section(
-        "directions", "One direction", f"{lede}A picture of one direction clears no model.", {"panels": panels}
-    )
