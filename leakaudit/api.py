@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Unpack
 
-from leakaudit import archive, asking, console, gate, memory, options, progress, store
+from leakaudit import archive, asking, console, gate, options, progress, store
 from leakaudit.asking import Words
 from leakaudit.errors import InputError
 from leakaudit.render import _tame, _words
@@ -64,6 +64,8 @@ def check(
     private: str | Sequence[str] | Mapping[str, Any],
     max_private_accuracy: Limit | None = None,
     max_excess: Limit | None = None,
+    baseline: "Result | str | os.PathLike[str] | None" = None,
+    max_increase: Limit | None = None,
     on_inconclusive: Literal["fail", "pass"] = "fail",
     target: str | Mapping[str, Any] | None = None,
     data: Any = None,
@@ -76,6 +78,7 @@ def check(
     `audit`, with gates, for tests: the result where every gate passes, else an `AssertionError` that says why.
 
     A limit is one number, or one for each attribute that is named: `max_private_accuracy={"gender": 0.6}`.
+    `max_increase` is by how much more E may be than in `baseline`, an earlier result or audit document.
 
     Raises:
         LeakError: a gate failed.
@@ -83,7 +86,9 @@ def check(
         InputError, RefusedError: as `audit`; or no gate is given, or it can decide nothing.
     """
     __tracebackhide__ = True
-    asks = _asks(max_private_accuracy=max_private_accuracy, max_excess=max_excess)
+    limits: dict[gate.Kind, Limit | None]
+    limits = {"max-private-accuracy": max_private_accuracy, "max-excess": max_excess, "max-increase": max_increase}
+    asks = _asks(limits, baseline, Path(words.get("store", options.Place.store)))
     passes = console.pick("on_inconclusive", on_inconclusive, ("fail", "pass")) == "pass"
     found = _audited(_Asked(subject, private, target, data, labels, name, verbose), words, asks)
     status = gate.exit_status(found.gates, open_passes=passes)
@@ -92,17 +97,37 @@ def check(
     return found
 
 
-def _asks(**limits: Limit | None) -> "tuple[gate.Ask, ...]":
-    """The gates, as the command line has them."""
-    typed = {
-        flag: [f"{name}={value!r}" for name, value in given.items()] if isinstance(given, Mapping) else [repr(given)]
-        for flag, given in limits.items()
-        if given is not None
-    }
-    asks = options.Gates(**typed).asks  # type: ignore[arg-type]
-    if not asks:
-        raise InputError(f"a gate is missing: {' or '.join(limits)}")
-    return asks
+def _asks(limits: Mapping[gate.Kind, Limit | None], baseline: Any, place: Path) -> tuple[gate.Ask, ...]:
+    """
+    The gates, as the command line has them.
+
+    Raises:
+        InputError: none is given, one is no number, or an increase and its baseline are not both there.
+    """
+    if (baseline is None) != (limits["max-increase"] is None):
+        lacking = "max_increase" if baseline is not None else "baseline"
+        raise InputError(f"{lacking} is missing: baseline and max_increase say together by how much E may rise")
+    if not any(limit is not None for limit in limits.values()):
+        raise InputError(f"a gate is missing: {', '.join(kind.replace('-', '_') for kind in limits)}")
+    past = None
+    if isinstance(baseline, Result):
+        if len(baseline.given) != 1:
+            raise InputError(f"baseline: {len(baseline.given)} audits; one expected")
+        past = gate.Past(baseline.audits[0].name, *baseline.given[0])
+    elif baseline is not None:
+        past = gate.Past(os.fspath(baseline), *archive.attack(os.fspath(baseline), place, "baseline"))
+    return tuple(
+        gate.parse(kind, text, past if kind == "max-increase" else None)
+        for kind, limit in limits.items()
+        for text in _typed(limit)
+    )
+
+
+def _typed(limit: Limit | None) -> list[str]:
+    """A limit as it is typed: `T`, or `NAME=T` for each that is named."""
+    if isinstance(limit, Mapping):
+        return [f"{name}={each}" for name, each in limit.items()]
+    return [] if limit is None else [f"{limit}"]
 
 
 def _why(found: Result) -> str:
@@ -121,17 +146,17 @@ def _why(found: Result) -> str:
 
 def _audited(asked: "_Asked", words: Mapping[str, Any], asks: tuple[gate.Ask, ...]) -> Result:
     """The audit, in the store that is said, or else for what is in memory in one that is gone afterwards."""
-    called, beside = _called(asked), _labels(asked)
+    from leakaudit import auditor, memory
+    from leakaudit import subject as subjects
+    from leakaudit.numerics import device
+
+    called, beside = _called(asked, asked.named or memory.is_network(asked.subject)), _labels(asked)
     attackers, auxiliaries = asking.attack(words)
     groups = asking.groups(words)
     passing = not asked.named and "store" not in words
     with contextlib.ExitStack() as held:
         if passing:
             groups["store"] = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="leakaudit-")))
-        from leakaudit import auditor
-        from leakaudit import subject as subjects
-        from leakaudit.numerics import device
-
         terms = subjects.Terms(
             **groups | {"store": store.open_store(groups["store"]), "device": device.resolve(groups["device"])},
             private=options.Model(private=asked.privates).privates,
@@ -175,7 +200,7 @@ class _Asked(NamedTuple):
         return [self.private] if isinstance(self.private, str) else list(map(str, self.private))
 
 
-def _called(asked: _Asked) -> str:
+def _called(asked: _Asked, network: bool) -> str:  # noqa: FBT001 (whether images go with it)
     """
     What messages and the report call the subject.
 
@@ -192,7 +217,6 @@ def _called(asked: _Asked) -> str:
         if wrong:
             raise InputError(f"{asked.subject}: {wrong} in memory goes with a subject in memory; a name expected")
         return str(os.fspath(asked.subject))
-    network = memory.is_network(asked.subject)
     if asked.data is not None and not network:
         raise InputError(f"{name or 'embeddings'}: embeddings have their own labels and rows; data says nothing here")
     return name or (type(asked.subject).__name__ if network else "embeddings")
@@ -203,6 +227,8 @@ def _labels(asked: _Asked) -> dict[str, Any]:
     if isinstance(asked.target, Mapping) and len(asked.target) != 1:
         raise InputError(f"target has {len(asked.target)} names; one expected, as in target={{'hair': labels}}")
     apart = [part for part in (asked.private, asked.target) if isinstance(part, Mapping)]
+    from leakaudit import memory
+
     parts = [*([] if asked.labels is None else [asked.labels]), *apart]
     return memory.merged("labels", *(memory.columns(part, "labels") for part in parts))
 

@@ -1,5 +1,6 @@
 """What may be said to `leakaudit.audit` beside its subject: the flags of the command line, as keyword arguments."""
 
+import operator
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -55,7 +56,7 @@ def groups(words: Mapping[str, Any]) -> dict[str, Any]:
     All other words, with the defaults and the checks that they have as flags.
 
     Raises:
-        TypeError: a word is no flag.
+        TypeError: a word is no flag, or a number none.
         InputError: a number is out of range.
     """
     strange = next((word for word in words if word not in Words.__annotations__), None)
@@ -64,11 +65,13 @@ def groups(words: Mapping[str, Any]) -> dict[str, Any]:
     plain = {word: value for word, value in words.items() if value is not None}
     plain |= {word: Path(plain[word]) for word in ("root", "ledger", "store") if word in plain}
     plain |= {word: _joined(plain[word]) for word in ("size", "mean", "std") if word in plain}
-    plain |= {"layer": tuple(_listed(plain.get("layer")))}
+    plain |= {word: operator.index(plain[word]) for word in ("rows", "seeds", "seed", "batch_size") if word in plain}
+    plain |= {"layer": _listed(plain["layer"])} if "layer" in plain else {}
     plain.setdefault("root", Path(os.environ.get("LEAKAUDIT_DATA") or ".leakaudit/data"))
-    made: dict[str, Any] = {"tolerance": console.share("tolerance", plain.get("tolerance", TOLERANCE))}
+    made: dict[str, Any] = {"tolerance": console.share("tolerance", float(plain.get("tolerance", TOLERANCE)))}
     for group in (options.Rows, options.Network, options.Passes, options.Again):
         made |= vars(group(**{each.name: plain[each.name] for each in fields(group) if each.name in plain}))
+    made["layer"] = tuple(made["layer"] or ())
     return {word: value for word, value in made.items() if word not in ("data", "quiet", "verbose")}
 
 

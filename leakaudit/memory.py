@@ -73,20 +73,28 @@ def array(values: Any, where: str) -> np.ndarray:
         values = values.float().numpy() if values.is_floating_point() else values.numpy()
     if isinstance(values, np.ndarray) and values.dtype.kind in "biufUS":
         return values
-    if isinstance(values, (list, tuple)) and all(type(each) is str for each in values):
-        return np.array(values, dtype=str)
     import pyarrow as pa
 
     try:
-        plain = values if hasattr(values, "__array__") or hasattr(values, "__arrow_array__") else [*values]
-        shaped = np.asarray(plain) if not hasattr(values, "__arrow_array__") else None
-        if shaped is not None and shaped.dtype.kind in "biufUS":
+        shaped = None if hasattr(values, "__arrow_array__") else np.asarray(values)
+        if shaped is not None and shaped.ndim and shaped.dtype.kind in "biufUS" and _plain(values, shaped):
             return shaped
-        found = pa.chunked_array([pa.array(plain, from_pandas=True)])
+        found = pa.chunked_array([pa.array(values, from_pandas=True)])
     except (pa.ArrowException, TypeError, ValueError) as error:
         said = " ".join(str(error).split())[:200]
         raise InputError(f"{where}: text, truth values or numbers expected, of one kind ({said})") from error
+    if pa.types.is_struct(found.type) or pa.types.is_map(found.type):
+        raise InputError(f"{where}: text, truth values or numbers expected, of one kind ({found.type} found)")
     return sheets.columns(pa.table({"column": found}), Path(where))["column"]
+
+
+def _plain(values: Any, shaped: np.ndarray) -> bool:
+    """Whether an array is what a list says: of text and numbers together numpy makes text."""
+    return (
+        shaped.dtype.kind not in "US"
+        or not isinstance(values, (list, tuple))
+        or all(isinstance(each, (str, bytes)) for each in values)
+    )
 
 
 def merged(where: str, *parts: Arrays) -> Arrays:

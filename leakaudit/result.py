@@ -5,7 +5,7 @@ The same report that the command line renders, of the same documents; nothing he
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from leakaudit.audits import Attribute, Audit, Gate
 from leakaudit.errors import InputError
 from leakaudit.finding import Finding, Verdict
 from leakaudit.gate import Ask
-from leakaudit.outcomes import Outcomes
+from leakaudit.joining import Given
 from leakaudit.render import Comparison, Report, _notebook
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 FORMS = {".json": "json", ".html": "html", ".md": "markdown", ".csv": "csv", ".xml": "junit", ".txt": "terminal"}
 """Ends of names of files, and the form that each is written in."""
+NUMBERS, COUNTS, TRUTHS = ("value", "low", "high", "step", "tolerance"), ("rows", "seed"), ("decides", "converged")
+"""Columns of the CSV form that are no text."""
 WIDE = 100
 """Columns of text for a terminal."""
-Given = tuple[Audit, Mapping[str, Outcomes] | None]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -115,7 +116,13 @@ class Result:
         import pandas as pd
 
         text = io.StringIO(self._rendered("csv"), newline="")
-        return pd.read_csv(text, float_precision="round_trip", keep_default_na=False, na_values=[""])
+        frame = pd.read_csv(text, dtype=str, keep_default_na=False, na_values=[""])
+        for column in (*NUMBERS, *COUNTS):  # Python reads every digit back
+            frame[column] = pd.Series([float(cell) for cell in frame[column]], frame.index)
+        frame = frame.astype(dict.fromkeys(COUNTS, "Int64"))
+        for column in TRUTHS:
+            frame[column] = frame[column].map({"True": True, "False": False}).astype("boolean")
+        return frame
 
     def save(self, path: str | Path) -> Path:
         """
