@@ -22,10 +22,14 @@ def configured(commands: Mapping[str, Any]) -> dict[str, Any]:
     Code is named on the command line and nowhere else: whoever works in a stranger's folder has not asked for its code.
 
     Raises:
-        InputError: the file is not TOML, a key is no flag of any command, or code is named.
+        InputError: the file is not TOML, a key is no flag of any command or has nothing in it, or code is named.
     """
     table, where = _settings()
     settings = {key.replace("-", "_"): value for key, value in table.items()}
+    if len(settings) < len(table):
+        spelt = [key.replace("-", "_") for key in table]
+        twice = next(key for key, name in zip(table, spelt, strict=True) if spelt.count(name) > 1)
+        raise InputError(f"{where}: {twice!r} stands there twice, with '-' and with '_'")
     known = {name for command in commands.values() for name in _flags(command)}
     backbones = {where: str(settings.get("backbone", "")), VARIABLE: os.environ.get(VARIABLE, "")}
     for place, backbone in backbones.items():
@@ -34,6 +38,8 @@ def configured(commands: Mapping[str, Any]) -> dict[str, Any]:
     for name, key in zip(settings, table, strict=True):
         if name in ("data", "root"):
             raise InputError(f"{where}: {key!r} is no setting: give --{key} on the command line")
+        if table[key] in ({}, []):
+            raise InputError(f"{where}: {key!r} is empty, which asks for nothing: leave it out, or say what it is")
         if name not in known:
             raise InputError(f"{where}: no setting {key!r}. {catalog.suggest(name, known, 'leakaudit COMMAND --help')}")
     return {name: _defaults(command, settings) for name, command in commands.items()}
@@ -64,7 +70,7 @@ def _settings() -> tuple[dict[str, Any], str]:
             continue
         try:
             table = tomllib.loads(Path(file).read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"{file}: not TOML: {error}") from error
         for key in keys:
             table = table.get(key, {})
