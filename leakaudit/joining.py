@@ -52,7 +52,7 @@ def _join(attack: Audit, rebuilt: Audit) -> Audit:
         joined.append(part if other is None else _with_decoder(part, other, attack.tolerance))
     joined += others.values()
     worst = audits.worst(tuple(joined))
-    notes = {"documents": [audits.document(part)["sha256"] for part in (attack, rebuilt)]}
+    notes = {"documents": [seal for part in (attack, rebuilt) for seal in audits.sources(part)]}
     commands = [str(part.provenance["command"]) for part in (attack, rebuilt) if part.provenance.get("command")]
     return replace(
         attack,
@@ -111,7 +111,7 @@ def named(given: Sequence[Given]) -> list[Given]:
             name = f"{copy} #{number}"
         taken.add(name)
         if name != audit.name:
-            sources = audit.provenance.get("documents", [audits.document(audit)["sha256"]])
+            sources = list(audits.sources(audit))
             audit = replace(  # noqa: PLW2901 (the same audit under its new name)
                 audit, subject={**audit.subject, "name": name}, provenance={**audit.provenance, "documents": sources}
             )

@@ -55,7 +55,7 @@ def judge(asks: Sequence[Ask], given: Sequence[Given]) -> tuple[Gate, ...]:
 
 def _seals(audit: Audit) -> set[str]:
     """The sha256 of the documents that the audit was read from."""
-    return set(audit.provenance.get("documents", [audits.document(audit)["sha256"]]))
+    return set(audits.sources(audit))
 
 
 def _against(ask: Ask, past: Past, later: Side) -> Gate:

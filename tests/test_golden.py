@@ -148,9 +148,11 @@ def test_every_form_for_machines_tells_it(name: str) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("when", sorted({name.rpartition("-")[0] for name in GOLDEN}))
 def test_attack_and_reconstruction_are_told_together(when: str, form: str) -> None:
-    """Both documents of one subject make one audit, in every form, early ones too."""
-    made = report([archive.read(path(f"{when}-{kind}")) for kind in ("attack", "reconstruct")], ())
+    """Both documents of one subject make one audit, in every form, early ones too, and it names both files."""
+    names = [f"{when}-{kind}" for kind in ("attack", "reconstruct")]
+    made = report([archive.read(path(name)) for name in names], ())
     assert len(made.audits) == 1
+    assert audits.sources(made.audits[0]) == tuple(document(name)["sha256"] for name in names)
     assert GOLDEN[f"{when}-attack"].subject.partition("@")[0] in text(form, made)
 
 
