@@ -21,7 +21,7 @@ from leakaudit.render._terminal.layout import (
     wrap,
 )
 
-REST = "The whole document: add --format html --output report.html"
+REST = "The whole document: --format html --output report.html"
 CROWD = ((28, 30), (22, 40), (17, 50), (13, 60), (10, 85), (8, 90), (6, 94), (4, 98), (2, NEVER))
 """Lines of models and attributes where there are too many for a table each, and how hard so many are let go of."""
 MANY = 3
