@@ -4,7 +4,7 @@ JUnit XML for a pipeline: one test case per attribute and gate, an attribute tha
 A gate that failed is a failure. One that stayed open is an error, never a pass; with `--on-inconclusive pass` it is
 skipped, with the reason. Nothing that was not judged looks green. Suites are audits: their properties hold verdicts,
 figures and seals, and their output the words. What may stand where is what the Jenkins xUnit plugin reads (its
-`junit-10.xsd`); names are the same run after run, because no hash is part of them.
+`junit-10.xsd`). Names are the same run after run: no hash of a subject is part of them, nor the file of a baseline.
 """
 
 import re
@@ -79,7 +79,8 @@ def _cases(found: Sequence[Entry], gates: Sequence[Gate], *, open_passes: bool) 
 
 
 def _gated(gate: Gate, output: str, *, open_passes: bool) -> Case:
-    name, kind = f"{gate.private}: {gate.gate}", gate.gate.split(" ")[0].lstrip("-")
+    asked = gate.gate.partition(" --baseline ")[0]
+    name, kind, output = f"{gate.private}: {asked}", asked.split(" ")[0].lstrip("-"), f"{gate.gate}\n{output}"
     if gate.outcome == "passed":
         return Case(name, "", kind, "", f"passed: {gate.reason}\n{output}")
     if gate.outcome == "failed":

@@ -136,6 +136,15 @@ def test_names_hold_over_runs_and_are_told_apart() -> None:
     assert {name for _, name in names} == {"colour: --max-excess 0.5", "colour: --max-excess 0.5 #2"}
 
 
+def test_the_file_of_a_baseline_is_no_part_of_a_name() -> None:
+    """The last release is another file each time; which one it was stands in the output."""
+    made = with_gate("passed")
+    typed = "--max-increase colour=0.05 --baseline audits/digits-vanilla-ee263cf8.json"
+    made = replace(made, gates=(replace(made.gates[0], gate=typed),))
+    assert ends(made) == [("leakaudit.digits/vanilla", "colour: --max-increase colour=0.05", None)]
+    assert typed in next(parsed(made).iter("system-out")).text  # type: ignore[operator]
+
+
 def test_properties_hold_the_figures_and_the_seal() -> None:
     """In all their digits, as the document has them; the class of each case is its suite."""
     made = asked("0.5")
