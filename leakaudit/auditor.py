@@ -78,6 +78,7 @@ def attack_each(
 def together(subject: Subject, terms: Terms) -> Generator[Any, None, list[Embeddings]]:
     """The embeddings of each layer that is read, of all in one pass where they are several."""
     parts = subject.apart()
+    _foreseen(subject, terms)
     if len(parts) > 1 and subject.encoder is not None and subject.dataset is not None:
         yield from extract.together(subject.encoder, subject.dataset, store=terms.store, **_how(terms))
     found = []
@@ -113,22 +114,28 @@ def rebuild(subject: Subject, terms: Terms, decoder: Call) -> Generator[Any, Non
 
 def rows(subject: Subject, terms: Terms) -> Generator[Any, None, Embeddings]:
     """The embeddings of the attack rows, extracted where the store lacks them."""
-    target = terms.target or subject.target
-    gate.check_past(terms.gates, dict.fromkeys(terms.private, ()), target)
+    _foreseen(subject, terms)
     if subject.embeddings is not None:
         found = subject.embeddings
     else:
         assert subject.encoder is not None
         assert subject.dataset is not None
-        for name in filter(None, (*terms.private, target)):
-            subject.dataset.column(name)
         found = yield from _extract(subject.encoder, subject.dataset, terms)
         if found.contents is None:  # of fresh weights, beside which none are kept
             found = replace(found, contents=subject.dataset.contents)
-    classes = {name: len(found.column(name).classes) or BINS for name in terms.private}
-    gate.check(terms.gates, classes)
-    gate.check_past(terms.gates, {name: found.column(name).classes for name in terms.private}, target)
     return _grouped(found, terms.group)
+
+
+def _foreseen(subject: Subject, terms: Terms) -> None:
+    """Refuse labels that there are not, and gates that can decide nothing, before anything is computed."""
+    target = terms.target or subject.target
+    held = subject.dataset if subject.embeddings is None else subject.embeddings
+    assert held is not None
+    for name in filter(None, (*terms.private, target)):
+        held.column(name)
+    classes = {name: held.column(name).classes for name in terms.private}
+    gate.check(terms.gates, {name: len(names) or BINS for name, names in classes.items()})
+    gate.check_past(terms.gates, classes, target)
 
 
 def _grouped(found: Embeddings, name: str | None) -> Embeddings:

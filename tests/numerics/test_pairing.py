@@ -78,3 +78,33 @@ def test_draws_are_the_same_twice() -> None:
     for part in (rows, grouped):
         one, two = (pairing.deviations(part, "nested", (pairing.excess,))[0] for _ in range(2))
         assert np.array_equal(one, two)
+
+
+def test_the_closed_error_is_the_bootstraps() -> None:
+    """Of E and of a mean, by row and by group, the standard error in closed form is that of the draws."""
+    rows = rows_of(np.random.default_rng(5), 1200, 0.4, 0.6, 0.5)
+    for part in (rows, rows._replace(group=np.arange(1200) // 4)):
+        (spread,) = pairing.deviations(part, "nested", (pairing.excess,))
+        assert pairing.error(part, "nested") == pytest.approx(spread.std(), rel=0.06)
+    copies = rows._replace(
+        target=np.repeat(rows.target, 4), private=np.repeat(rows.private, 4), group=np.repeat(np.arange(1200), 4),
+        hits={"nested": np.repeat(rows.hits["nested"], 4, axis=1)},
+    )  # fmt: skip
+    assert pairing.error(copies, "nested") == pytest.approx(pairing.error(rows, "nested"), rel=0.06)
+
+
+def test_the_error_of_a_mean_is_that_of_its_rows_or_groups() -> None:
+    """The standard deviation of the steps over the root of their number; copies in groups tell no more."""
+    gains = np.random.default_rng(6).normal(size=(2, 500)).astype(np.float32)
+    expected = (gains[1] - gains[0]).std(ddof=1) / np.sqrt(500)
+    assert pairing.error_of_mean(gains, None) == pytest.approx(expected, rel=1e-5)
+    four = np.repeat(np.arange(500), 4)
+    assert pairing.error_of_mean(gains[:, four], four) == pytest.approx(expected, rel=1e-5)
+    assert pairing.error_of_mean(gains[:, four], None) == pytest.approx(expected / 2, rel=1e-2)
+
+
+def test_equal_outcomes_have_no_error() -> None:
+    """Two attackers with the same hits, or of whom nothing is known apart, differ by nothing at all."""
+    rows = rows_of(np.random.default_rng(0), 300, 0.6, 0.6, 1.0)
+    assert pairing.error(rows, "nested") == 0
+    assert pairing.error_of_mean(np.ones((2, 30), np.float32), None) == 0
