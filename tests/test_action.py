@@ -112,7 +112,7 @@ def test_hostile_inputs_are_words(step, tmp_path):
 
 @pytest.mark.slow
 def test_a_gate_that_fails_fails_the_step_with_the_report(step, rows):
-    """Exit 1: one attack, four files of it and a summary, an error annotation with the reason, and no per-row outcome kept."""
+    """Exit 1: four files, a summary, an error annotation with the reason, and no per-row outcome."""
     done = step(
         subject="z.npz",
         private="gender\n\ntwo words\r\n",
