@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,14 @@ def test_the_published_schema_is_one_of_2020_12(kind: str) -> None:
     assert found["properties"]["format"] == {"const": 1}
     pointers = {part.split('"')[0] for part in json.dumps(found).split('"$ref": "')[1:]}
     assert pointers == {f"#/$defs/{name}" for name in found["$defs"]}
+
+
+def test_the_wheel_holds_it(repository: Path) -> None:
+    """It lies inside the package, which the wheel takes whole."""
+    build = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    assert build["targets"]["wheel"]["packages"] == [PUBLISHED.parent.name] == ["leakaudit"]
+    assert not {"exclude", "only-include"} & {*build, *build["targets"]["wheel"]}
+    assert {file.name for file in PUBLISHED.iterdir()} == {f"{kind}-1.json" for kind in KINDS}
 
 
 def test_the_command_prints_it(leakaudit_here: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
