@@ -55,9 +55,10 @@ def keep(plan: synthetic.Plan, path: Path) -> None:
     audits.save(replace(audit, provenance=sealed), path)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Audits of an older model, of one as good, of a worse one, and what is no baseline."""
+    home = tmp_path_factory.mktemp("audits")
     for name, plan in {
         "new": replace(PLAIN, name="new", strength=0.6, seed=1, model="1"),
         "old": replace(PLAIN, name="old", strength=0.3, seed=2, model="2"),
@@ -65,14 +66,14 @@ def folder(tmp_path: Path) -> Path:
         "level": replace(PLAIN, name="level", strength=0.6, seed=4, model="4"),
         "style": replace(PLAIN, name="style", private="style"),
     }.items():
-        keep(plan, tmp_path / f"{name}.json")
+        keep(plan, home / f"{name}.json")
     rebuilt, _ = synthetic.audit(replace(PLAIN, reconstruction=True))
     bare = replace(rebuilt.attributes[0], findings=())
-    audits.save(replace(rebuilt, attributes=(bare,)), tmp_path / "built.json")
-    text = (tmp_path / "old.json").read_text()
-    (tmp_path / "cut.json").write_text(text[:900])
-    (tmp_path / "forged.json").write_text(text.replace('"p": 0.0005', '"p": 0.4', 1))
-    return tmp_path
+    audits.save(replace(rebuilt, attributes=(bare,)), home / "built.json")
+    text = (home / "old.json").read_text()
+    (home / "cut.json").write_text(text[:900])
+    (home / "forged.json").write_text(text.replace('"p": 0.0005', '"p": 0.4', 1))
+    return home
 
 
 @pytest.mark.parametrize(("words", "status", "said"), REFUSED, ids=[words for words, _, _ in REFUSED])
@@ -147,3 +148,12 @@ def test_an_attack_judges_against_what_the_baseline_was(leakaudit_here, tmp_path
     assert itself.returncode == 3
     assert "set against itself, it says nothing" in itself.stderr.splitlines()[-1]
     assert path.read_bytes() != before
+
+
+@pytest.mark.parametrize(("policy", "element"), [("fail", "<error"), ("pass", "<skipped")])
+def test_a_gate_that_was_let_pass_is_skipped_for_ci(leakaudit_here, folder, policy, element):
+    """The report knows what an open gate does, so that JUnit says the same as the exit status."""
+    words = ("--baseline", "level.json", "--max-increase", "0.001", "--format", "junit", "--on-inconclusive", policy)
+    done = leakaudit_here("report", "new.json", *words, cwd=folder)
+    assert done.returncode == (3 if policy == "fail" else 0), done.stderr
+    assert element in done.stdout
