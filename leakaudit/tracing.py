@@ -9,7 +9,7 @@ import contextlib
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 from leakaudit import own_code, record, store, subject
 from leakaudit.audits import Audit
 from leakaudit.dataset import Dataset
-from leakaudit.errors import InputError, LeakauditError
+from leakaudit.errors import InputError, LeakauditError, RefusedError
 from leakaudit.ledgers import address, fetching, ledger
 from leakaudit.ledgers.ledger import Entry
 from leakaudit.provenance import Asked
@@ -32,6 +32,8 @@ SWITCHES = (
 """Flags without a value."""
 OWN = "the network is built by the user's own code: "
 """How the note begins by which older audits name that code."""
+LONGEST = 4096
+"""Letters of a path, as Linux takes them."""
 MOST = 1000
 """Documents and checkpoints of a store that are looked at."""
 
@@ -74,21 +76,25 @@ class Trail:
         """What was asked: as the audit records it, else as its command says it; None where neither does."""
         table = self.audit.provenance.get("asked")
         if table:
-            return record.from_json(Asked, table, f"{self.path}.provenance.asked")
+            where = f"{self.path}.provenance.asked"
+            made: Asked = record.from_json(Asked, table, where)
+            _check_names((text for text in vars(made).values() if isinstance(text, str)), where)
+            return made
         words, flags = self._words, self._flags
         if not words:
             return None
+        _check_names((*words, *flags.values()), f"{self.path}.provenance.command")
         numbers = {name: flags[f"--{name}"] for name in ("rows", "seed") if flags.get(f"--{name}", "").isdecimal()}
         names = ("data", "split", "group", "backbone", "size", "mean", "std", "target")
-        made: dict[str, Any] = {name: flags.get(f"--{name}") for name in names}
-        made |= {name: int(value[:18]) for name, value in numbers.items()}
+        said: dict[str, Any] = {name: flags.get(f"--{name}") for name in names}
+        said |= {name: int(value[:18]) for name, value in numbers.items()}
         return Asked(
             subject=words[0],
             layer=(flags["--layer"],) if "--layer" in flags else (),
             skip_unreadable="--skip-unreadable" in flags,
             partial="--partial" in flags,
             private=tuple(part.private for part in self.audit.attributes),
-            **made,
+            **said,
         )
 
     @cached_property
@@ -137,6 +143,7 @@ class Trail:
         """The files of the user's own code, each with the sha256 that the audit recorded."""
         table = self.audit.subject.get("code")
         if table:
+            _check_names(table, f"{self.path}.subject.code")
             return {str(name): str(digest) for name, digest in table.items()}
         note = next((note for note in self.audit.provenance.get("notes", ()) if note.startswith(OWN)), "")
         first = re.search(r" \(sha256 ([0-9a-f]{64})", note)
@@ -228,6 +235,17 @@ class Trail:
     @property
     def _flags(self) -> dict[str, str]:
         return self._command[1]
+
+
+def _check_names(names: Iterable[str], where: str) -> None:
+    """
+    Refuse what can be no file's name.
+
+    Raises:
+        RefusedError: one is too long, or has a null in it.
+    """
+    if any("\0" in name or len(name) > LONGEST for name in names):
+        raise RefusedError(f"{where}: names what can be no file")
 
 
 def fetched(entry: Entry) -> Path | None:

@@ -117,6 +117,8 @@ def _subject(trail: Trail) -> Iterator[Check]:
     if kind == "published":
         told = opened if isinstance(opened, str) else str(opened.about.get("file_sha256", ""))
         yield check(what, recorded, told) if HASH.fullmatch(told) else lacking(what, recorded, told)
+    if isinstance(opened, Subject) and opened.encoder is None:
+        opened = "embeddings lie there, and no network"
     if not isinstance(opened, str):
         yield counted("network", said.get("sha256"), Path(opened.typed), lambda: _state(opened))
     elif path is not None and not changed and kind == "weights" and _tensors(path) == said.get("sha256"):
