@@ -21,6 +21,7 @@ from leakaudit.render._html import (
     directions,
     drawn,
     evidence,
+    histograms,
     lanes,
     pictures,
     rho,
@@ -48,7 +49,7 @@ PARTS: dict[str, tuple[Callable[[Report], Section | None], ...]] = {
     ),
     "Controls": (terms.controls,),
     "Comparison": (comparing.differences, rho.rho),
-    "Pictures": (drawn.against, directions.directions, bottleneck.bottleneck, pictures.rebuilt),
+    "Pictures": (drawn.against, histograms.histograms, directions.directions, bottleneck.bottleneck, pictures.rebuilt),
     "Limits": (annex.annex, terms.reading),
 }
 """The parts of the page in the order in which they are told; provenance closes it."""

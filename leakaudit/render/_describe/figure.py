@@ -12,29 +12,23 @@ import numpy as np
 from markupsafe import Markup
 
 from leakaudit.description import Attribute, Cross, Description, Label, Reach
-from leakaudit.render._describe.tables import Sheet
+from leakaudit.render._drawings.sheets import FEW, TWO, Sheet, bars, count, shades, square
 from leakaudit.render._html import strips
 
 WIDE = 440
 """Pixels of a panel."""
-FEW = 4
-"""Private classes up to which each has a bar of its own."""
 LANES = 5
 """Private classes that have a lane; of more, the commonest and the others together."""
-FULL = 0.4
-"""Share of a line from which a cell is so dark that its count is set bold."""
-TWO = 2
 BLIND = 108
 """Pixels of an E of .5."""
-LETTER = 6.9
-"""Pixels of a letter."""
 
 
 def panel(made: Description, part: Attribute, place: int, sheet: Sheet, name: str) -> Markup:
     """One split of one attribute."""
     cross = part.crosses[place]
     if not cross.histogram:
-        body, high = _bars(sheet) if len(sheet.columns) <= FEW else _shades(sheet)
+        few = len(sheet.columns) <= FEW
+        body, high = bars(sheet, WIDE, [_fill(i) for i in range(FEW)]) if few else shades(sheet, WIDE, strips.paint(1))
         said = f"Rows of each {part.private.name} in each class"
     else:
         lanes, names = _lanes(cross, other(made, part).classes)
@@ -78,7 +72,7 @@ def _mirrored(lanes: np.ndarray, names: Sequence[str], edges: Sequence[float]) -
             y = middle + side * share * (middle - top)
             body += strips.line(left, y, right, y, ink=0.13)
             body += (
-                strips.text(left - 8, y + 4, _count(int(most * share)), anchor="end") if most * share % 1 == 0 else ""
+                strips.text(left - 8, y + 4, count(int(most * share)), anchor="end") if most * share % 1 == 0 else ""
             )
     body += strips.text(left - 8, middle + 4, "0", anchor="end")
     body += _steps(0, lanes[0], edges, (left, right), middle, -step)
@@ -86,7 +80,7 @@ def _mirrored(lanes: np.ndarray, names: Sequence[str], edges: Sequence[float]) -
     body += strips.line(left, middle, right, middle, ink=0.7)
     for place, y in ((0, top - 8), (1, bottom + 16)):
         body += _square(place, left, y - 9)
-        body += strips.text(left + 15, y, f"{names[place][:40]}, {_count(int(lanes[place].sum()))}", strong=True)
+        body += strips.text(left + 15, y, f"{names[place][:40]}, {count(int(lanes[place].sum()))}", strong=True)
     return body + _axis(edges, (left, right), bottom + 22), bottom + 50
 
 
@@ -97,7 +91,7 @@ def _stacked(lanes: np.ndarray, names: Sequence[str], edges: Sequence[float]) ->
     for place, (counts, name) in enumerate(zip(lanes, names, strict=True)):
         base = 20 + (tall + 20) * place + tall
         body += _square(place, left, base - tall - 13)
-        body += strips.text(left + 15, base - tall - 4, f"{name[:40]}, {_count(int(counts.sum()))}", strong=True)
+        body += strips.text(left + 15, base - tall - 4, f"{name[:40]}, {count(int(counts.sum()))}", strong=True)
         body += strips.line(left, base, right, base, ink=0.4)
         body += _steps(place, counts, edges, (left, right), base, -tall / most)
     bottom = 20 + (tall + 20) * len(names) - 20
@@ -110,13 +104,13 @@ def _steps(
     """A histogram as one path, filled and outlined; a bar that has rows is at least a pixel high."""
     x = _scale(edges, ends)
     path, open_ = "", False
-    for i, count in enumerate(counts.tolist()):
-        if count:
-            high = base + np.sign(scale) * max(1.0, abs(scale) * count)
+    for i, rows in enumerate(counts.tolist()):
+        if rows:
+            high = base + np.sign(scale) * max(1.0, abs(scale) * rows)
             path += f"{'' if open_ else f'M{x(edges[i]):.1f} {base:.1f}'}V{high:.1f}H{x(edges[i + 1]):.1f}"
         elif open_:
             path += f"V{base:.1f}z"
-        open_ = bool(count)
+        open_ = bool(rows)
     path += f"V{base:.1f}z" if open_ else ""
     if not path:
         return ""
@@ -146,56 +140,6 @@ def _scale(edges: Sequence[float], ends: tuple[float, float]):  # type: ignore[n
         return float(ends[0] + (ends[1] - ends[0]) * (value - edges[0]) / (edges[-1] - edges[0]))
 
     return x
-
-
-def _bars(sheet: Sheet) -> tuple[str, float]:
-    """Bars from the left, for each target class one of each private class."""
-    thick = 13 if len(sheet.columns) <= TWO else 11
-    label = min(150.0, 10 + LETTER * max(len(_short(name)) for name in sheet.lines))
-    most = max(max(counts) for counts in sheet.counts) or 1
-    room = WIDE - label - 8 - LETTER * len(f"{most:,}")
-    y, body = 4.0, ""
-    for name, counts in zip(sheet.lines, sheet.counts, strict=True):
-        middle = y + thick * len(counts) / 2
-        body += strips.text(label - 10, middle + 4, _short(name), anchor="end")
-        for place, count in enumerate(counts):
-            long = max(room * count / most, 1.0 if count else 0.0)
-            body += (
-                f'<rect x="{label:.1f}" y="{y:.1f}" width="{long:.1f}" height="{thick - 2}" fill-opacity=".75" '
-                f"{strips.paint(place)}/>"
-            )
-            body += strips.text(label + long + 5, y + thick - 3, _count(count))
-            y += thick
-        y += 9
-    return strips.line(label, 2, label, y - 7, ink=0.5) + body, y
-
-
-def _shades(sheet: Sheet) -> tuple[str, float]:
-    """A table of shares of the line, the darker the more; counts stand in it where they fit."""
-    label = min(120.0, 10 + LETTER * max(len(_short(name)) for name in sheet.lines))
-    wide, tall = (WIDE - label - 2) / len(sheet.columns), 21.0
-    longest = LETTER * max(len(_short(name)) for name in sheet.columns)
-    head = 12 + (0.72 * longest if longest > wide - 4 else 8)
-    body = ""
-    for i, name in enumerate(sheet.columns):
-        x = label + wide * (i + 0.5)
-        if longest <= wide - 4:
-            body += strips.text(x, head - 6, name, anchor="middle")
-            continue
-        body += (
-            f'<text x="{x:.1f}" y="{head - 5:.1f}" transform="rotate(-45 {x:.1f} {head - 5:.1f})" fill="currentColor" '
-            f'class="m">{_escaped(_short(name))}</text>'
-        )
-    for j, (name, counts) in enumerate(zip(sheet.lines, sheet.counts, strict=True)):
-        y, total = head + tall * j, max(sum(counts), 1)
-        body += strips.text(label - 8, y + 15, _short(name), anchor="end")
-        for i, count in enumerate(counts):
-            x, share = label + wide * i, count / total
-            how = f'fill-opacity="{0.04 + 0.6 * share:.3f}" {strips.paint(1)}'
-            body += f'<rect x="{x + 0.5:.1f}" y="{y + 0.5:.1f}" width="{wide - 1:.1f}" height="{tall - 1:.1f}" {how}/>'
-            if count and LETTER * len(f"{count:,}") < wide - 2:
-                body += strips.text(x + wide / 2, y + 15, _count(count), anchor="middle", strong=share > FULL)
-    return body, head + tall * len(sheet.lines) + 4
 
 
 def blind(reach: Reach, tolerance: float) -> Markup:
@@ -235,20 +179,11 @@ def key(place: int) -> Markup:
 
 
 def _square(place: int, x: float, y: float) -> str:
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="10" height="10" fill-opacity=".75" {strips.paint(place)}/>'
+    return square(_fill(place), x, y)
 
 
-def _count(rows: int) -> str:
-    """A count as it is set on the page."""
-    return f"{rows:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 20 else f"{name[:19]}…"  # noqa: PLR2004 (what fits)
-
-
-def _escaped(words: str) -> Markup:
-    return Markup.escape(words)
+def _fill(place: int) -> str:
+    return f'fill-opacity=".75" {strips.paint(place)}'
 
 
 def _round_up(most: int) -> int:

@@ -11,6 +11,7 @@ from leakaudit import __version__
 from leakaudit.description import Attribute, Cross, Description, Overlap
 from leakaudit.render import _figures, _tame
 from leakaudit.render._describe import figure, tables
+from leakaudit.render._drawings.sheets import FEW, Sheet
 from leakaudit.render._html import setting, strips
 
 FOLDER = Path(__file__).parent
@@ -68,7 +69,7 @@ def _part(made: Description, part: Attribute, number: int) -> dict[str, Any]:
             for place, cross in enumerate(part.crosses)
         ],
         "keys": [(figure.key(place), name) for place, name in enumerate(figure.names(made, part, drawn[0]))],
-        "kind": "histogram" if part.edges else "bars" if len(drawn[0].columns) <= figure.FEW else "shades",
+        "kind": "histogram" if part.edges else "bars" if len(drawn[0].columns) <= FEW else "shades",
         "cut": tables.cut_said(made, part, LINES, COLUMNS) if not part.edges else "",
         "told": [_told(cross) for cross in part.crosses],
         "reach": [_reach(made, cross) for cross in part.crosses],
@@ -105,7 +106,7 @@ def _reach(made: Description, cross: Cross) -> dict[str, Any]:
     }
 
 
-def _sheet(cross: Cross, sheet: tables.Sheet) -> dict[str, Any]:
+def _sheet(cross: Cross, sheet: Sheet) -> dict[str, Any]:
     lines = [
         (name, list(zip([f"{count:,}" for count in counts], tables.shares(counts), strict=True)), f"{sum(counts):,}")
         for name, counts in zip(sheet.lines, sheet.counts, strict=True)

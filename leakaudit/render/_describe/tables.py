@@ -1,12 +1,11 @@
 """What the forms of a description share: tables cut to their commonest classes, and the words of their cells."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
-import numpy as np
 
 from leakaudit.description import Attribute, Cross, Description, Reach, Split
 from leakaudit.render import _figures
+from leakaudit.render._drawings import sheets as drawing
+from leakaudit.render._drawings.sheets import Sheet
 
 DASH = "\N{EN DASH}"
 """What stands where there is no figure."""
@@ -14,34 +13,10 @@ LARGEST = 0.2
 """Smallest detectable E beyond which every verdict is INCONCLUSIVE."""
 
 
-class Sheet(NamedTuple):
-    """A cross table as it is shown: lines and columns by name, the last one what was left out, where there is such."""
-
-    lines: tuple[str, ...]
-    columns: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
-
-
 def sheets(made: Description, part: Attribute, lines: int, columns: int) -> list[Sheet]:
-    """
-    The cross table of each split, of at most so many lines and columns, the same in each.
-
-    Of more classes the commonest in all splits together are kept, in their order, and the others counted as one.
-    """
-    whole = np.array([cross.table for cross in part.crosses])
-    found = []
-    kept_lines = _commonest(whole.sum(axis=(0, 2)), lines)
-    kept_columns = _commonest(whole.sum(axis=(0, 1)), columns)
-    for table in whole:
-        short = _folded(_folded(table, kept_lines).T, kept_columns).T
-        found.append(
-            Sheet(
-                _named(made.target.classes, kept_lines),
-                _named(part.private.classes, kept_columns),
-                tuple(map(tuple, short.tolist())),
-            )
-        )
-    return found
+    """The cross table of each split, of at most so many lines and columns, the same in each."""
+    names = made.target.classes, part.private.classes
+    return drawing.sheets([cross.table for cross in part.crosses], names, lines, columns)
 
 
 def cut_said(made: Description, part: Attribute, lines: int, columns: int) -> str:
@@ -52,24 +27,6 @@ def cut_said(made: Description, part: Attribute, lines: int, columns: int) -> st
         if len(label.classes) > most
     ]
     return f"Shown: the {_figures.joined(said)}; the others are counted together." if said else ""
-
-
-def _commonest(counts: np.ndarray, most: int) -> np.ndarray:
-    """Places of the classes that are kept, in their order."""
-    if len(counts) <= most:
-        return np.arange(len(counts))
-    return np.sort(np.argsort(-counts, kind="stable")[: most - 1])
-
-
-def _folded(table: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """The kept lines, and below them all others together."""
-    rest = np.delete(table, kept, axis=0)
-    return np.concatenate([table[kept], rest.sum(axis=0, keepdims=True)]) if len(rest) else table[kept]
-
-
-def _named(names: Sequence[str], kept: np.ndarray) -> tuple[str, ...]:
-    others = len(names) - len(kept)
-    return (*(names[place] for place in kept), *([f"{others} others"] if others else []))
 
 
 def shares(counts: Sequence[int]) -> list[str]:

@@ -11,7 +11,7 @@ from rich.text import Text
 from leakaudit.description import Attribute, Description
 from leakaudit.render import _figures, _tame
 from leakaudit.render._describe import tables
-from leakaudit.render._describe.tables import Sheet
+from leakaudit.render._drawings.sheets import Sheet
 
 NARROW, ROOMY, WIDEST = 72, 80, 120
 WIDE = 100

@@ -12,7 +12,18 @@ from importlib import import_module
 from leakaudit.render import Report, _tame
 from leakaudit.render._drawings.drawing import Drawing
 
-ORDER = ("pareto", "rho", "intervals", "auxiliaries", "learning", "cells", "directions", "bottleneck", "rebuilt")
+ORDER = (
+    "pareto",
+    "rho",
+    "intervals",
+    "auxiliaries",
+    "learning",
+    "cells",
+    "histograms",
+    "directions",
+    "bottleneck",
+    "rebuilt",
+)
 """The kinds of figures, in the order of the document."""
 
 

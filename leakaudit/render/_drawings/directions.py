@@ -18,8 +18,8 @@ from leakaudit.render._drawings.drawing import Drawing, stems
 from leakaudit.render._drawings.lettering import cut, wide
 from leakaudit.render._entries import Entry
 
-WIDE, GAP, HEAD, LABEL = 510, 22, 50, 108
-"""Pixels: of the figure, between panels, above the curves, of the names of classes at most."""
+ALONE, BESIDE, GAP, HEAD, LABEL = 510, 440, 22, 50, 100
+"""Pixels: of the figure of one model, of one of several; between panels, above curves, of a class's name at most."""
 STEP, TALL, TOGETHER = 20, 26, 76
 """Pixels of a class's line; of a Gaussian of unit deviation there, and where two classes share one line."""
 MOST, FARTHEST = 12, 10
@@ -52,8 +52,9 @@ def draw(report: Report) -> tuple[Drawing, ...]:
         for entry in group
     ]
     several = len({entry.place for _, entry, _ in found}) > 1
+    side = BESIDE if several else ALONE
     names = stems("directions", [f"{private} {entry.name}" if several else private for private, entry, _ in found])
-    return tuple(_drawing(entry, far, name) for name, (_, entry, far) in zip(names, found, strict=True))
+    return tuple(_drawing(entry, far, name, side) for name, (_, entry, far) in zip(names, found, strict=True))
 
 
 def reach(found: Sequence[Separation]) -> float:
@@ -95,25 +96,25 @@ def _named(direction: str) -> str:
     return NAMES.get(direction, direction)
 
 
-def _drawing(entry: Entry, far: float, name: str) -> Drawing:
+def _drawing(entry: Entry, far: float, name: str, side: int) -> Drawing:
     part = entry.attribute
     title = f"{part.private[:1].upper()}{part.private[1:]} along single directions of {entry.name}"
     said = "; ".join(
         f"{_named(one.direction)}: the two farthest classes lie {one.d_prime:.1f} within-class deviations apart"
         for one in part.separation
     )
-    drawn, high = _body(entry, far)
-    svg_ = svg.svg(WIDE, high, drawn, kind="pic", title=title, desc=f"{said}.", name=name)
+    drawn, high = _body(entry, far, side)
+    svg_ = svg.svg(side, high, drawn, kind="pic", title=title, desc=f"{said}.", name=name)
     return Drawing(name, "directions", part.private, title, caption(entry), Markup(svg_))  # noqa: S704 (it is one)
 
 
-def _body(entry: Entry, far: float) -> tuple[str, float]:
+def _body(entry: Entry, far: float, side: int) -> tuple[str, float]:
     parts = entry.attribute.separation
     lines = [chosen(one.curves) for one in parts]
     pair = all(len(curves) == PAIR for curves in lines)
     names = [cut(curve.name, LABEL) for curves in lines for curve in curves]
     label = 0.0 if pair else max((wide(name) for name in names), default=0.0) + 10
-    broad = (WIDE - label - GAP * (len(parts) - 1)) / len(parts)
+    broad = (side - label - GAP * (len(parts) - 1)) / len(parts)
     foot = HEAD + (TOGETHER if pair else STEP * max(map(len, lines))) + 8
     body = ""
     for number, (one, curves) in enumerate(zip(parts, lines, strict=True)):
@@ -132,7 +133,7 @@ def _body(entry: Entry, far: float) -> tuple[str, float]:
                                  anchor="end" if number == 0 else "start")  # fmt: skip
         body += _apart(one, curves, panel, pair=pair) + _axis(panel, foot)
     words = "within-class deviations"
-    return body + svg.text((label + WIDE) / 2, foot + 36, words, anchor="middle"), foot + 42
+    return body + svg.text((label + side) / 2, foot + 36, words, anchor="middle"), foot + 42
 
 
 def _apart(part: Separation, curves: Sequence[Curve], panel: Panel, *, pair: bool) -> str:
