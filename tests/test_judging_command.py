@@ -1,6 +1,7 @@
 """Gates on the command line: what is refused before anything is computed, what settings say, and the last line."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -93,8 +94,9 @@ def test_a_gate_ends_with_its_reason(leakaudit_here, folder, words, status, said
     assert done.stderr.splitlines()[-1].startswith(f"leakaudit: exit {status}: {said}")
 
 
-def test_settings_and_variables_say_the_same(leakaudit_here, folder):
+def test_settings_and_variables_say_the_same(leakaudit_here, folder, tmp_path):
     """A table per attribute in `[tool.leakaudit]` or `leakaudit.toml`, and LEAKAUDIT_ variables; a flag comes first."""
+    folder = Path(shutil.copytree(folder, tmp_path / "own"))
     table = 'baseline = "old.json"\nmax-increase = { colour = 0.1 }\non-inconclusive = "pass"\n'
     for file, head in (("pyproject.toml", "[tool.leakaudit]\n"), ("leakaudit.toml", "")):
         (folder / file).write_text(head + table)
