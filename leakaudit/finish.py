@@ -30,15 +30,15 @@ def finish(made: Any, output: options.Output, gates: options.Gates) -> None:
     if output.figures is not None:
         figures(made, output.figures)
     status = gate.exit_status(made.gates, open_passes=passes)
-    console.end(status, gate.summarise(made.gates, open_passes=passes))
+    console.end(status, gate.summarise(made.gates, open_passes=passes, audits=len(made.audits)))
 
 
 def figures(made: Any, folder: Path) -> None:
     """Every figure of the report as SVG and PNG, and what stands under them as text; what was written is said."""
-    from leakaudit.render import _drawings
+    from leakaudit.render import _drawings, _tame, _thumbnails
     from leakaudit.render._drawings import apart
 
-    drawn = _drawings.every(made)
+    drawn, withheld = _drawings.every(made), _thumbnails.withheld(_tame.tame(made))
     for one in drawn:
         text = apart.svg(one)
         store.write_bytes(folder / f"{one.name}.svg", text.encode())
@@ -49,6 +49,8 @@ def figures(made: Any, folder: Path) -> None:
         f"{len(drawn)} figures in {folder}, each as SVG and PNG, with captions.txt: "
         + ", ".join(one.name for one in drawn)
     )
+    if withheld:
+        console.say(withheld.removesuffix("."))
 
 
 def _pictured(made: Any) -> bool:

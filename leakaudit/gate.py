@@ -121,7 +121,7 @@ def exit_status(gates: Sequence[Gate], *, open_passes: bool) -> int:
     return 3 if "open" in outcomes and not open_passes else 0
 
 
-def summarise(gates: Sequence[Gate], *, open_passes: bool = False) -> str:
+def summarise(gates: Sequence[Gate], *, open_passes: bool = False, audits: int = 1) -> str:
     """The reason of the worst gate, in words, for the last line, and how many others ended as it did."""
     let = "inconclusive, let pass" if open_passes else "inconclusive"
     for outcome, words in (("failed", "gate failed"), ("open", let), ("passed", "gate passed")):
@@ -129,7 +129,7 @@ def summarise(gates: Sequence[Gate], *, open_passes: bool = False) -> str:
         if alike:
             more = f" (and {len(alike) - 1} more)" if len(alike) > 1 else ""
             return f"{words}: {alike[0]}{more}"
-    return "measured; no gate asked"
+    return f"{f'compared {audits} audits' if audits > 1 else 'measured'}; no gate asked"
 
 
 def judge(ask: Ask, attribute: Attribute, audit: Audit) -> Gate:

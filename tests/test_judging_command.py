@@ -117,6 +117,13 @@ def test_settings_and_variables_say_the_same(leakaudit_here, folder, tmp_path):
         assert wrong.returncode == 2, (value, wrong.stderr)
 
 
+def test_without_a_gate_it_says_what_was_done(leakaudit_here, folder):
+    """One audit is measured, two are compared; neither is a pass."""
+    for names, words in ((["new.json"], "measured"), (["new.json", "old.json"], "compared 2 audits")):
+        done = leakaudit_here("report", *names, cwd=folder)
+        assert done.stderr.splitlines()[-1] == f"leakaudit: exit 0: {words}; no gate asked"
+
+
 def test_several_failed_gates_are_counted(leakaudit_here, folder):
     """The last line says the first reason, and how many more failed."""
     done = leakaudit_here("report", "new.json", "high.json", "--max-excess", "0.2", cwd=folder)
