@@ -22,6 +22,8 @@ COLUMNS, SIDE, STRIPS = 64, 256, 8
 """Images in a strip, pixels of a side, and strips, at most."""
 BUDGET = 1_200_000
 """Letters of base64 that one report shows, so that it stays under two megabytes."""
+FEW = 4
+"""Models that are named one by one."""
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3}
 """By colour type: grey, RGB."""
@@ -59,8 +61,9 @@ def _stored(report: Report, how: str) -> str:
     models = list(dict.fromkeys(entry.name for entry, _ in held(_entries.entries(report))))
     if not models:
         return ""
+    whose = _figures.joined(models) if len(models) <= FEW else f"{len(models)} models"
     return (
-        f"Thumbnails of rebuilt images are stored of {_figures.joined(models)} and not shown here, since they are "
+        f"Thumbnails of rebuilt images are stored of {whose} and not shown here, since they are "
         f"personal data where they show people: leakaudit report {how}."
     )
 

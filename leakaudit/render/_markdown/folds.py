@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from leakaudit.render import Comparison, Report, _annex, _entries, _figures, _further, _measures, _words
+from leakaudit.render import Comparison, Report, _annex, _entries, _figures, _further, _measures, _thumbnails, _words
 from leakaudit.render._entries import Entry
 from leakaudit.render._inert import block, code, fold, table, text
 from leakaudit.render._markdown.head import MOST, NEVER, Part
@@ -29,6 +29,8 @@ def parts(report: Report, found: Group, names: Mapping[str, str]) -> Iterator[Pa
             yield _folded(f"What else is known of {private}{who}", (_known(entry), 10))
     if any(entry.attribute.controls for entry in found):
         yield _folded(f"Controls: {_words.controls_said(found)[:MOST]}", (_controls(found), 38))
+    if said := _thumbnails.elsewhere(report):
+        yield (text(said), 38), ("", NEVER)
     if said := _words.papers_said(found):
         kept = f"{text(said)} Kept for comparison, never decides."
         yield _folded("What the papers' protocol would have said", (kept, 25))
