@@ -11,6 +11,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Unpack
 
@@ -48,8 +49,10 @@ def audit(
 
     Labels of rows in memory are `private={"gender": labels}` and `target={"hair": labels}`, or names of columns of
     `labels`, a mapping or a data frame. `name` is what the report calls them. `words` are the flags of `leakaudit
-    attack` (`Words`). What is left behind for a name or path lies in `store`, as on the command line; for what is in
-    memory nothing is, unless `store` is said.
+    attack` (`Words`). A column `id` names the image of each row of embeddings, and pairs audits of two models.
+
+    What is left behind for a name or path lies in `store`, as on the command line; for what is in memory nothing is,
+    unless `store` is said.
 
     Raises:
         InputError: something that the caller can correct; the message says what there is instead.
@@ -91,6 +94,7 @@ def check(
     asks = _asks(limits, baseline, Path(words.get("store", options.Place.store)))
     passes = console.pick("on_inconclusive", on_inconclusive, ("fail", "pass")) == "pass"
     found = _audited(_Asked(subject, private, target, data, labels, name, verbose), words, asks)
+    found = replace(found, open_passes=passes)
     status = gate.exit_status(found.gates, open_passes=passes)
     if status:
         raise (LeakError if status == 1 else InconclusiveError)(_why(found), found)
@@ -175,7 +179,7 @@ def _audited(asked: "_Asked", words: Mapping[str, Any], asks: tuple[gate.Ask, ..
         work = auditor.attack_each(subject, terms, attackers, auxiliaries)
         paths = tuple(progress.watch(work, f"audit {called}", manner))
         documents = tuple(archive.read(path) for path in paths)
-    return Result(documents, asks, () if passing else paths)
+    return Result(documents, asks, paths=() if passing else paths)
 
 
 class _Asked(NamedTuple):

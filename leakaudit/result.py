@@ -6,7 +6,7 @@ The same report that the command line renders, of the same documents; nothing he
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,13 +38,15 @@ class Result:
     """Each document, and its per-row outcomes, which pair comparisons and never enter a report."""
     asks: tuple[Ask, ...] = ()
     """Gates that were asked for."""
+    open_passes: bool = False
+    """Whether a gate that stays open was let pass."""
     paths: tuple[Path, ...] = field(default=())
     """Where the documents lie in the store; empty where it was a temporary one."""
 
     @cached_property
     def report(self) -> Report:
         """What every form renders."""
-        return report.report(self.given, self.asks)
+        return replace(report.report(self.given, self.asks), open_passes=self.open_passes)
 
     @property
     def audits(self) -> tuple[Audit, ...]:

@@ -127,7 +127,7 @@ def _why(kind: str, target: str, prepared: str) -> str:
     """What may be the matter, of a subject of that kind."""
     if kind == "checkpoint":
         return f"what it has learned to name is not the {target} of these rows"
-    if kind == "file":
+    if kind in ("file", "embeddings"):
         return "the logits may be of another task, or of other rows than these"
     how = f"; they enter as {prepared}" if prepared else ""
     return f"it may not be this model's task, or images are prepared otherwise than it was trained on{how}"

@@ -12,7 +12,9 @@ from leakaudit.render._entries import Entry, Headline
 
 SHOWN = 8
 """Attributes of which a terminal shows lines."""
-LEFT, RIGHT = ' style="text-align: left"', ' style="text-align: right"'
+LEFT, RIGHT = ' style="text-align: left"', ' style="text-align: right; white-space: nowrap"'
+UNKNOWN = "\N{EN DASH}"
+"""A figure that was not measured; why stands at the foot."""
 
 
 def lines(report: Report) -> str:
@@ -36,7 +38,8 @@ def html(report: Report) -> str:
     heads = [*["model"] * several, "attribute", "verdict", *(_head(figure) for figure in _entries_of(found))]
     body = "".join(_row(entry, several=several) for entry in found)
     warnings = "".join(f"<strong>WARNING:</strong> {escape(words)}.<br>" for words in _words.warned(tamed))
-    notes = [_words.limits(found[0])] if len(found) == 1 else [f"Not tested: {_words.not_tested(tamed.audits[0])}."]
+    notes = [_limits(found)]
+    notes += [f"{UNKNOWN} {words}." for words in _unknown(found)]
     notes += [f"E counts what is read {_words.beyond(entry)}." for entry in found[:1]]
     notes += [f"Gate {gate.outcome}: {gate.reason}." for gate in tamed.gates]
     columns = "".join(f'<th scope="col"{LEFT}>{escape(head)}</th>' for head in heads)
@@ -46,6 +49,20 @@ def html(report: Report) -> str:
         f"<thead><tr>{columns}</tr></thead><tbody>{body}</tbody>"
         f'<tfoot><tr><td colspan="{len(heads)}"{LEFT}>{said}</td></tr></tfoot></table>'
     )
+
+
+def _limits(found: list[Entry]) -> str:
+    """What the verdict does not speak of."""
+    if len(found) == 1:
+        return _words.limits(found[0])
+    floors = "The figures are floors: another attacker may read more."
+    return f"{floors} Not tested: {_words.not_tested(found[0].audit)}."
+
+
+def _unknown(found: list[Entry]) -> list[str]:
+    """Why figures are not known, each reason once."""
+    each = (one for entry in found for one in _entries.headlines(entry.attribute) if one.value is None)
+    return list(dict.fromkeys(one.note or "not measured" for one in each))
 
 
 def _entries_of(found: list[Entry]) -> tuple[str, ...]:
@@ -62,8 +79,9 @@ def _row(entry: Entry, *, several: bool) -> str:
     first = f'<th scope="row"{LEFT}><bdi>{escape(entry.name if several else entry.attribute.private)}</bdi></th>'
     second = f"<td{LEFT}><bdi>{escape(entry.attribute.private)}</bdi></td>" if several else ""
     verdict = f"<td{LEFT}><strong>{entry.attribute.verdict}</strong></td>"
-    figures = (f"<td{RIGHT}>{escape(_figure(each))}</td>" for each in _entries.headlines(entry.attribute))
-    return f"<tr>{first}{second}{verdict}{''.join(figures)}</tr>"
+    shown = (_figure(each).replace("-", "\N{MINUS SIGN}") for each in _entries.headlines(entry.attribute))
+    figures = "".join(f"<td{RIGHT}>{escape(figure)}</td>" for figure in shown)
+    return f"<tr>{first}{second}{verdict}{figures}</tr>"
 
 
 def _known(entry: Entry) -> list[Headline]:
@@ -75,9 +93,9 @@ def _label(each: Headline, entry: Entry) -> str:
 
 
 def _figure(each: Headline) -> str:
-    """The figure with its unit and bounds; where it is not known, why."""
+    """The figure with its unit and bounds."""
     if each.value is None:
-        return each.note or "not measured"
+        return UNKNOWN
     unit = _measures.unit(each.figure)
     bounds = f" {_figures.bounds(each.interval, of=unit)}" if each.interval is not None else ""
     return f"{_figures.figure(each.value, unit)}{' %' * (unit == '%')}{bounds}"

@@ -139,12 +139,11 @@ def unmeasured(audit: Audit) -> str:
 
 
 def hashed(audit: Audit) -> str:
-    """What the subject's sha256 is of: the tensors of a network whatever its file, or a file of embeddings."""
-    return (
-        "embeddings (the file's bytes), sha256"
-        if audit.subject.get("kind") == "file"
-        else "model (its tensors), sha256"
-    )
+    """What the subject's sha256 is of: the tensors of a network whatever its file, or embeddings in a file or not."""
+    return {
+        "file": "embeddings (the file's bytes), sha256",
+        "embeddings": "embeddings (numbers and labels in memory), sha256",
+    }.get(str(audit.subject.get("kind")), "model (its tensors), sha256")
 
 
 def told(comparison: Comparison, names: dict[str, str]) -> str:

@@ -124,13 +124,15 @@ def test_a_notebook_shows_one_table(found):
     assert {attrs.get("scope") for tag, attrs in table.tags if tag == "th"} == {"col", "row"}
     assert {value for _, attrs in table.tags for name, value in attrs.items() if name == "style"} <= {
         "text-align: left",
-        "text-align: right",
+        "text-align: right; white-space: nowrap",
     }
     head, row, foot = table.rows
     assert len(head) == len(row) == 6
     assert row[:2] == ["gender", found.verdict]
     figures = found.attribute("gender").figures
     assert row[2].startswith(f"{100 * figures.private_accuracy.value:.1f} % [")
+    assert row[4:] == ["\N{EN DASH}"] * 2
+    assert "embeddings alone" in foot[0]
     assert row[3].startswith(f"{figures.excess.value:.3f} [")
     assert "another attacker may read more" in foot[0]
 

@@ -96,7 +96,9 @@ def _attacked(audit: Audit) -> str:
     split = f", split {data['split']}" if data.get("split") else ""
     on = f", on {data['name']}{split}" if data.get("name") else ""
     kind = str(of.get("kind") or "model")
-    kind = {"file": "embeddings file"}.get(kind, kind)
+    kind = {"file": "embeddings file", "module": "network in memory", "embeddings": "embeddings in memory"}.get(
+        kind, kind
+    )
     return f"{width}{layer} of the {kind}{f' ({_figures.joined(made)})' if made else ''}{on}"
 
 
