@@ -34,28 +34,35 @@ def verify(paths: Sequence[Path], given: Given) -> Verification:
         InputError: there is no such file, or what a flag names is not there.
         RefusedError: it is neither an audit nor a report, or is damaged.
     """
-    found = [one for path in paths for one in _documents(path)]
-    return Verification(tuple(_verified(data, path, where, given, list(paths)) for data, path, where in found))
+    return Verification(tuple(one for path in paths for one in _document(path, given, list(paths))))
 
 
-def _documents(path: Path) -> Iterator[tuple[dict[str, Any], Path, str]]:
-    """The audit documents in a file, each with what it is called."""
+def _document(path: Path, given: Given, named: list[Path]) -> Iterator[Verified]:
+    """The audit in a file; of a report of several, what stands around them, and each."""
     data = store.read_json(path)
     if data.get("kind") != "report":
-        yield data, path, str(path)
+        yield _verified(data, path, str(path), given, named)
         return
     inside = data.get("audits")
     if not isinstance(inside, list) or not inside or not all(isinstance(one, dict) for one in inside):
         raise RefusedError(f"{path}: a report of audits expected, none found in it")
-    for number, one in enumerate(inside, 1):  # what stands around them carries no hash of its own
-        yield one, path, f"{path} ({number} of {len(inside)})"
+    note = "its verdict, comparisons and gates stand around the audits; `leakaudit report` makes them anew"
+    whole = check("report", data.get("sha256"), _seal(data) if data.get("sha256") else "", "", note)
+    yield Verified(str(path), f"report of {len(inside)} audits", str(data.get("verdict")), "", "", (whole,), ())
+    for number, one in enumerate(inside, 1):
+        yield _verified(one, path, f"{path} ({number} of {len(inside)})", given, named)
+
+
+def _seal(data: dict[str, Any]) -> str:
+    """The sha256 that a document must carry."""
+    return store.digest(store.canonical({name: value for name, value in data.items() if name != "sha256"}))
 
 
 def _verified(data: dict[str, Any], path: Path, where: str, given: Given, named: list[Path]) -> Verified:
     if data.get("kind") != "audit" or data.get("format") != 1:
         raise RefusedError(f"{where}: an audit expected, {spelt(repr(data.get('kind')))} found")
     recorded = str(data.get("sha256") or "")
-    now = store.digest(store.canonical({name: value for name, value in data.items() if name != "sha256"}))
+    now = _seal(data)
     if recorded != now:
         note = "changed since it was written; nothing else that it names is counted"
         return Verified(where, "", "", "", "", (check("document", recorded, now, "", note),), ())

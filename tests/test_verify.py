@@ -192,6 +192,7 @@ def test_a_report_of_several_is_verified_audit_by_audit(home: Path, leakaudit_he
     assert done.returncode == 0, done.stderr
     assert "both.json (2 of 2)" in done.stdout
     assert done.stdout.count("| per-row outcomes | matches |") == 2
+    assert "| report | not recorded |" in done.stdout
     data = json.loads((home / "both.json").read_text())
     data["audits"][1]["attributes"][0]["upper"] = 0.01
     store.write_json(home / "both.json", data)
@@ -217,6 +218,35 @@ def test_other_versions_are_told_and_no_error(home: Path, leakaudit_here: Run) -
     done = leakaudit_here("verify", audit(home, "z.npz"))
     assert done.returncode == 0
     assert f"here: numpy {np.__version__}, gone not installed." in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"subject": "a\0b"},
+        {"subject": "x" * 5000},
+        {"subject": ["z.npz"]},
+        {"subject": "z.npz", "rows": "all"},
+        {"data": "arrays:file=images.npz"},
+    ],
+)
+def test_what_can_be_no_name_is_refused(home: Path, leakaudit_here: Run, asked: dict[str, Any]) -> None:
+    """One line, exit 4."""
+    resealed(audit(home, "z.npz"), lambda data: data["provenance"].update(asked=asked))
+    done = leakaudit_here("verify", audit(home, "z.npz"))
+    assert (done.returncode, len(done.stderr.splitlines())) == (4, 1), done.stderr
+
+
+@pytest.mark.parametrize("subject", ["hf://a/b/c@main", "https://127.0.0.1:1/x.pth", "timm:resnet18", "/dev/zero", "."])
+def test_nothing_is_fetched_and_no_device_is_waited_for(home: Path, leakaudit_here: Run, subject: str) -> None:
+    """A document that names an address, or what is no file: the weights are not at hand, and nothing lies anywhere."""
+    path = audit(home, "own")
+    resealed(path, lambda data: data["provenance"]["asked"].update(subject=subject, backbone=None))
+    done = leakaudit_here("verify", path, "--format", "json", LEAKAUDIT_HOME=str(home / "fetched"))
+    assert done.returncode == 0, done.stderr
+    found = {check["what"]: check["state"] for check in json.loads(done.stdout)["audits"][0]["checks"]}
+    assert found["weights file"] == "not at hand"
+    assert not (home / "fetched").exists()
 
 
 def test_inspect_tells_of_verify(home: Path, leakaudit_here: Run) -> None:
