@@ -42,6 +42,8 @@ class Increase(NamedTuple):
     upper: float
     rows: int
     """Rows that both scored; 0: unpaired."""
+    bounded: bool = True
+    """Whether both had groups enough for bounds; where not, these are all that there can be."""
 
 
 def sides(given: Given) -> dict[str, Side]:
@@ -75,7 +77,7 @@ def increase(first: Side, later: Side) -> Increase:
     value, rows = two.excess.value - one.excess.value, shared(first, later)
     count = 0 if rows is None else len(rows.target)
     if not _bounded(first, later):
-        return Increase(value, -MOST["excess"], MOST["excess"], count)
+        return Increase(value, -MOST["excess"], MOST["excess"], count, bounded=False)
     if rows is None:
         down = float(np.hypot(two.excess.value - two.lower, one.upper - one.excess.value))
         up = float(np.hypot(two.upper - two.excess.value, one.excess.value - one.lower))

@@ -85,6 +85,8 @@ def _outcome(ask: Ask, before: Attribute, later: Side, rose: Increase, past: Aud
     suites = [audit.suite.removesuffix(IN_PART) for audit in (past, later.audit)]
     if suites[0] != suites[1]:
         added = gone = f"suite v{suites[1]} here and suite v{suites[0]} in the baseline"
+    if not rose.bounded:
+        return "open", f"{part.private}: too few groups for bounds of how E changed {since}"
     if rose.lower > ask.limit:
         reason = f"{part.private}: E rose by at least {gate.apart(rose.lower, ask.limit, 3)} {since}"
         return ("open", f"{reason}, but read by unlike attackers ({added})") if added else ("failed", reason)

@@ -178,6 +178,8 @@ def test_without_groups_enough_nothing_is_decided() -> None:
 
     for pair in ((made(LITTLE), changed(made(MORE), few)), (changed(made(MORE), few), made(LITTLE))):
         assert judged(*pair).outcome == "open"
+        assert "too few groups for bounds" in judged(*pair).reason
+        assert "would decide" not in judged(*pair).reason
 
 
 def test_a_baseline_that_speaks_of_something_else_is_refused() -> None:
