@@ -52,15 +52,18 @@ def word(entry: Entry, finding: Finding) -> str:
 
 def told(group: Sequence[Entry]) -> str:
     """For which models the auxiliary distributions agree, and what they say where they do not."""
+    private, known = group[0].attribute.private, f"{len(group)} models"
     apart = [entry for entry in group if len({word(entry, finding) for finding in strongest(entry)}) > 1]
     if not apart:
         where = {word(entry, finding) for entry in group for finding in strongest(entry)}
         same = f", {next(iter(where))} τ" if len(where) == 1 else ""
-        return f"Every auxiliary distribution puts E on the same side of the tolerance{same}."
+        return f"Every auxiliary distribution puts E of the {private} on the same side of the tolerance{same}."
     if len(apart) > FEW:
-        return f"The conclusion depends on the auxiliary distribution for {len(apart)} of {len(group)} models."
+        return (
+            f"What is concluded about the {private} depends on the auxiliary distribution for {len(apart)} of {known}."
+        )
     return " ".join(
-        f"For {entry.label} the conclusion depends on the auxiliary distribution: E lies "
+        f"What is concluded about the {private} in {entry.name} depends on the auxiliary distribution: E lies "
         f"{_figures.joined([f'{word(entry, one)} τ with {spoken(one.auxiliary)}' for one in strongest(entry)])}."
         for entry in apart
     )

@@ -88,7 +88,10 @@ def _drawing(name: str, private: str, group: Sequence[Entry]) -> Drawing:
     blocks = -(-len(order) // across)
     across = -(-len(order) // blocks)
     side = min(BROAD, room / across)
-    body, y = svg.text(0, 12, cut(f"E by {group[0].attribute.target or 'stratum'}", WIDE), strong=True), 18.0
+    body, y = (
+        svg.text(0, 12, cut(f"E by {group[0].attribute.target or 'stratum'}", WIDE, strong=True), strong=True),
+        18.0,
+    )
     for start in range(0, len(order), across):
         part = order[start : start + across]
         for i, label in enumerate(part):

@@ -102,7 +102,7 @@ def _row(row: Row, columns: Columns, y: float) -> str:
     body += svg.mark(place, scale.at(row.excess.value), y, 4.5, hollow=not row.solid)
     body += svg.text(columns.figures, y + 4, _said(row))
     if row.more:
-        body += svg.text(columns.indent, y + 19, cut(row.more, LONGEST + 2)) + svg.text(
-            columns.figures, y + 19, row.note
-        )
+        body += svg.text(columns.indent, y + 19, cut(row.more, LONGEST + 2))
+    if row.note:
+        body += svg.text(columns.figures, y + 19, row.note)
     return body + svg.text(WIDE, y + 4, row.word, anchor="end", strong=row.solid)
