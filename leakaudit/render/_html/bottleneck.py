@@ -9,7 +9,7 @@ from leakaudit.render._drawings import bottleneck as drawing
 from leakaudit.render._drawings.bottleneck import FILLED, Pair
 from leakaudit.render._drawings.drawing import Drawing
 from leakaudit.render._entries import Entry
-from leakaudit.render._html import strips
+from leakaudit.render._html import strips, view
 from leakaudit.render._html.view import Section
 
 FEW = 3
@@ -23,18 +23,21 @@ def bottleneck(report: Report) -> Section | None:
     panels: list[dict[str, Any]] = []
     ledes, drawings = [], iter(drawing.draw(report))
     for private, group in drawing.shown(report):
+        kept = view.panels([entry for entry, _ in group])
+        drawn = [(entry, found, next(drawings)) for entry, found in group]
         panels.append(
             {
                 "private": private,
                 "target": group[0][0].attribute.target,
                 "folded": len(panels) >= OPEN,
                 "alone": len(group) == 1,
-                "shown": [_panel(entry, found, next(drawings)) for entry, found in group],
+                "shown": [_panel(*one) for one in drawn if one[0] in kept],
+                "panelled": view.panelled([entry for entry, _ in group]),
                 "planes": list(dict.fromkeys(drawing.about(found) for _, found in group)),
                 "classes": max(len(entry.attribute.target_classes) for entry, _ in group),
                 "colours": FILLED,
                 "cells": group[0][1].cells,
-                "tables": [_table(entry, found) for entry, found in group],
+                "tables": [_table(entry, found) for entry, found in group if entry in kept],
                 "trained": all(found.trained for _, found in group),
                 "draws": max(found.draws for _, found in group),
             }

@@ -35,6 +35,8 @@ def operating(report: Report) -> Section | None:
                 "rate": f"{100 * rate:g} %",
                 "models": [(entry, strips.key(entry.place)) for entry in group],
                 "rows": [(name, [_named(entry, name) for entry in group]) for name in names],
+                "heads": names,
+                "columns": [[(_named(entry, name)["value"], "") for entry in group] for name in names],
                 "drawn": len(group) <= FEW,
                 "folded": len(names) > MANY,
                 "axis": strips.scale([(0, "0"), (1, "100")], 96),

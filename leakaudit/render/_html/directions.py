@@ -4,7 +4,7 @@ from typing import Any
 
 from leakaudit.render import Report, _entries, _figures
 from leakaudit.render._drawings import directions as drawing
-from leakaudit.render._html import strips
+from leakaudit.render._html import strips, view
 from leakaudit.render._html.view import Section
 
 FEW = 6
@@ -18,8 +18,10 @@ def directions(report: Report) -> Section | None:
     for private, group in _entries.questions(report):
         known = [entry for entry in group if entry.attribute.separation]
         if known:
-            shown = [{"entry": one, "key": strips.key(one.place), "svg": next(drawings).svg} for one in known]
-            panels.append({"private": private, "shown": shown, "caption": drawing.about(known)})
+            kept, drawn = view.panels(known), [(one, next(drawings)) for one in known]
+            shown = [{"entry": one, "key": strips.key(one.place), "svg": of.svg} for one, of in drawn if one in kept]
+            caption, panelled = drawing.about(known), view.panelled(known)
+            panels.append({"private": private, "shown": shown, "caption": caption, "panelled": panelled})
     if not panels:
         return None
     words = []

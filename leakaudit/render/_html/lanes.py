@@ -111,7 +111,7 @@ def _tell(paired: Group) -> list[str]:
         assert change is not None
         way = "above" if change.low > 0 else "below" if change.high < 0 else "not to be told from"
         ways[way].append(entry.label)
-    return [f"E is {way} that of an untrained encoder for {_figures.joined(who)}." for way, who in ways.items() if who]
+    return [f"E is {way} that of an untrained encoder for {some(who)}." for way, who in ways.items() if who]
 
 
 def _place(name: str) -> int:

@@ -8,6 +8,9 @@ from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
 from leakaudit.render._html.view import Section
 
+FEW = 4
+"""Models of which each is spoken of."""
+
 
 def rebuilt(report: Report) -> Section | None:
     """Images rebuilt from the bottleneck, and what is read from them."""
@@ -27,6 +30,11 @@ def rebuilt(report: Report) -> Section | None:
         for entry in _entries.entries(report)
         if (part := entry.attribute).reconstruction and (name := entry.label)
     ]
+    shares = [
+        part.reconstruction.private.private_accuracy.value
+        for entry in _entries.entries(report)
+        if (part := entry.attribute).reconstruction
+    ]
     lede = f"From images rebuilt out of the embedding alone, an attacker names the {tables[0]['private']}"
     body = {
         "tables": tables,
@@ -34,6 +42,10 @@ def rebuilt(report: Report) -> Section | None:
     }
     if len(tables) > 1:
         return Section("rebuilt", "Reconstruction", "What is read from images rebuilt out of the embedding.", body)
+    if len(words) > FEW:
+        words = [
+            f"{_figures.percent(min(shares))} to {_figures.percent(max(shares))} % of the images of {len(words)} models"
+        ]
     return Section("rebuilt", "Reconstruction", f"{lede} in {_figures.joined(words)}.", body)
 
 

@@ -11,6 +11,9 @@ from leakaudit.render._drawings import pareto
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
 
+PANELS = 6
+"""Models that have a drawing of their own on the page."""
+
 
 class Section(NamedTuple):
     """One numbered section: which template draws it, its short name, and the sentence that opens it."""
@@ -106,6 +109,19 @@ def some(who: Sequence[str]) -> str:
     """Names in a sentence; of more than four the first and the last are not a list that anybody reads."""
     names = list(dict.fromkeys(who))
     return _figures.joined(names) if len(names) < 5 else f"{len(names)} of the models"  # noqa: PLR2004 (a sentence)
+
+
+def panels(group: Sequence[Entry]) -> list[Entry]:
+    """Models that have a panel each: all, or of many those of which most is read, in their order."""
+    most = sorted(group, key=lambda entry: -entry.attribute.figures.excess.value)[:PANELS]
+    return [entry for entry in group if entry in most]
+
+
+def panelled(group: Sequence[Entry]) -> str:
+    """That not every model has a panel; empty where each has."""
+    if len(group) <= PANELS:
+        return ""
+    return f"Drawn are the {PANELS} of {len(group)} models of which most is read; --figures draws each."
 
 
 def badge(verdict: Verdict) -> Markup:
