@@ -3,8 +3,8 @@
 
 The same words as the flags, with the same defaults, on what SUBJECT is on the command line or on what the program holds
 in memory. What a user can cause is an `InputError` or a `RefusedError` (`leakaudit.errors`); nothing ends the process,
-nothing is printed unless `verbose` says so, and settings files and environment variables other than `LEAKAUDIT_DATA`
-have no say.
+nothing is printed unless `verbose` says so, and neither settings files nor the flags' environment variables have a say,
+but for `LEAKAUDIT_DATA`.
 """
 
 import contextlib

@@ -100,8 +100,9 @@ HOSTILE = "\"; touch pwned; $(touch pwned) `touch pwned` '"
 
 
 def test_hostile_inputs_are_words(step, tmp_path):
-    """Quotes, substitutions and leading hyphens in an input are part of a name that there is not: exit 2, one error."""
-    done = step(subject=f"--help{HOSTILE}", private=HOSTILE, target=HOSTILE, data=HOSTILE, folder=f"out{HOSTILE}")
+    """Quotes, substitutions and leading hyphens in an input are part of one word of the command: exit 2, one error."""
+    words = dict.fromkeys(("private", "target", "data", "baseline", "max_increase", "tolerance", "store"), HOSTILE)
+    done = step(subject=f"--help{HOSTILE}", folder=f"out{HOSTILE}", arguments=f"{HOSTILE}\n{HOSTILE}", **words)
     assert done.returncode == 2, done.stderr
     assert not list(tmp_path.rglob("pwned*"))
     (error,) = [line for line in done.stdout.splitlines() if line.startswith("::error")]

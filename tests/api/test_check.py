@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import leakaudit
+from leakaudit import catalog
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 LINEAR = {"attacker": "linear", "target": "hair", "private": "gender"}
@@ -31,6 +32,7 @@ def test_a_gate_that_stays_open_raises_another(rows):
     assert not isinstance(error.value, leakaudit.LeakError)
     found = leakaudit.check(rows.columns(), max_private_accuracy=0.999, on_inconclusive="pass", **LINEAR)
     assert [gate.outcome for gate in found.gates] == ["open"]
+    assert "let pass" in catalog.thing("render", "junit").render(found.report, width=80)
 
 
 @pytest.mark.slow

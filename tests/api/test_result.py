@@ -99,6 +99,7 @@ def test_a_result_says_what_the_document_says(found):
     """Verdict, attributes and findings are the document's; nothing of it can be set."""
     document = json.loads(found.to_json())
     assert found.verdict == document["verdict"]
+    assert "embeddings (numbers and labels in memory), sha256" in found.to_html()
     assert [part.private for part in found.attributes] == ["gender"]
     named = [(each.attacker, each.auxiliary) for each in found.findings]
     assert named == [(each["attacker"], each["auxiliary"]) for each in document["attributes"][0]["findings"]]
