@@ -40,11 +40,16 @@ def report(
         for part in first.attributes
         if len(audits) > 2
     )
+    asked = [(one.name, part.private) for one in audits for part in one.attributes]
     judged = tuple(
         Gate(
-            "--max-private-accuracy 0.2", part.private, 0.2, gates[i % len(gates)], f"{part.private} is read at 47.1 %"
+            "--max-private-accuracy 0.2",
+            private,
+            0.2,
+            gates[i % len(gates)],
+            f"{f'{whose}: ' if len(audits) > 1 else ''}{private} is read at 47.1 %",
         )
-        for i, part in enumerate([part for one in audits for part in one.attributes])
+        for i, (whose, private) in enumerate(asked)
         if gates
     )
     return Report(audits, comparisons, judged, min((a.verdict for a in audits), key=WORST_FIRST.index), rankings)
