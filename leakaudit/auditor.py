@@ -18,7 +18,7 @@ from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.inquest.beyond import LEAST, NUMBERS, draw
-from leakaudit.inquest.exhibits import Exhibits, renamed
+from leakaudit.inquest.exhibits import Exhibits, renamed, reordered
 from leakaudit.network import UndrawnError
 from leakaudit.numerics import device as devices
 from leakaudit.outcomes import Outcomes
@@ -196,6 +196,11 @@ def _exhibits(subject: Subject, terms: Terms, auxiliaries: tuple[str, ...]) -> G
     table = card.table if (terms.target or card.recipe.target) == card.recipe.target else None
     if terms.private != (card.recipe.private,) or table is None or not table.any():
         table, absent["table"] = None, "the training table is recorded for the recipe's own attribute and target only"
+    else:
+        now = subject.dataset.column(card.recipe.target).classes, subject.dataset.column(card.recipe.private).classes
+        table = reordered(table, (card.card.target_classes, card.card.private_classes), now)
+        if table is None:
+            absent["table"] = "the classes of these rows are others than those of training"
     paper = None
     if "paper" in auxiliaries:
         paper = _some((yield from _extract(subject.encoder, _training(card, terms, paper=True), terms)), terms.seed)

@@ -13,7 +13,10 @@ from jaxtyping import Float32, Int64, UInt64
 from leakaudit.embeddings import Embeddings
 from leakaudit.numerics import copies as alike
 from leakaudit.numerics.ranges import ranges
+from leakaudit.stats import Table
 
+Names = tuple[tuple[str, ...], tuple[str, ...]]
+"""Target classes and private classes."""
 COPIED = 0.01
 """Pairs of copies, as a share of rows, from which copies count as one in intervals and tests."""
 
@@ -37,6 +40,16 @@ class Exhibits:
     raw: Float32[np.ndarray, "n ..."] | None = None
     """The subject's rows as pixels, at most 32x32."""
     absent: Mapping[str, str] = field(default_factory=dict)
+
+
+def reordered(table: Int64[np.ndarray, "targets privates"], was: Names, now: Names) -> Table | None:
+    """The table with its classes in the order of now, by name; None where they are others. A number has no names."""
+    if any(sorted(before) != sorted(after) for before, after in zip(was, now, strict=True)):
+        return None
+    order = ([before.index(name) for name in after] for before, after in zip(was, now, strict=True))
+    lines, columns = (part or list(range(size)) for part, size in zip(order, table.shape, strict=True))
+    found: Table = table[np.ix_(lines, columns)]
+    return found
 
 
 def tamed(subject: Embeddings, exhibits: Exhibits) -> tuple[Embeddings, Exhibits]:

@@ -7,7 +7,7 @@ import pytest
 
 from leakaudit.dataset import identify
 from leakaudit.embeddings import Embeddings, Origin
-from leakaudit.inquest.exhibits import copies, together
+from leakaudit.inquest.exhibits import copies, reordered, together
 
 RNG = np.random.default_rng(0)
 ROWS = np.arange(400)
@@ -88,3 +88,16 @@ def test_groups_that_hold_copies_of_one_another_are_one() -> None:
     assert copies(twice, ROWS, found) == (
         "50 groups hold the numbers or the id of a row of another: they are one with it",
     )
+
+
+def test_a_training_table_is_that_of_the_names() -> None:
+    """Classes that stand in another order in these rows are matched by name, and others are no classes of training."""
+    table, was = np.arange(6).reshape(2, 3), (("cat", "dog"), ("a", "b", "c"))
+    found = reordered(table, was, (("dog", "cat"), ("c", "a", "b")))
+    assert found is not None
+    assert found.tolist() == [[5, 3, 4], [2, 0, 1]]
+    assert reordered(table, was, (("dog", "cow"), ("a", "b", "c"))) is None
+    assert reordered(table, was, (("dog", "cat"), ("a", "b"))) is None
+    number = reordered(table[:1], ((), ("a", "b", "c")), ((), ("b", "a", "c")))
+    assert number is not None
+    assert number.tolist() == [[1, 0, 2]]
