@@ -78,7 +78,8 @@ def _columns(rows: Sequence[Row]) -> Columns:
     known = [row for row in rows if row.excess]
     below = max(0.0, *(-row.excess.low for row in known if row.excess))
     indent = INDENT if len(known) < len(rows) else 0
-    left = indent + min(LONGEST, max(max(wide(row.label), wide(row.more)) for row in known)) + GAP + 8
+    long = max(max(wide(row.label, strong=row.excess is None), wide(row.more)) for row in rows)
+    left = indent + min(LONGEST, long) + GAP + 8
     figures = max(max(wide(_said(row)), wide(row.note)) for row in known)
     right = WIDE - max(wide(row.word, strong=row.solid) for row in known) - GAP - figures
     low = max(LOWEST, -math.ceil(10 * below - 0.05) / 10) if below > 0.005 else 0.0  # noqa: PLR2004 (a pixel)

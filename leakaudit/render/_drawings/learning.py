@@ -134,7 +134,10 @@ def _names(group: Sequence[Entry], frame: Frame) -> str:
     ends = [max(entry.attribute.learning, key=lambda point: point.labels) for entry in group]
     wanted = [frame.excess.at(end.excess.value) for end in ends]
     start, body = frame.labels.end + 18, ""
-    for entry, y, end in zip(group, spread(wanted, LINE, TOP, frame.excess.start), wanted, strict=True):
+    for i, (entry, y) in enumerate(zip(group, spread(wanted, LINE, TOP, frame.excess.start), strict=True)):
+        end, far = wanted[i], frame.labels.at(math.log2(ends[i].labels))
+        if far < frame.labels.end - APART:
+            body += svg.line(far + 8, end, start, end, ink=0.2)
         body += svg.line(start, end, start + 12, y, ink=0.35) + svg.mark(entry.place, start + 18, y, 3.5)
         body += svg.text(start + 26, y + 4, cut(entry.name, LABEL))
     return body

@@ -24,6 +24,8 @@ EM = 12
 """Pixels."""
 USUAL, FULL = 0.7, 1.02
 """Em of a letter that is not ASCII, and of one as wide as it is high."""
+TAIL, LETTERS = 0.4, 200
+"""Share of the room that the end of cut words takes, and letters that are looked at."""
 WIDE_FROM = 0x1100
 """Where scripts begin whose letters are as wide as they are high."""
 Box = tuple[float, float, float, float]
@@ -49,15 +51,19 @@ def wide(words: str, *, strong: bool = False, size: float = EM) -> float:
 
 
 def cut(words: str, room: float, *, strong: bool = False) -> str:
-    """The words, or as many of their letters as fit, with an ellipsis."""
-    total, kept, end = 0.0, 0, wide("…", strong=strong)
-    for i, advance in enumerate(_advances(words, strong=strong)):
-        if total + end <= room:
-            kept = i
-        total += EM * advance
-        if total > room:
-            return f"{words[:kept].rstrip()}…"
-    return words
+    """The words; of those that do not fit the beginning and the end, which is where names of one family differ."""
+    if wide(words[:LETTERS], strong=strong) <= room and len(words) <= LETTERS:
+        return words
+    left = room - wide("\N{HORIZONTAL ELLIPSIS}", strong=strong)
+    tail = _fits(words[::-1][:LETTERS], TAIL * left, strong=strong)
+    head = _fits(words[:LETTERS], left - wide(words[len(words) - tail :], strong=strong), strong=strong)
+    return f"{words[:head].rstrip()}\N{HORIZONTAL ELLIPSIS}{words[len(words) - tail :].lstrip()}"
+
+
+def _fits(words: str, room: float, *, strong: bool) -> int:
+    """How many of the first letters fit."""
+    ends = itertools.accumulate(EM * advance for advance in _advances(words, strong=strong))
+    return sum(end <= room for end in ends)
 
 
 def _advances(words: str, *, strong: bool) -> Iterator[float]:
