@@ -97,7 +97,7 @@ def about(mix: Mix) -> str:
     kind = (
         f"Bars: rows of each {part.private}, for each {part.target}" + ", each panel on a scale of its own" * both
         if len(part.classes) <= FEW
-        else f"Each line is a {part.target}, and adds up to 100 %: the darker, the more of its rows have that "
+        else f"Each line is a {part.target}, and adds up to 100 %: the more ink, the more of its rows have that "
         f"{part.private}"
     )
     cut_off = [
