@@ -45,7 +45,7 @@ def style(text: str) -> str:
 def _sections(report: Report, found: Sequence[Entry], width: int) -> list[layout.Section]:
     """One private attribute after the other, then what is said of all."""
     questions = _entries.questions(report)
-    sections: list[layout.Section] = [whole.tally(report, found, width)] if len(questions) > 1 else []
+    sections: list[layout.Section] = [whole.head(report, found, width)] if len(found) > 1 else []
     for number, (_, group) in enumerate(questions):
         first = whole.warnings(report, width) if number == 0 else ()
         if len(group) == 1:

@@ -104,7 +104,7 @@ def test_of_a_pair_every_interval_and_difference_stands(pair: Report) -> None:
             part = one.attributes[0]
             assert part.share_of_raw is not None
             assert part.above_random is not None
-            assert f"{100 * part.share_of_raw.value:.1f} {_figures.bounds(part.share_of_raw, of='%')}" in said
+            assert f"{100 * part.share_of_raw.value:.1f} % {_figures.bounds(part.share_of_raw, of='%')}" in said
             assert f"{_figures.three(part.above_random.value)} {_figures.bounds(part.above_random)}" in said
         for difference in pair.comparisons[0].differences:
             assert " ".join(_figures.change(difference)) in said, difference.figure

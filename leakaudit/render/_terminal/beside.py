@@ -13,6 +13,7 @@ from leakaudit.render._terminal.layout import (
     axis,
     bar,
     block,
+    figure,
     labelled,
     roomy,
     sentence,
@@ -63,9 +64,9 @@ def _rows(report: Report, group: Sequence[Entry], width: int) -> Block:
     }
     columns = [
         Column(""), Column(private, least=8),
-        Column("right %", right=True), Column("[95 %]", drop=4, gap=1),
+        Column("right", right=True), Column("[95 %]", drop=4, gap=1),
         Column("E", right=True), Column("[95 %]", drop=5, gap=1),
-        Column("of raw %", right=True, drop=7), Column("[95 %]", drop=2, gap=1),
+        Column("of raw", right=True, drop=7), Column("[95 %]", drop=2, gap=1),
         Column("vs random", right=True, drop=6), Column("[95 %]", drop=1, gap=1),
         Column("UCB*", right=True), Column("rank", drop=8),
     ]  # fmt: skip
@@ -84,7 +85,7 @@ def _rows(report: Report, group: Sequence[Entry], width: int) -> Block:
     first = table([*columns[:6], *columns[10:], strongest], few, width)
     second = table(
         [Column("beside baselines", least=8),
-         Column("of raw input, %", right=True), Column("[95 %]", gap=1, drop=2),
+         Column("of raw input", right=True), Column("[95 %]", gap=1, drop=2),
          Column("E above random", right=True), Column("[95 %]", gap=1, drop=1)], below, width,
     )  # fmt: skip
     return block(((*first, *second), 77 if len(group) <= PAIR else 27), (one, NEVER))
@@ -93,8 +94,7 @@ def _rows(report: Report, group: Sequence[Entry], width: int) -> Block:
 def _cells(one: _entries.Headline) -> tuple[str, str]:
     """A figure and its interval."""
     unit = _measures.unit(one.figure)
-    value = _figures.figure(one.value, unit) if one.value is not None else "?"
-    return value, _figures.bounds(one.interval, of=unit) if one.interval else ""
+    return figure(one), _figures.bounds(one.interval, of=unit) if one.interval else ""
 
 
 def _told(report: Report, group: Sequence[Entry], names: Mapping[str, str], width: int) -> Iterator[Block]:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
+from leakaudit.render import _entries, _figures, _measures
+
 Lines = tuple[str, ...]
 INDENT = 2
 """Columns before everything but a verdict."""
@@ -199,6 +201,12 @@ def axis(tolerance: float, size: int) -> str:
 
 def _place(value: float, size: int) -> int:
     return round(max(0.0, min(1.0, value)) * (size - 1))
+
+
+def figure(one: _entries.Headline) -> str:
+    """A figure with its unit; a mark where it is not known."""
+    unit = _measures.unit(one.figure)
+    return "?" if one.value is None else f"{_figures.figure(one.value, unit)}{' %' * (unit == '%')}"
 
 
 def verdict(word: str, words: str, width: int) -> Lines:

@@ -14,6 +14,7 @@ from leakaudit.render._terminal.layout import (
     Lines,
     Section,
     block,
+    figure,
     labelled,
     sentence,
     table,
@@ -24,6 +25,8 @@ from leakaudit.render._terminal.layout import (
 REST = "The whole document: --format html --output report.html"
 CROWD = ((28, 30), (22, 40), (17, 50), (13, 60), (10, 85), (8, 90), (6, 94), (4, 98), (2, NEVER))
 """Lines of models and attributes where there are too many for a table each, and how hard so many are let go of."""
+FEW = 3
+"""Models of which the verdicts make a sentence."""
 MANY = 3
 """Warnings, gates and failed controls that are told in full before anything else is."""
 
@@ -109,18 +112,27 @@ def _gates(gates: Sequence[Gate], width: int) -> Iterator[Block]:
     )
 
 
-def tally(report: Report, found: Sequence[Entry], width: int) -> Section:
-    """The worst verdict, and how many there are of each."""
+def head(report: Report, found: Sequence[Entry], width: int) -> Section:
+    """The worst verdict first: of few models in words, of more how many there are of each."""
+    count = tally(report, found, width)
+    if len({entry.attribute.private for entry in found}) > 1 or len(found) > FEW:
+        return [count]
+    words = verdict(report.verdict, _words.verdicts(report), width)
+    return [block((words, 85), *((form.lines, form.keep) for form in count.forms))]
+
+
+def tally(report: Report, found: Sequence[Entry], width: int) -> Block:
+    """How many there are of each verdict."""
     count = Counter(entry.attribute.verdict for entry in found)
     every = ", ".join(f"{word} {count[word]}" for word in WORST_FIRST if count[word])
     models, privates = len(report.audits), len({entry.attribute.private for entry in found})
     of = f"{len(found)} verdicts on {privates} attribute{'s' * (privates > 1)} of {models} model{'s' * (models > 1)}"
-    return [block((verdict(report.verdict, f"{of}: {every}", width), NEVER))]
+    return block((verdict(report.verdict, f"{of}: {every}", width), NEVER))
 
 
 def crowd(report: Report, found: Sequence[Entry], width: int) -> Iterator[Section]:
     """Where there are too many for a table each: how many of each verdict, then the worst, a line each."""
-    yield tally(report, found, width)
+    yield [tally(report, found, width)]
     yield warnings(report, width)
     order = sorted(
         found, key=lambda one: (WORST_FIRST.index(one.attribute.verdict), -one.attribute.figures.excess.value)
@@ -137,9 +149,9 @@ def crowd(report: Report, found: Sequence[Entry], width: int) -> Iterator[Sectio
 def _rows(shown: Sequence[Entry], width: int, *, several: bool) -> Lines:
     columns = [
         Column(""), Column("attribute", least=8), Column("model", least=8),
-        Column("right %", right=True), Column("[95 %]", drop=3, gap=1),
+        Column("right", right=True), Column("[95 %]", drop=3, gap=1),
         Column("E", right=True), Column("[95 %]", drop=4, gap=1),
-        Column("of raw %", right=True, drop=6), Column("vs random", right=True, drop=5),
+        Column("of raw", right=True, drop=6), Column("vs random", right=True, drop=5),
         Column("UCB*", right=True),
     ]  # fmt: skip
     rows = []
@@ -147,7 +159,7 @@ def _rows(shown: Sequence[Entry], width: int, *, several: bool) -> Lines:
         cells = [entry.attribute.verdict, entry.attribute.private, entry.name if several else ""]
         for place, one in enumerate(_entries.headlines(entry.attribute)):
             unit = _measures.unit(one.figure)
-            cells.append(_figures.figure(one.value, unit) if one.value is not None else "?")
+            cells.append(figure(one))
             if place < 2:  # noqa: PLR2004 (the first two with their intervals)
                 cells.append(_figures.bounds(one.interval, of=unit) if one.interval else "")
         rows.append([*cells, _figures.three(entry.attribute.upper)])
