@@ -125,7 +125,7 @@ def learning(report: Report) -> Section | None:
                 "notes": [_by(note, group) for note in dict.fromkeys(e.attribute.learning_note for e in group) if note],
             }
         )
-        ledes.append(_further.shows(group))
+        ledes.append(_further.shows(group) if len(group) <= FEW else f"{drawing.caption.partition('. ')[0]}.")
     return Section("learning", "Labels needed", " ".join(ledes[:3]), {"figures": figures}) if figures else None
 
 

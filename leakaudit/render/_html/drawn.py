@@ -1,5 +1,6 @@
 """Sections that are one figure each: drawn elsewhere, and shown with the words that stand under it."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from leakaudit.render import Report
@@ -7,6 +8,8 @@ from leakaudit.render._drawings import auxiliaries, intervals
 from leakaudit.render._drawings.drawing import Drawing
 from leakaudit.render._html.view import Section
 
+HIGH = 900
+"""Pixels of a figure that stands open."""
 Draw = Callable[[Report], Sequence[Drawing]]
 
 
@@ -16,10 +19,16 @@ def _section(kind: str, name: str, general: str, draw: Draw, report: Report) -> 
     if not drawings:
         return None
     if len(drawings) > 1:
-        shown = [(one, one.caption) for one in drawings]
+        shown = [(one, one.caption, _tall(one)) for one in drawings]
         return Section(kind, name, general, {"drawn": shown}, template="drawn")
     lede, _, rest = drawings[0].caption.partition(". ")
-    return Section(kind, name, f"{lede}.", {"drawn": [(drawings[0], rest)]}, template="drawn")
+    return Section(kind, name, f"{lede}.", {"drawn": [(drawings[0], rest, _tall(drawings[0]))]}, template="drawn")
+
+
+def _tall(one: Drawing) -> bool:
+    """Whether it is higher than a screen, and folds."""
+    found = re.match(r'<svg width="[\d.]+" height="([\d.]+)"', one.svg)
+    return found is not None and float(found[1]) > HIGH
 
 
 def against(report: Report) -> Section | None:

@@ -206,7 +206,7 @@ def _uneven(group: Group) -> list[str]:
         else:
             even.append(entry.label)
     if len(words) > FEW:
-        words = [f"The leak of {len(group) - len(even)} of the models is uneven from {target} to {target}."]
+        words = [f"The leak of {len(group) - len(even)} models is uneven from {target} to {target}."]
     if even:
         words.append(f"For {some(even)}, E differs between classes by no more than these rows explain.")
     return words

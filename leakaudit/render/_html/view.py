@@ -51,7 +51,7 @@ def main(report: Report) -> Section | None:
     """Private against target accuracy, the main picture."""
     drawn = pareto.draw(report)
     lede = traded(report, names(report)) or _tasks(_entries.entries(report))
-    shown = {"drawn": [(one, one.caption) for one in drawn]}
+    shown = {"drawn": [(one, one.caption, False) for one in drawn]}
     return Section("main", "Private against target", lede, shown, template="drawn") if drawn else None
 
 
@@ -108,7 +108,7 @@ def short(sentence: str, known: dict[str, str]) -> str:
 def some(who: Sequence[str]) -> str:
     """Names in a sentence; of more than four the first and the last are not a list that anybody reads."""
     names = list(dict.fromkeys(who))
-    return _figures.joined(names) if len(names) < 5 else f"{len(names)} of the models"  # noqa: PLR2004 (a sentence)
+    return _figures.joined(names) if len(names) < 5 else f"{len(names)} models"  # noqa: PLR2004 (a sentence)
 
 
 def panels(group: Sequence[Entry]) -> list[Entry]:
