@@ -30,4 +30,4 @@ ORDER = (
 def every(report: Report) -> tuple[Drawing, ...]:
     """All figures that can be drawn from a report, in the order of the document; no two have the same name."""
     tamed = _tame.tame(report)
-    return tuple(made for kind in ORDER for made in import_module(f"{__name__}.{kind}").draw(tamed))
+    return tuple(made for kind in ORDER for made in import_module(f"leakaudit.render._drawings.{kind}").draw(tamed))
