@@ -116,7 +116,7 @@ def _line(entry: Entry, part: Sequence[str], left: float, side: float, y: float)
         if cell is not None and shown(cell):
             body += square(x, y, side, cell.excess.value)
             words = fine(_figures.three(cell.excess.value))
-            body += svg.text(x + side / 2, y + STEP / 2 + 4, words, anchor="middle", strong=False)
+            body += svg.text(x + side / 2, y + STEP / 2 + 4, words, anchor="middle", full=True)
         else:
             body += _cross(x, y, side)
     return body

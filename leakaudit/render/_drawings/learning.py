@@ -52,8 +52,11 @@ def told(group: Sequence[Entry]) -> str:
         return _further.shows(group)
     (first, few), (last, most) = (pick(needed.items(), key=lambda pair: pair[1]) for pick in (min, max))
     never = f"; not at all for {len(group) - len(needed)} of {len(group)} models" if len(needed) < len(group) else ""
-    private = group[0].attribute.private
-    return f"The {private} shows after {few:,} labelled rows of {first} to {most:,} of {last}{never}."
+    least = min(point.labels for entry in group for point in entry.attribute.learning)
+    words = f"The {group[0].attribute.private} shows after {'at most ' * (few == least)}{few:,} labelled rows"
+    if few == most:
+        return f"{words} of {f'{len(needed)} models' if never else f'each of the {len(group)} models'}{never}."
+    return f"{words} of {first} to {most:,} of {last}{never}."
 
 
 def caption(group: Sequence[Entry]) -> str:

@@ -73,20 +73,22 @@ def told(found: Sequence[Model]) -> str:
         return ""
     best = [model.entry.name for model in found if model.front]
     beaten = [model.entry.name for model in found if not model.front]
+    weighed = f"Weighing what is read of the {found[0].entry.attribute.private} against the task"
     if not beaten:
-        return (
-            f"None of the {len(found)} models is beaten in both by another: what gives away less does its task worse."
-        )
+        none = f"none of the {len(found)} models is beaten in both by another"
+        return f"{weighed}, {none}: what gives away less does its task worse."
+    who = _figures.joined(best) if len(best) <= NAMED else f"{len(best)} of {len(found)} models"
     are = "is the only model" if len(best) == 1 else "are the models"
-    return f"{_figures.joined(best)} {are} that no other beats in both."
+    return f"{weighed}, {who} {are} that no other beats in both."
 
 
 def caption(found: Sequence[Model], across: Axis, up: Axis) -> str:
     """What is seen, and how it is drawn."""
     private, several = found[0].entry.attribute.private, len(found) > 1
     words = [
-        f"How much of the {private} is read, against how good the model is at its task: up and to the left is better.",
-        f"{told(found)}" + " Grey line: the Pareto front, by the estimates." * several,
+        told(found),
+        f"To the right, how much of the {private} is read; upwards, how good the model is at its task.",
+        "Grey line: the Pareto front, by the estimates." * several,
         "Filled: the attacker that decides, on balanced labels; bars: 95 % intervals from test sampling alone.",
     ]
     if any(model.paper for model in found):

@@ -32,9 +32,9 @@ def line(x1: float, y1: float, x2: float, y2: float, *, ink: float = 0.5, dash: 
     return f'<line {ends} stroke="currentColor" stroke-width="{wide:g}" stroke-opacity="{ink:g}"{dashes}/>'
 
 
-def text(x: float, y: float, words: str, *, anchor: str = "start", strong: bool = False) -> str:
-    """Text in ink; the words are escaped."""
-    weight = ' font-weight="600"' if strong else ' class="m"'
+def text(x: float, y: float, words: str, *, anchor: str = "start", strong: bool = False, full: bool = False) -> str:
+    """Text in ink, which a page mutes unless it is strong or `full`; the words are escaped."""
+    weight = ' font-weight="600"' if strong else "" if full else ' class="m"'
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="currentColor"{weight}>{escape(words)}</text>'
 
 

@@ -50,8 +50,11 @@ def dek(report: Report) -> str:
 def main(report: Report) -> Section | None:
     """Private against target accuracy, the main picture."""
     drawn = pareto.draw(report)
-    lede = traded(report, names(report)) or _tasks(_entries.entries(report))
-    shown = {"drawn": [(one, one.caption, False) for one in drawn]}
+    fronts = [pareto.told(pareto.models(group)) for _, group in _entries.questions(report)]
+    lede = traded(report, names(report)) or " ".join(filter(None, fronts[:3])) or _tasks(_entries.entries(report))
+    said = [one.caption.partition(". ") for one in drawn]
+    captions = [rest if f"{first}." in lede else f"{first}{stop}{rest}" for first, stop, rest in said]
+    shown = {"drawn": [(one, words, False) for one, words in zip(drawn, captions, strict=True)]}
     return Section("main", "Private against target", lede, shown, template="drawn") if drawn else None
 
 

@@ -65,9 +65,12 @@ def test_few_models_are_named_and_many_are_numbered() -> None:
 def test_the_sentence_names_the_front() -> None:
     """Who is beaten by nobody is said, and that nobody beats anybody where each gives up something."""
     found = pareto.models(_entries.entries(models(2)))
-    assert pareto.told(found) == "end is the only model that no other beats in both."
+    assert pareto.told(found) == (
+        "Weighing what is read of the colour against the task, end is the only model that no other beats in both."
+    )
     traded = [model._replace(front=True) for model in found]
-    assert pareto.told(traded).startswith("None of the 2 models is beaten in both")
+    assert pareto.told(traded).endswith("what gives away less does its task worse.")
+    assert "none of the 2 models is beaten in both" in pareto.told(traded)
     assert pareto.told(found[:1]) == ""
 
 
