@@ -36,6 +36,7 @@ def parts(report: Report, found: Group, names: Mapping[str, str]) -> Iterator[Pa
         yield _folded("What the papers' protocol would have said", (kept, 25))
     if notes := _words.noted(report):
         yield _folded("Notes on rows and labels", ("\n".join(f"- {text(note)}" for note in notes), 15))
+    yield _folded("What the figures mean", (_meanings(found), 12))
     yield _folded("What was tested, and what was not: the evidence annex", (_scope(report), NEVER))
     yield _folded("Provenance, and how to repeat this", (_provenance(report), 45))
 
@@ -113,6 +114,16 @@ def _controls(found: Group) -> str:
         label, must = _words.CONTROLS.get(name, (name, ""))
         rows.append([text(label), must, *cells])
     return table(["control", "must", *(text(entry.label) for entry in found)], rows)
+
+
+def _meanings(found: Group) -> str:
+    """What each figure of the first table is, in one clause."""
+    part = found[0].attribute
+    labels = {
+        one.figure: text(_measures.label(one.figure, private=part.private, target=part.target or ""))
+        for one in _measures.MEASURES
+    }
+    return "\n".join(f"- **{labels[one.figure]}:** {text(one.meaning)}." for one in _measures.MEASURES)
 
 
 def _scope(report: Report) -> str:
