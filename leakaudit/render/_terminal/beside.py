@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from rich.cells import cell_len
+
 from leakaudit.render import Comparison, Difference, Report, _entries, _figures, _further, _measures, _words
 from leakaudit.render._entries import Entry
 from leakaudit.render._terminal.layout import (
@@ -21,6 +23,8 @@ from leakaudit.render._terminal.layout import (
     wrap,
 )
 
+NAME = 18
+"""Columns of a model's name for which figures beside it are left out."""
 PAIR, FEW = 2, 4
 """Models of which each gets lines of its own, and columns of its own."""
 MOST = ((12, 9), (8, 15), (5, 25), (3, 40))
@@ -63,7 +67,7 @@ def _rows(report: Report, group: Sequence[Entry], width: int) -> Block:
         for place in ranking.places
     }
     columns = [
-        Column(""), Column(private, least=8),
+        Column(""), Column(private, least=max(8, min(NAME, max(cell_len(entry.name) for entry in group)))),
         Column("right", right=True), Column("[95 %]", drop=4, gap=1),
         Column("E", right=True), Column("[95 %]", drop=5, gap=1),
         Column("of raw", right=True, drop=7), Column("[95 %]", drop=2, gap=1),
