@@ -93,7 +93,7 @@ def test_every_verdict_has_its_words(form: str, verdict: str, make_report: Make)
     report = make_report(synthetic.BY_VERDICT[verdict])
     shown = words(form, report)
     assert verdict in shown
-    assert "a made-up reason about colour" in shown
+    assert "made-up reason about colour" in shown
     if verdict in ("WITHIN", "NOT_FOUND"):
         assert "no attacker of suite v0 exceeds τ (95 %)" in shown
     if verdict == "NOT_FOUND":
