@@ -19,6 +19,8 @@ LABELS = {
     "above_random": "E above a random encoder",
 }
 """The four figures of the first screen, as a narrow card holds them."""
+OPEN = ("DETECTED", "INCONCLUSIVE")
+"""Verdicts whose reason is read at once."""
 FEW = 4
 """Cards that are read one by one; more stand in a table, and fold."""
 
@@ -48,6 +50,8 @@ class Card(NamedTuple):
     strip: Markup
     gates: list[Gate]
     facts: list[tuple[str, str, str]]
+    why: str
+    """The reason, where the verdict leaves something open; else it is folded."""
     limits: str
 
 
@@ -103,6 +107,7 @@ def _card(entry: Entry, number: int, report: Report, *, many: bool) -> Card:
         strip=strips.excess(entry.place, figures.excess, tolerance, solid=True),
         gates=_gates(entry, report),
         facts=_facts(entry),
+        why=part.reason if part.verdict in OPEN else "",
         limits=_words.limits(entry),
     )
 
@@ -110,7 +115,8 @@ def _card(entry: Entry, number: int, report: Report, *, many: bool) -> Card:
 def _facts(entry: Entry) -> list[tuple[str, str, str]]:
     """What is folded: label, value, and what stands behind it in grey."""
     part, figures = entry.attribute, entry.attribute.figures
-    lines = [("Why", part.reason, ""), ("Strongest attacker", _entries.strongest(part), "")]
+    lines = [("Why", part.reason, "")] if part.verdict not in OPEN else []
+    lines.append(("Strongest attacker", _entries.strongest(part), ""))
     if figures.bits is not None:
         shown = f"{_figures.figure(figures.bits.value, 'bits')} of {_figures.figure(part.entropy, 'bits')}"
         lines.append(("Usable bits", shown, _figures.bounds(figures.bits, of="bits")))
