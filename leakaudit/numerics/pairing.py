@@ -3,17 +3,23 @@ Differences of two audits on the same rows: how far each figure's difference sca
 
 Rows are drawn within their (target, private) cell, so that the mix of the data stays; grouped rows are drawn by whole
 groups. All draws are made at once from counts per cell or per group.
+
+What was never seen is never drawn: where two audits agree on nearly all rows, draws alone miss most of what the rows
+leave open. To every draw come rows (or groups) that the second gained and the first lost, `UNSEEN` of each on average:
+where no row tells two audits apart, the bounds are the rule of three's.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64, UInt8
+from jaxtyping import Bool, Float, Float32, Int64, UInt8
 
 from leakaudit import stats
 
 DRAWS = 2000
+UNSEEN = 2.0
+"""Rows, or groups, of each direction that a draw has beside those that were seen: as many as pseudo-rows of a cell."""
 BLOCK = 100
 """Draws of groups at a time: what is in memory is BLOCK x groups."""
 
@@ -45,8 +51,29 @@ def deviations(rows: Rows, hits: str, measures: tuple[Measure, ...]) -> list[Flo
         count, first, second = _by_cell(cell, pair, shape)
     else:
         count, first, second = _by_group(cell, pair, shape, np.unique(rows.group[keep], return_inverse=True)[1])
-    changes = [measure(count, second, shape) - measure(count, first, shape) for measure in measures]
+    unseen = np.diff(np.random.default_rng(1).poisson(UNSEEN, (2, DRAWS)), axis=0)[0]
+    changes = [
+        measure(count, second, shape) - measure(count, first, shape) + unseen * _one(rows, keep, measure)
+        for measure in measures
+    ]
     return [change - change.mean() for change in changes]
+
+
+def _one(rows: Rows, keep: Bool[np.ndarray, " n"], measure: Measure) -> float:
+    """What one row, or group, counts in a measure: of E and of a mean of recalls, one of as many as they are worth."""
+    weights, stretch = stats.excess_weights(_table(rows, keep))
+    worth = float(keep.sum())
+    if measure is not accuracy:
+        worth = 1 / max(float((weights**2 / np.maximum(_table(rows, keep), 1)).sum()), 1 / worth)
+    if rows.group is not None:
+        worth = min(worth, len(np.unique(rows.group[keep])))
+    return (stretch if measure is excess else 1.0) / worth
+
+
+def _table(rows: Rows, keep: Bool[np.ndarray, " n"]) -> stats.Table:
+    """Rows in each (target, private) cell."""
+    target, private = rows.target[keep], rows.private[keep]
+    return stats.tabulate(target, private, int(target.max()) + 1, int(private.max()) + 1)
 
 
 def error_of_mean(gains: Float32[np.ndarray, "2 n"], group: Int64[np.ndarray, " n"] | None) -> float:
@@ -61,8 +88,8 @@ def error(rows: Rows, hits: str) -> float:
     """
     The standard error of the difference of E, in closed form: for many pairs, and where single draws are too coarse.
 
-    From the discordant rows of each cell, with the same two pseudo-rows as the draws; with groups never below the
-    sandwich of their sums.
+    From the discordant rows of each cell, with the same two pseudo-rows and the same unseen ones as the draws; with
+    groups never below the sandwich of their sums.
     """
     keep = (rows.target >= 0) & (rows.private >= 0)
     target, private = rows.target[keep], rows.private[keep]
@@ -79,7 +106,7 @@ def error(rows: Rows, hits: str) -> float:
         per_row = (weights.ravel() / size)[cell] * (step - ((gained - lost) / size)[cell])
         sums = np.bincount(np.unique(rows.group[keep], return_inverse=True)[1].ravel(), per_row)
         variance = max(variance, float(sums @ sums) * len(sums) / max(len(sums) - 1, 1))
-    return stretch * float(np.sqrt(variance))
+    return float(np.sqrt(stretch**2 * variance + 2 * UNSEEN * _one(rows, keep, excess) ** 2))
 
 
 def _by_cell(
