@@ -9,11 +9,13 @@ equalised-odds gap are extremes of many cells: `numerics.extremes` says what can
 What cannot be computed from what is at hand (an older document, rows without bits) is left out, never guessed.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from leakaudit import joining
 from leakaudit.audits import Attribute, Audit, Utility
 from leakaudit.finding import Figures
 from leakaudit.joining import DECODED, Given
@@ -24,6 +26,8 @@ from leakaudit.stats import LEVEL, Interval
 
 MOST = {"bits": 64.0, "excess": 2.0}
 """The largest differences there can be; of shares, 1."""
+NORMAL = 1.959964
+"""Standard errors in half a two-sided 95 % interval."""
 
 
 class Side(NamedTuple):
@@ -57,8 +61,24 @@ def sides(given: Given) -> dict[str, Side]:
 
 
 def comparable(first: Attribute, later: Attribute) -> bool:
-    """E counts what goes beyond the target, among these classes: both have to be the same ones."""
-    return (first.target, first.classes) == (later.target, later.classes)
+    """E counts what goes beyond the target's classes, among these classes: both have to be the same ones."""
+    strata = len(first.target_classes) == len(later.target_classes)  # quantile bins are called otherwise on other rows
+    return strata and (first.target, first.classes) == (later.target, later.classes)
+
+
+def elsewhere(first: Audit, later: Audit) -> str:
+    """What is to be known where the data sets are not called alike."""
+    alike = all(first.data.get(key) == later.data.get(key) for key in ("name", "split"))
+    return "" if alike else ", on data of unlike names or splits, which may make the difference"
+
+
+def unread(side: Side, other: Side) -> str:
+    """By what an audit was attacked less than the other, so that less may be read in it; empty: by nothing."""
+    versions = joining.versions(side.audit, other.audit)
+    if versions[0] != versions[1]:
+        return f"by suite v{versions[0]}, and {other.audit.name} by suite v{versions[1]}"
+    lacking = joining.lacking(side.attribute, other.attribute)
+    return f"without {', '.join(sorted(lacking))}" if lacking else ""
 
 
 def compare(first: Given, later: Given) -> list[Comparison]:
@@ -98,10 +118,6 @@ def error(first: Side, later: Side) -> float:
     return max(value - low, high - value) / NORMAL
 
 
-NORMAL = 1.959964
-"""Standard errors in half a two-sided 95 % interval."""
-
-
 def extent(first: Interval, second: Interval) -> Interval:
     """Second less first on different rows: by squared distances to the bounds (Newcombe 1998)."""
     value = second.value - first.value
@@ -133,9 +149,16 @@ def shared(first: Side, later: Side) -> pairing.Rows | None:
 
 def _comparison(first: Side, later: Side) -> Comparison:
     rows = shared(first, later)
-    differences = (*_leaks(first, later, rows), *_uses(first, later, rows))
+    leaks = _leaks(first, later, rows)
+    less = later if leaks[1].difference.value < 0 else first
+    weaker = unread(less, first if less is later else later)
+    leaks = [_open(part, weaker, later=less is later) for part in leaks]
+    differences = (*leaks, *_uses(first, later, rows))
     count = len(rows.target) if rows else 0
     excess = next(part for part in differences if part.figure == "excess")
+    why = "there are too few groups for bounds" if not _bounded(first, later) else ""
+    why = why or (f"{less.audit.name} was read {weaker}" if weaker else "")
+    on = f"on the same {count} rows" if rows else "unpaired, because the scored rows are not known to be the same"
     return Comparison(
         private=later.attribute.private,
         first=first.audit.name,
@@ -143,8 +166,17 @@ def _comparison(first: Side, later: Side) -> Comparison:
         paired=rows is not None,
         rows=count,
         differences=differences,
-        sentence=_sentence(first.audit.name, later.audit.name, excess, count, bounded=_bounded(first, later)),
+        sentence=_sentence(first.audit.name, later.audit.name, excess, on + elsewhere(first.audit, later.audit), why),
     )
+
+
+def _open(part: Difference, weaker: str, *, later: bool) -> Difference:
+    """The difference with no bound on the side of the audit that was attacked by less, and in which less is read."""
+    if not weaker:
+        return part
+    value, low, high = part.difference
+    most = MOST.get(part.figure, 1.0)
+    return replace(part, difference=Interval(value, low, most) if later else Interval(value, -most, high))
 
 
 def _leaks(first: Side, later: Side, rows: pairing.Rows | None) -> list[Difference]:
@@ -249,12 +281,11 @@ def _bounded(*both: Side) -> bool:
     return not any((part.private_lower, part.private_upper) == (0, 1) for part in figures)
 
 
-def _sentence(first: str, second: str, excess: Difference, rows: int, *, bounded: bool) -> str:
+def _sentence(first: str, second: str, excess: Difference, on: str, why: str) -> str:
+    """Which leaks less, and whether the data can tell; `why` they cannot, where it is not the interval."""
     value, low, high = excess.difference
-    on = f"on the same {rows} rows" if rows else "unpaired, because the scored rows are not known to be the same"
-    if not bounded:
-        few = "there are too few groups for bounds"
-        return f"Whether {first} or {second} leaks less, the data cannot tell: E differs by {value:+.3f}, but {few}."
+    if why:
+        return f"Whether {first} or {second} leaks less, the data cannot tell: E differs by {value:+.3f}, but {why}."
     if low > 0 or high < 0:
         less, more = (second, first) if value < 0 else (first, second)
         size = sorted(map(abs, (low, high)))

@@ -12,6 +12,7 @@ from leakaudit import audits
 from leakaudit.audits import Attribute, Audit
 from leakaudit.finding import Verdict
 from leakaudit.outcomes import Outcomes
+from leakaudit.protocol import IN_PART
 
 DECODED = "reconstruction by "
 """What the name of a decoder that reads more than every attacker on the bottleneck begins with."""
@@ -89,6 +90,23 @@ def _with_decoder(part: Attribute, other: Attribute, tolerance: float) -> Attrib
     if read.excess.value > part.figures.excess.value:
         joined = replace(joined, attacker=f"{DECODED}{name}", figures=read)
     return replace(joined, verdict=verdict, reason=reason)
+
+
+def lacking(of: Attribute, by: Attribute) -> set[str]:
+    """The attackers, and the decoder where it won, that read one audit and did not read another: `by` less `of`."""
+    run, decoders = _deciding(of), {f"{DECODED}{made.decoder}" for made in (of.reconstruction,) if made is not None}
+    return _deciding(by) - run - decoders
+
+
+def _deciding(part: Attribute) -> set[str]:
+    """The attackers that decide; a decoder where it read more than they."""
+    names = {each.attacker for each in part.findings if each.decides}
+    return names | ({part.attacker} if part.attacker.startswith(DECODED) else set())
+
+
+def versions(*both: Audit) -> list[str]:
+    """The suites of audits, whether or not they were run whole."""
+    return [audit.suite.removesuffix(IN_PART) for audit in both]
 
 
 def named(given: Sequence[Given]) -> list[Given]:

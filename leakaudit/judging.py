@@ -12,10 +12,9 @@ from dataclasses import replace
 
 from leakaudit import audits, gate, joining
 from leakaudit.audits import Attribute, Audit, Gate
-from leakaudit.comparing import Increase, Side, comparable, increase
+from leakaudit.comparing import Increase, Side, comparable, elsewhere, increase
 from leakaudit.gate import Ask, Past
-from leakaudit.joining import DECODED, Given
-from leakaudit.protocol import IN_PART
+from leakaudit.joining import Given
 
 
 def check(asks: Sequence[Ask], given: Sequence[Given]) -> None:
@@ -37,12 +36,14 @@ def judge(asks: Sequence[Ask], given: Sequence[Given]) -> tuple[Gate, ...]:
     """
     Every gate on every attribute that it speaks of; of several audits, the reason begins with the subject's name.
 
-    A baseline that is one of several audits is not asked whether it rose.
+    A baseline that stands among other audits is not asked whether it rose; where there is no other, it is, and stays
+    open: a gate that was asked for is never left without an end.
     """
     made = []
     for ask in asks:
-        for audit, rows in given:
-            if ask.past and len(given) > 1 and _seals(audit) & _seals(ask.past.audit):
+        own = [bool(ask.past and _seals(audit) & _seals(ask.past.audit)) for audit, _ in given]
+        for (audit, rows), itself in zip(given, own, strict=True):
+            if itself and not all(own):
                 continue
             for part in audit.attributes:
                 if ask.speaks_of(part.private):
@@ -71,18 +72,29 @@ def _against(ask: Ask, past: Past, later: Side) -> Gate:
     rose = increase(Side(past.audit, before, (past.rows or {}).get(name)), later)
     outcome, reason = _outcome(ask, before, later, rose, past.audit)
     on = f"on the same {rose.rows} rows" if rose.rows else "unpaired, as the rows are not known to be the same"
-    reason += f", the limit is a rise of {ask.limit:g}, {on}"
+    reason += f", the limit is a rise of {ask.limit:g}, {on}{elsewhere(past.audit, later.audit)}"
     more = gate.would_decide(later.attribute, rose.value, ask.limit, rose.lower, rose.upper)
     if outcome == "open" and rose.lower <= ask.limit < rose.upper and more:
         reason += f"; about {more:,} rows would decide"
-    return Gate(str(ask), name, ask.limit, outcome, reason + gate.beware(later.audit) * (outcome == "passed"))
+    if outcome == "passed":
+        reason += _ceiling(before, ask.limit) + gate.beware(later.audit)
+    return Gate(str(ask), name, ask.limit, outcome, reason)
+
+
+def _ceiling(before: Attribute, limit: float) -> str:
+    """A baseline that leaked so much that E could not rise by more than the limit: the gate could not fail."""
+    value = before.figures.excess.value
+    return (
+        "" if 1 - value > limit else f"; beware: E of the baseline is {value:.3f}, from where no rise exceeds the limit"
+    )
 
 
 def _outcome(ask: Ask, before: Attribute, later: Side, rose: Increase, past: Audit) -> tuple[str, str]:
     """`passed`, `failed` or `open`, and why."""
     part, since = later.attribute, f"against {past.name} (95 %)"
-    added, gone = (", ".join(sorted(names)) for names in (_by(part) - _by(before), _by(before) - _by(part)))
-    suites = [audit.suite.removesuffix(IN_PART) for audit in (past, later.audit)]
+    unlike = joining.lacking(before, part), joining.lacking(part, before)
+    added, gone = (", ".join(sorted(names)) for names in unlike)
+    suites = joining.versions(past, later.audit)
     if suites[0] != suites[1]:
         added = gone = f"suite v{suites[1]} here and suite v{suites[0]} in the baseline"
     if not rose.bounded:
@@ -99,12 +111,6 @@ def _outcome(ask: Ask, before: Attribute, later: Side, rose: Increase, past: Aud
     if doubts or gone:
         return "open", f"{reason}, but {doubts or f'read by unlike attackers ({gone})'}"
     return "passed", reason
-
-
-def _by(part: Attribute) -> set[str]:
-    """The attackers that decide; a decoder where it read more than they."""
-    names = {each.attacker for each in part.findings if each.decides}
-    return names | ({part.attacker} if part.attacker.startswith(DECODED) else set())
 
 
 def _signed(figure: float) -> str:

@@ -5,6 +5,7 @@ Every pair is tested, two-sided, at 5 % over the number of pairs (Bonferroni): w
 the wrong way round. A model's rank is then at least one more than the models that surely leak less, and at most the
 number of models less those that surely leak more; all these ranges hold at once (Mogstad, Romano, Shaikh and Wilhelm,
 Review of Economic Studies 91, 2024). Two models are tied where neither surely leaks less.
+What was attacked by less than another surely leaks less than it in no case.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy.special import ndtri
 
-from leakaudit.comparing import Side, comparable, error, sides
+from leakaudit.comparing import Side, comparable, error, sides, unread
 from leakaudit.joining import Given
 from leakaudit.render import Place, Ranking
 from leakaudit.stats import LEVEL
@@ -58,7 +59,8 @@ def _ranking(private: str, compared: list[Side]) -> Ranking:
     errors = np.full((len(compared), len(compared)), np.inf)
     for i, j in combinations(range(len(compared)), 2):
         errors[i, j] = errors[j, i] = error(compared[i], compared[j])
-    less = surely_less(excess, errors)
+    read = [[not unread(one, other) for other in compared] for one in compared]
+    less = surely_less(excess, errors) & np.array(read, bool)
     best, worst = 1 + less.sum(axis=0), len(compared) - less.sum(axis=1)
     order = np.argsort(excess, kind="stable").tolist()
     names = [compared[i].audit.name for i in order]

@@ -200,3 +200,50 @@ def test_of_one_name_with_two_targets_the_attack_stands() -> None:
     other = replace(audit.attributes[0], target="style", reason="other")
     both: tuple[Audit, dict[str, Outcomes] | None] = (replace(audit, attributes=(*audit.attributes, other)), None)
     assert comparing.sides(both)["colour"].attribute == audit.attributes[0]
+
+
+def with_part(given: Given, **changes: object) -> Given:
+    """The same audit with another attribute."""
+    return replace(given[0], attributes=(replace(given[0].attributes[0], **changes),)), given[1]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_was_attacked_by_less_is_never_said_to_leak_less(*, turned: bool) -> None:
+    """Nobody knows what an attacker that was not run would read: no figure tells on that side, and the sentence why."""
+    much, little = known(PLAIN), known(END)
+    weaker = with_part(little, findings=little[0].attributes[0].findings[:1])
+    pair = (weaker, much) if turned else (much, weaker)
+    found = only(compare(*pair))
+    for name in FIGURES[:3]:
+        low, high = by_name(found)[name].difference[1:]
+        assert low < 0 < high
+        assert (low if turned else high) == (-1 if turned else 1) * comparing.MOST.get(name, 1.0)
+    assert "the data cannot tell" in found.sentence
+    assert found.sentence.endswith(f"but {little[0].name} was read without mlp.")
+    stronger = with_part(much, findings=much[0].attributes[0].findings[:1])
+    assert "and the data can tell" in only(compare(stronger, little)).sentence  # attacked by more, it leaks less still
+
+
+def test_audits_by_unlike_suites_are_not_told_apart() -> None:
+    """What one suite reads is no measure of what another would."""
+    much, (audit, rows) = known(PLAIN), known(END)
+    found = only(compare(much, (replace(audit, suite="7"), rows)))
+    assert found.sentence.endswith(f"but {audit.name} was read by suite v7, and {much[0].name} by suite v0.")
+    assert "and the data can tell" in only(compare(much, (replace(audit, suite="0 in part"), rows))).sentence
+
+
+def test_other_data_are_said_in_the_sentence() -> None:
+    """Audits of data of another name or split may differ by the data: a sentence about the model says so."""
+    first, (audit, _) = known(PLAIN), known(END)
+    for changes in ({"name": "other"}, {"split": "train"}):
+        other = replace(audit, data={**audit.data, **changes})
+        assert "unlike names or splits, which may make the difference" in only(compare(first, (other, None))).sentence
+    assert "unlike names" not in only(compare(first, (audit, None))).sentence
+
+
+def test_audits_with_more_or_fewer_target_classes_are_not_compared() -> None:
+    """E counts what goes beyond the target: with other target classes it is another figure."""
+    first, second = known(PLAIN), known(END)
+    fewer = with_part((second[0], None), target_classes=second[0].attributes[0].target_classes[:2])
+    assert len(compare(first, second)) == 1
+    assert compare(first, fewer) == []

@@ -124,6 +124,42 @@ def test_among_several_audits_the_baseline_is_not_asked_whether_it_rose() -> Non
     assert len(report([new, made(SAME)], [ask(old, "0.05")]).gates) == 2
 
 
+def test_a_gate_is_never_left_without_an_end() -> None:
+    """Where every audit is the baseline's own, each is judged and stays open: no gate asked would be exit 0."""
+    old = made(LITTLE)
+    found = report([old, old], [ask(old, "0.05")]).gates
+    assert [each.outcome for each in found] == ["open", "open"]
+    assert gate.exit_status(found, open_passes=False) == 3
+
+
+def test_a_baseline_from_which_nothing_can_rise_is_named_in_a_pass() -> None:
+    """Where E of the baseline is within the limit of 1, no later audit could fail: a pass says so, and only such a one."""
+    high, level = made(replace(LITTLE, strength=0.98)), made(replace(MORE, strength=0.98))
+    assert judged(high, level).outcome == "passed"
+    assert judged(high, level).reason.endswith("from where no rise exceeds the limit")
+    assert "beware" not in judged(made(MORE), made(LITTLE)).reason
+
+
+def test_agreement_on_every_row_is_no_proof_that_nothing_rose() -> None:
+    """Two models read alike on 1,500 rows may differ on the next: a limit of 0 stays open, one of .01 passes."""
+    one, other = made(LITTLE), made(replace(LITTLE, name="after", model="e"))
+    assert [judged(one, other, limit).outcome for limit in ("0", "0.01")] == ["open", "passed"]
+
+
+def test_a_decoder_that_was_run_and_did_not_win_is_not_missing() -> None:
+    """The baseline was read best from rebuilt images; a later audit rebuilt by the same decoder is not short of it."""
+    first, later = made(replace(MORE, reconstruction=True)), made(replace(LITTLE, reconstruction=True))
+    made_by = first[0].attributes[0].reconstruction
+    assert made_by is not None
+
+    def won(audit: Audit) -> Audit:
+        attacker = f"reconstruction by {made_by.decoder}"
+        return replace(audit, attributes=(replace(audit.attributes[0], attacker=attacker),))
+
+    assert judged(changed(first, won), later).outcome == "passed"
+    assert "unlike attackers" in judged(changed(first, won), made(LITTLE)).reason
+
+
 @pytest.mark.parametrize("doubt", ["control", "converged", "suite"])
 def test_nothing_passes_in_doubt_but_what_rose_still_fails(doubt: str) -> None:
     """A failed control, an attacker that did not converge, or part of the suite forbid a pass, not a failure."""

@@ -139,3 +139,17 @@ def test_audits_of_equally_leaky_models_are_tied() -> None:
         (found,) = rank([synthetic.audit(plan) for plan in plans])
         parted += any((place.best, place.worst) != (1, 3) for place in found.places)
     assert parted <= 3
+
+
+def test_what_was_attacked_by_less_is_ranked_above_nothing() -> None:
+    """A model that fewer attackers read may leak the most, however little they read; others keep their ranks."""
+    audits = [synthetic.audit(plan) for plan in given(0.9, 0.1, 0.5)]
+    part = audits[1][0].attributes[0]
+    audits[1] = (replace(audits[1][0], attributes=(replace(part, findings=part.findings[:1]),)), audits[1][1])
+    (found,) = rank(audits)
+    assert [(place.name, place.best, place.worst) for place in found.places] == [
+        ("m1", 1, 3),
+        ("m2", 1, 2),
+        ("m0", 2, 3),
+    ]
+    assert "the data cannot tell" in found.sentence
