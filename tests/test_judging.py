@@ -133,7 +133,7 @@ def test_a_gate_is_never_left_without_an_end() -> None:
 
 
 def test_a_baseline_from_which_nothing_can_rise_is_named_in_a_pass() -> None:
-    """Where E of the baseline is within the limit of 1, no later audit could fail: a pass says so, and only such a one."""
+    """Where E of the baseline is within the limit of 1, nothing could fail: a pass says so, and only such a one."""
     high, level = made(replace(LITTLE, strength=0.98)), made(replace(MORE, strength=0.98))
     assert judged(high, level).outcome == "passed"
     assert judged(high, level).reason.endswith("from where no rise exceeds the limit")
