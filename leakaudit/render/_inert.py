@@ -8,7 +8,7 @@ github/markup issue 1168), and bare addresses are linked by the autolinks extens
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 LINKED = re.compile(
     r"@\S|\S@"  # mentions, and addresses of mail
@@ -24,7 +24,13 @@ MARKUP = re.compile(r"[&<>\\`|\[\]*~!#]|(?<![^\W_])_|_(?![^\W_])|^([-+]|\d+[.)])
 
 def text(words: str) -> str:
     """Words as Markdown, in a paragraph, an item or a cell of a table."""
-    return " ".join(code(word) if LINKED.search(word) else _escaped(word) for word in words.split())
+    return " ".join(_spanned(word, code) if LINKED.search(word) else _escaped(word) for word in words.split())
+
+
+def _spanned(word: str, span: Callable[[str], str]) -> str:
+    """What is linked in a span, and the point or comma that ends it behind the span."""
+    bare = word.rstrip(".,;")
+    return f"{span(bare)}{word[len(bare) :]}" if bare else span(word)
 
 
 def _escaped(word: str) -> str:
@@ -50,7 +56,8 @@ def block(lines: str) -> str:
 def markup(words: str) -> str:
     """Words as HTML, where GitHub reads no Markdown: in a summary."""
     return " ".join(
-        f"<code>{html.escape(word)}</code>" if LINKED.search(word) else html.escape(word) for word in words.split()
+        _spanned(word, lambda bare: f"<code>{html.escape(bare)}</code>") if LINKED.search(word) else html.escape(word)
+        for word in words.split()
     )
 
 

@@ -162,3 +162,9 @@ def test_a_code_span_holds_any_text(words: str) -> None:
     made = f"| a |\n| :-- |\n| {_inert.code(words)} |\n"
     (span,) = [token for token in tokens(made) if token.type == "code_inline"]
     assert span.content == words
+
+
+@pytest.mark.parametrize("end", [".", ",", ";", ""])
+def test_a_point_after_a_name_is_no_part_of_the_name(end: str) -> None:
+    """What ends the sentence stands behind the code span, where the name would be linked."""
+    assert _inert.text(f"read from a@b{end}") == f"read from `a@b`{end}"

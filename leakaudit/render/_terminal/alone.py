@@ -151,13 +151,20 @@ def _table(entry: Entry, rows: Sequence[_entries.Row], width: int) -> Lines:
     made = []
     for row in rows:
         figures = row.figures
-        name = _entries.strongest(entry.attribute, brief=True) if row.decides else row.attacker
+        name = _chosen(entry, wide=wide) if row.decides else row.attacker
         bits = _figures.figure(figures.bits.value, "bits") if figures.bits and wide else ""
         area = f"{figures.auc.value:.2f}" if figures.auc and width >= WIDEST else ""
         drawn = bar(figures.excess.value, tolerance, size) if wide else ""
         read = _figures.percent(figures.private_accuracy.value)
         made.append([name, row.auxiliary, read, excess(figures), drawn, bits, area, row.against])
     return table(columns, made, width)
+
+
+def _chosen(entry: Entry, *, wide: bool) -> str:
+    """The attackers that decide, or where they are too many for the column the one most often chosen."""
+    chosen = _entries.strongest(entry.attribute, brief=True)
+    others = len(set(entry.attribute.winners)) - 1
+    return chosen if wide or others < 1 else f"{chosen.partition(' x')[0]}, {others} more"
 
 
 def _beside(entry: Entry, width: int) -> Iterator[Block]:
