@@ -113,6 +113,9 @@ def _asks(limits: Mapping[gate.Kind, Limit | None], baseline: Any, place: Path) 
         raise InputError(f"{lacking} is missing: baseline and max_increase say together by how much E may rise")
     if not any(limit is not None for limit in limits.values()):
         raise InputError(f"a gate is missing: {', '.join(kind.replace('-', '_') for kind in limits)}")
+    void = next((kind for kind, limit in limits.items() if isinstance(limit, Mapping) and not limit), None)
+    if void is not None:
+        raise InputError(f"{void.replace('-', '_')} names no attribute: it would judge nothing")
     past = None
     if isinstance(baseline, Result):
         if len(baseline.given) != 1:
@@ -130,8 +133,8 @@ def _asks(limits: Mapping[gate.Kind, Limit | None], baseline: Any, place: Path) 
 def _typed(limit: Limit | None) -> list[str]:
     """A limit as it is typed: `T`, or `NAME=T` for each that is named."""
     if isinstance(limit, Mapping):
-        return [f"{name}={each}" for name, each in limit.items()]
-    return [] if limit is None else [f"{limit}"]
+        return [f"{name}={each!s}" for name, each in limit.items()]
+    return [] if limit is None else [str(limit)]  # numpy's own digits, also of a float32
 
 
 def _why(found: Result) -> str:
@@ -154,6 +157,7 @@ def _audited(asked: "_Asked", words: Mapping[str, Any], asks: tuple[gate.Ask, ..
     from leakaudit import subject as subjects
     from leakaudit.numerics import device
 
+    _named(asked)
     called, beside = _called(asked, asked.named or memory.is_network(asked.subject)), _labels(asked)
     attackers, auxiliaries = asking.attack(words)
     groups = asking.groups(words)
@@ -204,6 +208,24 @@ class _Asked(NamedTuple):
         return [self.private] if isinstance(self.private, str) else list(map(str, self.private))
 
 
+def _named(asked: _Asked) -> None:
+    """
+    Refuse labels where a name says whose they are.
+
+    Raises:
+        InputError: `private`, `target` or `name` is none.
+    """
+    private, target, name = asked.private, asked.target, asked.name
+    names = isinstance(private, Sequence) and all(isinstance(each, str) for each in private)
+    if not names and not isinstance(private, Mapping):
+        wanted = "a name, names, or {'gender': labels}"
+        raise InputError(f"private: {wanted} expected, {type(private).__name__} without names found")
+    if not isinstance(target, (str, Mapping, type(None))):
+        raise InputError(f"target: a name, or {{'hair': labels}} expected, {type(target).__name__} found")
+    if not isinstance(name, (str, type(None))):
+        raise InputError(f"name: text expected, {type(name).__name__} found")
+
+
 def _called(asked: _Asked, network: bool) -> str:  # noqa: FBT001 (whether images go with it)
     """
     What messages and the report call the subject.
@@ -221,6 +243,9 @@ def _called(asked: _Asked, network: bool) -> str:  # noqa: FBT001 (whether image
         if wrong:
             raise InputError(f"{asked.subject}: {wrong} in memory goes with a subject in memory; a name expected")
         return str(os.fspath(asked.subject))
+    if asked.data is not None and not network and callable(asked.subject):
+        kind = getattr(asked.subject, "__name__", type(asked.subject).__name__)[:60]
+        raise InputError(f"{name or kind}: an nn.Module, made, is what images go through; {kind} is none")
     if asked.data is not None and not network:
         raise InputError(f"{name or 'embeddings'}: embeddings have their own labels and rows; data says nothing here")
     return name or (type(asked.subject).__name__ if network else "embeddings")
@@ -234,6 +259,7 @@ def _labels(asked: _Asked) -> dict[str, Any]:
     from leakaudit import memory
 
     parts = [*([] if asked.labels is None else [asked.labels]), *apart]
+    memory.aligned(asked.subject, *parts)
     return memory.merged("labels", *(memory.columns(part, "labels") for part in parts))
 
 

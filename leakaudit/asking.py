@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from leakaudit import catalog, console, options
 from leakaudit.catalog import Call
+from leakaudit.errors import InputError
 from leakaudit.protocol import AUXILIARIES, SUITES
 
 TOLERANCE = 0.10
@@ -45,9 +46,9 @@ class Words(TypedDict, total=False):
 
 def attack(words: Mapping[str, Any]) -> tuple[tuple[Call, ...], tuple[str, ...]]:
     """The attackers and the auxiliary distributions."""
-    names = _listed(words.get("attacker")) or console.pick("suite", words.get("suite", "standard"), SUITES)
+    names = _listed(words, "attacker") or console.pick("suite", str(words.get("suite", "standard")), SUITES)
     calls = tuple(catalog.call("attackers", name, "attacker") for name in names)
-    asked = _listed(words.get("auxiliary")) or AUXILIARIES[:2]
+    asked = _listed(words, "auxiliary") or AUXILIARIES[:2]
     return calls, tuple(console.pick("auxiliary", name, AUXILIARIES) for name in asked)
 
 
@@ -56,8 +57,8 @@ def groups(words: Mapping[str, Any]) -> dict[str, Any]:
     All other words, with the defaults and the checks that they have as flags.
 
     Raises:
-        TypeError: a word is no flag, or a number none.
-        InputError: a number is out of range.
+        TypeError: a word is no flag.
+        InputError: a number is none or out of range, or a name none.
     """
     strange = next((word for word in words if word not in Words.__annotations__), None)
     if strange is not None:
@@ -65,19 +66,44 @@ def groups(words: Mapping[str, Any]) -> dict[str, Any]:
     plain = {word: value for word, value in words.items() if value is not None}
     plain |= {word: Path(plain[word]) for word in ("root", "ledger", "store") if word in plain}
     plain |= {word: _joined(plain[word]) for word in ("size", "mean", "std") if word in plain}
-    plain |= {word: operator.index(plain[word]) for word in ("rows", "seeds", "seed", "batch_size") if word in plain}
-    plain |= {"layer": _listed(plain["layer"])} if "layer" in plain else {}
+    plain |= {word: _whole(word, plain[word]) for word in ("rows", "seeds", "seed", "batch_size") if word in plain}
+    plain |= {"layer": _listed(plain, "layer")} if "layer" in plain else {}
     plain.setdefault("root", Path(os.environ.get("LEAKAUDIT_DATA") or ".leakaudit/data"))
-    made: dict[str, Any] = {"tolerance": console.share("tolerance", float(plain.get("tolerance", TOLERANCE)))}
+    made: dict[str, Any] = {"tolerance": _share("tolerance", plain.get("tolerance", TOLERANCE))}
     for group in (options.Rows, options.Network, options.Passes, options.Again):
         made |= vars(group(**{each.name: plain[each.name] for each in fields(group) if each.name in plain}))
     made["layer"] = tuple(made["layer"] or ())
     return {word: value for word, value in made.items() if word not in ("data", "quiet", "verbose")}
 
 
-def _listed(value: Any) -> list[str]:
-    return [] if value is None else [value] if isinstance(value, str) else list(value)
+def _listed(words: Mapping[str, Any], word: str) -> list[str]:
+    """
+    Names that a word gives; none where it is not said.
+
+    Raises:
+        InputError: it gives none all the same, or what is no name.
+    """
+    value = words.get(word)
+    names = [value] if isinstance(value, str) else list(value) if isinstance(value, (list, tuple)) else None
+    if value is not None and (not names or not all(isinstance(name, str) for name in names)):
+        raise InputError(f"{word} = {f'{value!r}'[:60]}: a name or several expected")
+    return names or []
+
+
+def _whole(word: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise InputError(f"{word} = {f'{value!r}'[:60]}: a whole number expected") from error
+
+
+def _share(word: str, value: Any) -> float:
+    try:
+        return console.share(word, float(value))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{word} = {f'{value!r}'[:60]}: a number expected") from error
 
 
 def _joined(value: Any) -> str:
+    value = value.tolist() if hasattr(value, "tolist") else value
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

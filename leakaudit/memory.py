@@ -20,7 +20,7 @@ from jaxtyping import Shaped
 
 from leakaudit import embeddings, foreign, sheets, store, stranger, subject
 from leakaudit.dataset import Dataset, identify
-from leakaudit.errors import InputError
+from leakaudit.errors import InputError, spelt
 from leakaudit.images.tensors import Order, Tensors
 from leakaudit.preprocessing import Size
 from leakaudit.subject import Subject, Terms
@@ -30,6 +30,8 @@ CHANNELS = 4
 """Numbers up to which the last axis of images is one of channels, where the second has more."""
 BATCH = 256
 """Items that are taken from a torch `Dataset` at a time."""
+HALF = 4
+"""Bytes of a float from which on numpy knows every kind that torch has."""
 Arrays = dict[str, np.ndarray]
 
 
@@ -70,7 +72,10 @@ def array(values: Any, where: str) -> np.ndarray:
     """
     if hasattr(values, "detach"):
         values = values.detach().cpu()
-        values = values.float().numpy() if values.is_floating_point() else values.numpy()
+        half = values.is_floating_point() and values.element_size() < HALF
+        values = values.float().numpy() if half else values.numpy()
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(f"{where}: a masked array; what stands for the masked? .filled(...) says it")
     if isinstance(values, np.ndarray) and values.dtype.kind in "biufUS":
         return values
     import pyarrow as pa
@@ -113,6 +118,29 @@ def merged(where: str, *parts: Arrays) -> Arrays:
     return whole
 
 
+def aligned(*given: Any) -> None:
+    """
+    Refuse columns whose pandas indices say that their rows are others, or in another order; rows are matched by place.
+
+    Raises:
+        InputError: two of as many rows are indexed differently.
+    """
+    import sys
+
+    pandas = sys.modules.get("pandas")
+    kinds = () if pandas is None else (pandas.DataFrame, pandas.Series)
+    found: list[tuple[str, Any]] = []
+    for part in given:
+        named = part.items() if isinstance(part, Mapping) else [("", part)]
+        found += [(str(name), each.index) for name, each in named if isinstance(each, kinds)]
+    for name, index in found[1:]:
+        if len(index) == len(found[0][1]) and not index.equals(found[0][1]):
+            first = spelt(found[0][0]) if found[0][0] else "the rows"
+            what = spelt(name) if name else "the labels"
+            how = "reset_index(drop=True) where the order is one, reindex(...) where it is not"
+            raise InputError(f"{what} and {first} have different pandas indices: {how}")
+
+
 def held(given: Any, labels: Arrays, name: str, terms: Terms) -> Subject:
     """
     Embeddings in memory, with labels of their rows beside those that they bring along.
@@ -139,6 +167,8 @@ def network(given: Any, data: Any, labels: Arrays, name: str, terms: Terms) -> S
     if terms.backbone or terms.partial:
         word = "backbone" if terms.backbone else "partial"
         raise InputError(f"{name}: a network in memory is its own backbone and whole; {word} is for weights files")
+    if hasattr(given, "_c") and hasattr(given, "graph"):
+        raise InputError(f"{name}: TorchScript cannot be looked into; the nn.Module that it was made of expected")
     if data is None and terms.data is None:
         raise InputError(f"{name}: data is missing: the images that the network is audited on")
     if data is None and labels:
@@ -197,15 +227,15 @@ def _collected(data: Any, labels: Arrays, target: str | None, where: str) -> tup
         InputError: it is neither; labels have no name; or the order is drawn and other labels are given apart.
     """
     import torch
-    from torch.utils.data import DataLoader, RandomSampler
+    from torch.utils.data import DataLoader
     from torch.utils.data import Dataset as Items
 
     if not isinstance(data, (DataLoader, Items)):
         said = "DATA's name, an array (n, c, h, w), or a torch Dataset or DataLoader"
         raise InputError(f"{where}: {said} expected, {type(data).__name__} found")
-    apart = f"; {next(iter(labels))[:60]!r} would go to other images" if labels else ""
-    if apart and isinstance(getattr(data, "sampler", None), RandomSampler):
-        raise InputError(f"{where}: the DataLoader shuffles{apart}: shuffle=False expected")
+    if labels and not _in_order(data):
+        apart = f"{next(iter(labels))[:60]!r} would go to other images"
+        raise InputError(f"{where}: the DataLoader shuffles or picks; {apart}: shuffle=False and no sampler expected")
     loader = data if isinstance(data, DataLoader) else DataLoader(data, BATCH)
     images: list[np.ndarray] = []
     found: dict[str, list[np.ndarray]] = {}
@@ -217,13 +247,31 @@ def _collected(data: Any, labels: Arrays, target: str | None, where: str) -> tup
                 found.setdefault(label, []).append(array(values, f"{where}: {label}"))
     if not images:
         raise InputError(f"{where}: holds no images")
+    sizes = {each.shape[1:] for each in images}
+    if len(sizes) > 1:
+        one, other = (list(size) for size in sorted(sizes)[:2])
+        raise InputError(f"{where}: images of one shape expected, {one} and {other} found")
     return np.concatenate(images), {label: np.concatenate(parts) for label, parts in found.items()}
+
+
+def _in_order(data: Any) -> bool:
+    """Whether every row is given once, as it stands in the data set."""
+    from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler
+
+    if not isinstance(data, DataLoader) or isinstance(data.dataset, IterableDataset):
+        return True
+    batches = data.batch_sampler
+    if batches is not None and type(batches) is not BatchSampler:
+        return False
+    return type(data.sampler if batches is None else batches.sampler) is SequentialSampler
 
 
 def _parts(batch: Any, target: str | None, where: str) -> tuple[Any, Mapping[str, Any]]:
     """Images and labels by name of one batch."""
     if hasattr(batch, "detach"):
         return batch, {}
+    if isinstance(batch, (tuple, list)) and len(batch) == len("x") and hasattr(batch[0], "detach"):
+        return batch[0], {}
     if isinstance(batch, (tuple, list)) and len(batch) == len("xy"):
         x, y = batch
         if isinstance(y, Mapping):

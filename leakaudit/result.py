@@ -87,7 +87,7 @@ class Result:
         """
         found = {part.private: part for part in reversed(self.attributes)}
         if private not in found:
-            raise InputError(f"{private[:60]!r} was not attacked. {catalog.suggest(private, found)}")
+            raise InputError(f"{str(private)[:60]!r} was not attacked. {catalog.suggest(private, found)}")
         return found[private]
 
     def compare(self, *others: "Result | str | Path") -> "Result":
@@ -170,6 +170,10 @@ class _GateError(AssertionError):
         super().__init__(words)
         self.audit = audit
         """All that was found."""
+
+    def __reduce__(self) -> tuple[type["_GateError"], tuple[str, Result]]:
+        """So that it passes from one process to another, as from a pool that tests run in."""
+        return type(self), (str(self), self.audit)
 
     @property
     def gates(self) -> tuple[Gate, ...]:

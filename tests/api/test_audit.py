@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import leakaudit
@@ -110,6 +111,22 @@ WRONG = {
     "data": (lambda rows: rows.z, {"data": "digits"}, "data says nothing here"),
     "layer": (lambda rows: rows.z, {"layer": "fc"}, "embeddings have their own labels and rows; --layer fc"),
     "backbone": (lambda rows: rows.z, {"backbone": "resnet18"}, "embeddings have no network"),
+    "labels alone": (lambda rows: rows.z, {"private": np.zeros(200, int)}, "{'gender': labels} expected, ndarray"),
+    "no private": (lambda rows: rows.z, {"private": None}, "private: a name, names, or {'gender': labels} expected"),
+    "target alone": (lambda rows: rows.z, {"target": np.zeros(200)}, "target: a name, or {'hair': labels} expected"),
+    "number for a name": (lambda rows: rows.z, {"name": 5}, "name: text expected, int found"),
+    "masked": (lambda rows: rows.z, {"private": {"g": np.ma.masked_equal([0, 1] * 100, 0)}}, "g: a masked array"),
+    "other rows": (
+        lambda rows: pd.DataFrame(rows.z, columns=["z0", "z1", "z2", "z3"]),
+        {"private": {"gender": pd.Series(np.arange(200) % 2, index=np.arange(200)[::-1])}},
+        "gender and the rows have different pandas indices: reset_index(drop=True)",
+    ),
+    "no attacker": (lambda rows: rows.z, {"attacker": []}, "attacker = []: a name or several expected"),
+    "attackers": (lambda rows: rows.z, {"attacker": 3}, "attacker = 3: a name or several expected"),
+    "suites": (lambda rows: rows.z, {"suite": ["standard"], "attacker": None}, "no suite"),
+    "tolerance in words": (lambda rows: rows.z, {"tolerance": "little"}, "tolerance = 'little': a number expected"),
+    "half a row": (lambda rows: rows.z, {"rows": 1e3}, "rows = 1000.0: a whole number expected"),
+    "a class": (lambda _: dict, {"data": "digits"}, "dict: an nn.Module, made, is what images go through"),
     "suite": (lambda rows: rows.z, {"suite": "strong", "attacker": None}, "no suite 'strong'"),
     "attacker": (lambda rows: rows.z, {"attacker": "linearr"}, "Did you mean 'linear'?"),
     "tolerance": (lambda rows: rows.z, {"tolerance": 0}, "tolerance 0: a number between 0 and 1 expected"),

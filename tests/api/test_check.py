@@ -1,5 +1,7 @@
 """`leakaudit.check`: a test fails where a gate does, with the verdict's own sentence."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,8 @@ def test_a_gate_that_fails_raises_with_the_sentence(rows):
     assert second.startswith("gate failed: gender is read at ")
     assert second.endswith("the limit is 60.0 %")
     assert [gate.outcome for gate in error.value.gates] == ["failed"]
+    again = pickle.loads(pickle.dumps(error.value))  # noqa: S301 (written here; a pool of tests hands it on so)
+    assert (type(again), str(again), again.gates) == (leakaudit.LeakError, str(error.value), error.value.gates)
 
 
 def test_a_gate_that_stays_open_raises_another(rows):
@@ -61,6 +65,9 @@ def test_an_increase_over_an_earlier_result_or_file_fails(rows, found, tmp_path)
     ("gates", "said"),
     [
         ({}, "a gate is missing: max_private_accuracy, max_excess, max_increase"),
+        ({"max_excess": {}}, "max_excess names no attribute: it would judge nothing"),
+        ({"max_private_accuracy": {}, "max_excess": 0.1}, "max_private_accuracy names no attribute"),
+        ({"max_excess": float("nan")}, "T or NAME=T expected"),
         ({"max_excess": "much"}, "T or NAME=T expected"),
         ({"max_excess": {"age": 0.1}}, "'age' is not attacked"),
         ({"max_private_accuracy": 0.5}, "guessing already names 50.0 %"),

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    RandomSampler,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 import leakaudit
 from leakaudit import auditor, memory, progress
@@ -40,6 +48,16 @@ def images(labels):
     x[:, 0] += 2 * labels["gender"][:, None, None]
     x[:, 1] += labels["hair"][:, None, None]
     return x
+
+
+class Sizes(Dataset):
+    """Images of which one batch is lower."""
+
+    def __len__(self):
+        return 2 * memory.BATCH
+
+    def __getitem__(self, row):
+        return torch.zeros(3, 6 - (row >= memory.BATCH), 6)
 
 
 def network() -> nn.Module:
@@ -108,7 +126,7 @@ def test_a_module_is_left_as_it_was(read, images, training):
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
 
 
-@pytest.mark.parametrize("way", ["tensor", "loader", "items", "pairs", "double", "parallel"])
+@pytest.mark.parametrize("way", ["tensor", "loader", "items", "alone", "pairs", "double", "parallel"])
 def test_images_come_from_wherever_they_are(read, images, labels, way):
     """Tensors, data sets and loaders of the same images, and a wrapped module or one in float64, are read alike."""
     x, y = torch.from_numpy(images), torch.from_numpy(labels["hair"])
@@ -116,6 +134,7 @@ def test_images_come_from_wherever_they_are(read, images, labels, way):
         "tensor": (network(), x, ("gender", "hair")),
         "loader": (network(), DataLoader(Faces(x, labels), 30), ()),
         "items": (network(), Faces(x, labels), ()),
+        "alone": (network(), DataLoader(TensorDataset(x), 64), ("gender", "hair")),
         "pairs": (network(), DataLoader(TensorDataset(x, y), 64), ("gender",)),
         "double": (network().double(), x.double(), ("gender", "hair")),
         "parallel": (nn.DataParallel(network()), x, ("gender", "hair")),
@@ -169,6 +188,7 @@ WRONG = {
     "whole numbers": (np.zeros((ROWS, 3, 6, 6), np.int64), {}, "is int64: images are uint8 in 0..255"),
     "other rows": (np.zeros((9, 3, 6, 6), np.float32), {}, "the labels 'gender' have shape [160]: 9 of them"),
     "no channels": (np.zeros((ROWS, 1, 6, 6), np.uint8), {"private": {"gender": [0]}}, "have shape [1]"),
+    "of several sizes": (Sizes(), {}, "images of one shape expected, [3, 5, 6] and [3, 6, 6] found"),
     "a list": ([1, 2], {}, "DATA's name, an array (n, c, h, w), or a torch Dataset or DataLoader expected, list found"),
     "a split": (np.zeros((ROWS, 3, 6, 6), np.float32), {"split": "test"}, "split says nothing here"),
     "a backbone": (np.zeros((ROWS, 3, 6, 6), np.float32), {"backbone": "resnet18"}, "is its own backbone"),
@@ -188,11 +208,15 @@ def test_what_does_not_fit_is_refused_in_one_line(labels, case):
     assert "\n" not in str(error.value)
 
 
-def test_labels_apart_from_a_loader_that_shuffles_are_refused(images, labels):
+def test_labels_apart_from_a_loader_that_shuffles_or_picks_are_refused(images, labels):
     """They would go to other images; so is a loader whose labels have no name."""
     x, y = torch.from_numpy(images), torch.from_numpy(labels["hair"])
-    with pytest.raises(leakaudit.InputError, match="the DataLoader shuffles; 'gender' would go to other images"):
-        audit(network(), DataLoader(TensorDataset(x, y), 32, shuffle=True), private={"gender": labels["gender"]})
+    data = TensorDataset(x, y)
+    orders = RandomSampler(data), WeightedRandomSampler([1.0] * ROWS, ROWS), SubsetRandomSampler(range(ROWS))
+    ways = [{"batch_size": 32, "shuffle": True}, *({"batch_size": 32, "sampler": order} for order in orders)]
+    for way in (*ways, {"batch_sampler": BatchSampler(orders[0], 32, drop_last=False)}):
+        with pytest.raises(leakaudit.InputError, match="the DataLoader shuffles or picks; 'gender' would go to other"):
+            audit(network(), DataLoader(data, **way), private={"gender": labels["gender"]})
     with pytest.raises(leakaudit.InputError, match="labels by name"):
         audit(network(), TensorDataset(x, y, y))
 
