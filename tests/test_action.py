@@ -55,7 +55,7 @@ def rows(tmp_path):
     v = random.integers(0, 2, 200)
     z = random.normal(size=(200, 4)).astype(np.float32)
     z[:, 0] += 3 * v
-    np.savez(tmp_path / "z.npz", z=z, **{"gender": v, "two words": 1 - v})
+    np.savez(tmp_path / "z.npz", z=z, **{"gender": v, "two words": 1 - v, "three": random.integers(0, 3, 200)})
     return tmp_path
 
 
@@ -109,6 +109,27 @@ def test_hostile_inputs_are_words(step, tmp_path):
     assert error.startswith("::error title=leakaudit::exit 2: ")
     assert outputs(tmp_path) == {"verdict": "", "exit-status": "2", "folder": f"out{HOSTILE}"}
     assert not (tmp_path / "summary").exists()
+
+
+def test_a_folder_that_cannot_be_is_an_error_too(step, tmp_path):
+    """Where the report has no place to go nothing is measured, and the annotation and the status say so."""
+    (tmp_path / "taken").touch()
+    done = step(subject="z.npz", private="gender", folder="taken\n")
+    assert done.returncode == 2
+    assert re.fullmatch("::error title=leakaudit::exit 2: no folder for the report: .*taken.*\n", done.stdout)
+    assert outputs(tmp_path) == {"exit-status": "2"}
+
+
+@pytest.mark.slow
+def test_blocks_of_yaml_and_hyphens_are_read_as_they_are_meant(step, rows):
+    """A line end after one item is none of it, and a store or folder may begin with a hyphen: the report is there."""
+    words = {"subject": "z.npz\n", "target": "two words\r\n", "on_inconclusive": "pass\n", "tolerance": "0.2\n"}
+    done = step(**words, private="three\n", folder="-out\n", store="-store\n", arguments="--attacker=linear")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert outputs(rows)["report"] == "./-out/report.html"
+    assert (rows / "-out" / "audit.json").is_file()
+    elsewhere = step(**words, private="three", arguments="--attacker=linear\n--store=elsewhere")
+    assert "::warning title=leakaudit::no report: no audit document was written below .leakaudit" in elsewhere.stdout
 
 
 @pytest.mark.slow
