@@ -7,7 +7,7 @@ sheet, no picture: what a notebook takes out of markup that it does not trust is
 
 from html import escape
 
-from leakaudit.render import Report, _entries, _figures, _measures, _tame, _words
+from leakaudit.render import Report, _annex, _entries, _figures, _measures, _tame, _words
 from leakaudit.render._entries import Entry, Headline
 
 SHOWN = 8
@@ -38,12 +38,12 @@ def html(report: Report) -> str:
     heads = [*["model"] * several, "attribute", "verdict", *(_head(figure) for figure in _entries_of(found))]
     body = "".join(_row(entry, several=several) for entry in found)
     warnings = "".join(f"<strong>WARNING:</strong> {escape(words)}.<br>" for words in _words.warned(tamed))
-    notes = [_limits(found)]
+    notes = [_limits(found, tamed)]
     notes += [f"{UNKNOWN} {words}." for words in _unknown(found)]
     notes += [f"E counts what is read {_words.beyond(entry)}." for entry in found[:1]]
     notes += [f"Gate {gate.outcome}: {gate.reason}." for gate in tamed.gates]
     columns = "".join(f'<th scope="col"{LEFT}>{escape(head)}</th>' for head in heads)
-    said = "<br>".join(escape(note.replace("..", ".")) for note in notes)
+    said = "<br>".join(escape(f"{note.removesuffix('.').removesuffix('.')}.") for note in notes)
     return (
         f"<table><caption{LEFT}>{warnings}<strong>{tamed.verdict}</strong> {escape(_words.verdicts(tamed))}</caption>"
         f"<thead><tr>{columns}</tr></thead><tbody>{body}</tbody>"
@@ -51,12 +51,12 @@ def html(report: Report) -> str:
     )
 
 
-def _limits(found: list[Entry]) -> str:
+def _limits(found: list[Entry], report: Report) -> str:
     """What the verdict does not speak of."""
     if len(found) == 1:
         return _words.limits(found[0])
     floors = "The figures are floors: another attacker may read more."
-    return f"{floors} Not tested: {_words.not_tested(found[0].audit)}."
+    return f"{floors} Not tested: {_annex.attacks(report)}."
 
 
 def _unknown(found: list[Entry]) -> list[str]:
@@ -72,7 +72,7 @@ def _entries_of(found: list[Entry]) -> tuple[str, ...]:
 
 def _head(figure: str) -> str:
     label = _measures.label(figure, private="attribute", target="").removesuffix(", %")
-    return f"{label} [95 %]"
+    return f"{label} [95\N{NO-BREAK SPACE}%]"
 
 
 def _row(entry: Entry, *, several: bool) -> str:

@@ -8,8 +8,8 @@ written; without these a class called `None` or `NA` counts as missing, and a pa
 exactly by itself (3.1 does) wants `float_precision="round_trip"` too.
 
 Names are those of the other forms (control marks spelt out, the middle of long ones left out). A text that begins with
-`=`, `+`, `-` or `@` would be run as a formula by a spreadsheet, so an apostrophe stands before it, as before an
-apostrophe of its own: `text[1:] if text[:1] == "'"` gives it back (OWASP, "CSV Injection").
+`=`, `+`, `-` or `@`, of full width too, would be run as a formula by a spreadsheet, so an apostrophe stands before it,
+as before an apostrophe of its own: `text[1:] if text[:1] == "'"` gives it back (OWASP, "CSV Injection").
 """
 
 import csv
@@ -70,7 +70,8 @@ UNITS = {
     "own": "mae mae_target gain mean deviation",
 }
 UNIT = {metric: unit for unit, metrics in UNITS.items() for metric in metrics.split()}
-FORMULA = ("=", "+", "-", "@", "'", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "'", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
+"""Beginnings of what a spreadsheet may run, those of full width among them."""
 
 Row = dict[str, Any]
 

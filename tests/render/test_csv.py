@@ -118,7 +118,7 @@ def test_comparisons_and_gates_are_rows_of_their_own(pair: Report) -> None:
     assert gates["value"].tolist() == [0.5, 0.5]
 
 
-@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "'quoted'"])
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "'quoted'", "\uff1d1+1"])
 def test_a_name_is_never_a_formula(name: str) -> None:
     """An apostrophe stands before what a spreadsheet would run, and taking it away gives the name back."""
     plan = replace(synthetic.END, name=name, private=name, classes=(name, "b", "c", "d"), targets=(name, "1"))
