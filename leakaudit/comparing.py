@@ -285,7 +285,7 @@ def _sentence(first: str, second: str, excess: Difference, on: str, why: str) ->
     """Which leaks less, and whether the data can tell; `why` they cannot, where it is not the interval."""
     value, low, high = excess.difference
     if why:
-        return f"Whether {first} or {second} leaks less, the data cannot tell: E differs by {value:+.3f}, but {why}."
+        return f"Whether {first} or {second} leaks less, the data cannot tell: E differs by {value:+z.3f}, but {why}."
     if low > 0 or high < 0:
         less, more = (second, first) if value < 0 else (first, second)
         size = sorted(map(abs, (low, high)))
@@ -295,5 +295,5 @@ def _sentence(first: str, second: str, excess: Difference, on: str, why: str) ->
         )
     return (
         f"Whether {first} or {second} leaks less, the data cannot tell: "
-        f"E differs by {value:+.3f} [{low:+.3f}, {high:+.3f}], {on}."
+        f"E differs by {value:+z.3f} [{low:+z.3f}, {high:+z.3f}], {on}."
     )

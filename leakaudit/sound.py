@@ -101,6 +101,8 @@ def _wrong(part: Any) -> Iterator[str]:
     """What an attribute's parts say that does not go together."""
     targets, privates = len(part.target_classes), len(part.classes)
     rows = part.rows
+    if not privates:
+        yield "classes: no private class"
     if rows.scored > rows.rows or rows.cells > rows.cells_possible:
         yield f"rows: {rows.scored} scored of {rows.rows}, {rows.cells} cells of {rows.cells_possible}"
     every = [part.figures, *(each.figures for each in (*part.findings, *part.baselines) if each.figures is not None)]

@@ -49,10 +49,12 @@ def plain(record: Record) -> Record:
 
 
 def _tame(value: Any, field: str, swaps: Swaps) -> Any:
+    """The value with every text in it printable; the value itself where all is."""
     if value is None or type(value) in PLAIN:
         return value
     if isinstance(value, str):
-        return _text(value, field, swaps)
+        said = _text(value, field, swaps)
+        return value if said == value else said
     if isinstance(value, Interval):
         return value
     if isinstance(value, Pictures):
@@ -61,17 +63,18 @@ def _tame(value: Any, field: str, swaps: Swaps) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         parts = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
         made = {
-            name: _tame(part, name, swaps)
+            name: tamed
             for name, part in parts.items()
-            if part is not None and type(part) not in PLAIN
+            if part is not None and type(part) not in PLAIN and (tamed := _tame(part, name, swaps)) is not part
         }
-        return dataclasses.replace(value, **made)
+        return dataclasses.replace(value, **made) if made else value
     if isinstance(value, dict):
         return {_name(str(key)): _tame(part, str(key), swaps) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         if all(type(part) in PLAIN for part in value):
             return value
-        return type(value)(_tame(part, field, swaps) for part in value)
+        each = [_tame(part, field, swaps) for part in value]
+        return value if all(new is old for new, old in zip(each, value, strict=True)) else type(value)(each)
     return value
 
 

@@ -105,6 +105,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "1e308": lambda data: data["attributes"][0]["figures"].update(lower=1e308),
     "an accuracy of a million": lambda data: data["attributes"][0]["figures"]["accuracy"].update(value=1e6),
     "no attribute": lambda data: data.update(attributes=[]),
+    "no private class": lambda data: data["attributes"][0].update(classes=[], target_classes=[]),
     "an attribute twice": lambda data: data["attributes"].append(data["attributes"][0]),
     "a name that is a list": lambda data: data["subject"].update(name=["m"]),
     "a command that is a table": lambda data: data.update(provenance={"command": {"a": 1}}),

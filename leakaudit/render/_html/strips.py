@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from leakaudit.finding import Verdict
+from leakaudit.render import _figures
 from leakaudit.render._drawings.svg import COLOURS, DASH, DOTS, FONT, colour, line, mark, paint, svg, text
 from leakaudit.stats import Interval
 
@@ -151,7 +152,7 @@ def ruler(place: int, interval: Interval, tolerance: float, *, name: str, label:
     body += line(at, 2, at, 34, ink=0.95, dash=DASH, wide=1.4)
     how = f'{paint(place, stroke=True)} stroke-width="5"'
     body += f'<line x1="{low:.1f}" y1="26" x2="{high:.1f}" y2="26" {how}/>' + mark(place, value, 26, 6)
-    words, said = f"E {interval.value:.3f}".replace("-", "\N{MINUS SIGN}"), f"τ {tolerance:.2f}"
+    words, said = f"E {interval.value:z.3f}".replace("-", "\N{MINUS SIGN}"), f"τ {_figures.tau(tolerance)}"
     if abs(value - at) >= NEAR:
         right = at < 300  # noqa: PLR2004 (room for the word beside the line)
         body += text(at + 5 if right else at - 5, 11, said, anchor="start" if right else "end")
@@ -162,9 +163,9 @@ def ruler(place: int, interval: Interval, tolerance: float, *, name: str, label:
         body += text(at + 5, 11, said) + text(at - 6, 11, words, anchor="end", strong=True)
     else:
         body += text(at + 5, 11, said) + text(at + 52, 11, words, strong=True)
-    desc = f"95 % interval {interval.low:.3f} to {interval.high:.3f}; the tolerance is {tolerance:.3f}."
+    desc = f"95 % interval {interval.low:z.3f} to {interval.high:z.3f}; the tolerance is {_figures.tau(tolerance)}."
     return svg(
-        388, 52, body, kind="pic", title=f"E of {label}: {interval.value:.3f}, from 0 to 1", desc=desc, name=name
+        388, 52, body, kind="pic", title=f"E of {label}: {interval.value:z.3f}, from 0 to 1", desc=desc, name=name
     )
 
 
