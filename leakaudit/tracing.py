@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from leakaudit import own_code, record, store, subject
+from leakaudit import outcomes, own_code, record, store, subject
 from leakaudit.audits import Audit
 from leakaudit.dataset import Dataset
 from leakaudit.errors import InputError, LeakauditError, RefusedError
@@ -270,7 +270,7 @@ def _offline() -> Iterator[None]:
 
 
 def seals(trail: Trail, others: list[Path]) -> dict[str, Path]:
-    """Every whole audit document beside the audit, in its stores and among `others`, by its sha256."""
+    """Whole audit documents beside the audit, in its stores and among `others`, by sha256: of copies, one with rows."""
     from leakaudit import audits
 
     homes = {folder.resolve() for folder in (trail.path.absolute().parent, *(home / "audits" for home in trail.stores))}
@@ -280,5 +280,7 @@ def seals(trail: Trail, others: list[Path]) -> dict[str, Path]:
         with contextlib.suppress(LeakauditError):
             data = store.read_json(path)
             if data.get("kind") == "audit" and audits.sealed(data):
-                found.setdefault(str(data["sha256"]), path)
+                last = found.get(str(data["sha256"]))
+                if last is None or (outcomes.path_of(path).exists() and not outcomes.path_of(last).exists()):
+                    found[str(data["sha256"])] = path
     return found

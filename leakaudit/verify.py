@@ -13,7 +13,20 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from leakaudit import __version__, audits, counting, opening, outcomes, own_code, recipe, store
+from leakaudit import (
+    __version__,
+    audits,
+    checkpoint,
+    counting,
+    encoder,
+    opening,
+    outcomes,
+    own_code,
+    provenance,
+    recipe,
+    record,
+    store,
+)
 from leakaudit.counting import HASH, HELD, IN_MEMORY, check, counted, digest, lacking
 from leakaudit.errors import LeakauditError, RefusedError, spelt
 from leakaudit.subject import Subject
@@ -70,7 +83,7 @@ def _verified(data: dict[str, Any], path: Path, where: str, given: Given, named:
     trail = Trail(audit, path, given)
     checks = [Check("document", "matches", recorded, now)]
     checks += _beside(data, trail, named)
-    for part in (_subject, _code, _ledger, counting.data, counting.cache):
+    for part in (_subject, _settings, _code, _ledger, counting.data, counting.cache):
         checks += part(trail)
     said = audit.provenance
     return Verified(
@@ -169,12 +182,49 @@ def _checkpoint(trail: Trail) -> Iterator[Check]:
         "training rows", said.get("rows_sha256"), rows,
         lambda: store.digest_tensors({name: ids for name, ids in store.read_tensors(rows)[0].items() if name == "ids"}),
     )  # fmt: skip
+    try:
+        checkpoint.load(folder)
+    except RefusedError as error:
+        yield Check("checkpoint", "no longer matches", where=str(folder), note=str(error))
     name = str(said.get("recipe") or "")
     if name and said.get("recipe_sha256") and name in recipe.available():
         there = recipe.find(name)[0]
         if digest(there) != said["recipe_sha256"]:
             note = f"the recipe {name} that lies there today is another text; the checkpoint's is what was trained"
             yield Check("recipe today", "not recorded", "", digest(there), str(there), note)
+
+
+def _settings(trail: Trail) -> Iterator[Check]:
+    """
+    What the audit says of its subject beside hashes, where the subject says it otherwise now.
+
+    How images enter, what the recipe was overridden with, the seed: a checkpoint whose weights and recipe match may
+    have others.
+    """
+    said = trail.audit.subject
+    try:
+        now = _told(trail)
+    except LeakauditError:
+        return  # said where it was counted
+    here = record.to_json({name: value for name, value in now.items() if name in said and "sha256" not in name})
+    other = sorted(name for name, value in here.items() if value != said[name] and name != "code")
+    if not other:
+        return
+    words = ", ".join(f"{name}: {spelt(str(said[name]), 60)} then, {spelt(str(here[name]), 60)} now" for name in other)
+    then, there = ({name: table[name] for name in other} for table in (said, here))
+    if (trail.audit.provenance.get("versions") or {}).get("leakaudit") == __version__:
+        recorded, found = (store.digest(store.canonical(part)) for part in (then, there))
+        yield Check("settings", "no longer matches", recorded, found, note=words)
+    else:
+        yield Check("settings", "not recorded", note=f"{words}; another leakaudit may word them otherwise")
+
+
+def _told(trail: Trail) -> dict[str, Any]:
+    """What an audit would say of the subject as it lies there now; empty where it is not opened."""
+    if trail.audit.subject.get("kind") == "checkpoint" and trail.folder is not None:
+        card = checkpoint.load(trail.folder)
+        return provenance.about(Subject(encoder=encoder.of(card), checkpoint=card))
+    return {} if isinstance(trail.reopened, str) else provenance.about(trail.reopened)
 
 
 def _code(trail: Trail) -> Iterator[Check]:

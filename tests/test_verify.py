@@ -125,6 +125,14 @@ def test_a_label_changed_is_other_data_and_a_pixel_changed_are_other_images(home
     assert (found["data"], found["images"]) == ("no longer matches", "no longer matches")
 
 
+def test_outcomes_of_a_copy_are_found_beside_the_document_it_was_copied_from(home: Path) -> None:
+    """A document sent on alone has its rows where its twin in the store has them."""
+    path = audit(home, "z.npz")
+    shutil.copy(path, home / "sent.json")
+    found = states(verify.verify([home / "sent.json"], Given(store=home / ".leakaudit")))
+    assert found["per-row outcomes"] == "matches"
+
+
 def test_what_is_not_there_is_not_at_hand_and_no_contradiction(home: Path, leakaudit_here: Run) -> None:
     """Exit 0, each with what to give; and it is at hand again where a flag says where it lies."""
     path = audit(home, "z.npz")
