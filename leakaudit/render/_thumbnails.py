@@ -21,7 +21,9 @@ from leakaudit.render._entries import Entry
 COLUMNS, SIDE, STRIPS = 64, 256, 8
 """Images in a strip, pixels of a side, and strips, at most."""
 BUDGET = 1_200_000
-"""Letters of base64 that one report shows, so that it stays under two megabytes."""
+"""Letters of base64 that one report shows at most, so that it stays under two megabytes."""
+ROOM, EACH = 1_700_000, 60_000
+"""Letters that a report has for pictures, and how many fewer each verdict leaves."""
 FEW = 4
 """Models that are named one by one."""
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -70,7 +72,8 @@ def _stored(report: Report, how: str) -> str:
 
 def grids(report: Report) -> dict[str, list[Grid]]:
     """Of each private attribute the strips that may be shown, as far as the budget goes; those of a kind together."""
-    left, found = BUDGET if report.with_images else 0, {}
+    room = min(BUDGET, max(0, ROOM - EACH * len(_entries.entries(report))))
+    left, found = room if report.with_images else 0, {}
     for private, group in _entries.questions(report):
         made: list[Grid] = []
         for entry, pictures in held(group):

@@ -138,9 +138,13 @@ def test_models_with_the_same_images_stand_in_one_grid(pair: Report) -> None:
 
 
 def test_a_report_stays_small(monkeypatch: pytest.MonkeyPatch, pair: Report) -> None:
-    """Beyond the budget thumbnails are left out, and the page says so."""
+    """Beyond the budget, which is smaller the more verdicts there are, thumbnails are left out; the page says so."""
     made = holding(pair, strips(), strips(1))
-    monkeypatch.setattr(_thumbnails, "BUDGET", sum(len(part) for _, part in strips().rows) + 10)
+    room = sum(len(part) for _, part in strips().rows) + 10
+    with monkeypatch.context() as patched:  # what two verdicts leave of a page is as much
+        patched.setattr(_thumbnails, "ROOM", room + 2 * _thumbnails.EACH)
+        assert [len(grid.rows) for grid in _thumbnails.grids(made)["colour"]] == [3]
+    monkeypatch.setattr(_thumbnails, "BUDGET", room)
     page = html.render(made, width=80)
     assert page.count("data:image/png;base64,") == 3
     assert "Thumbnails of end are stored and not shown, so that the report stays small." in page
