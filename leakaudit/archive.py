@@ -5,11 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from leakaudit import audits, catalog, joining, outcomes, store
-from leakaudit.audits import Audit
+import numpy as np
+
+from leakaudit import audits, catalog, joining, outcomes, stats, store
+from leakaudit.audits import Attribute, Audit
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.joining import Given
 from leakaudit.outcomes import Outcomes
+
+SAME = 1e-6
+"""Below this, two figures counted from the same rows are the same."""
 
 
 def place(root: Path, name: str, kind: str, key: str) -> Path:
@@ -48,6 +53,19 @@ def _check(audit: Audit, found: Mapping[str, Outcomes], path: Path) -> None:
         ):  # fmt: skip
             if values.max(initial=0) >= count:
                 raise RefusedError(f"{path}: {name} class {values.max()} of {part.private}, {count:,} in the audit")
+        if not recorded and not part.attacker.startswith(joining.DECODED):
+            _check_excess(part, rows, path)
+
+
+def _check_excess(part: Attribute, rows: Outcomes, path: Path) -> None:
+    """That rows whose hash an older audit does not record have its E: others may be those of another audit."""
+    if "nested" not in rows.hits:
+        return
+    guess = np.where(rows.hits["nested"] == 1, rows.private, -1)
+    found = stats.excess(guess, rows.target, rows.private, len(part.target_classes), len(part.classes))
+    if abs(found - part.figures.excess.value) > SAME:
+        told = f"E of {part.private} is {found:.4f} in them, {part.figures.excess.value:.4f} in the audit"
+        raise RefusedError(f"{path}: not the per-row outcomes of this audit: {told}")
 
 
 def attack(name: str, root: Path, flag: str) -> Given:

@@ -77,7 +77,7 @@ def _against(ask: Ask, past: Past, later: Side) -> Gate:
     if outcome == "open" and rose.lower <= ask.limit < rose.upper and more:
         reason += f"; about {more:,} rows would decide"
     if outcome == "passed":
-        reason += _ceiling(before, ask.limit) + gate.beware(later.audit)
+        reason += _ceiling(before, ask.limit) * (rose.upper >= 0) + gate.beware(later.audit)
     return Gate(str(ask), name, ask.limit, outcome, reason)
 
 

@@ -1,12 +1,18 @@
 """The archive finds an audit by what a person calls it, and says which file stands in the way."""
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from leakaudit import archive
+from leakaudit import archive, audits, outcomes
 from leakaudit.errors import InputError, RefusedError
+
+sys.path.insert(0, str(Path(__file__).parent / "render"))
+
+import synthetic
 
 
 @pytest.fixture
@@ -59,3 +65,15 @@ def test_rows_beside_an_audit_are_passed_over_and_others_are_not(home: Path) -> 
     assert len(named) == 2
     assert archive.gather(named, home) == [audits / "end-attack-1.json"]
     assert archive.gather([str(rows)], home) == [rows]
+
+
+def test_outcomes_of_another_audit_of_the_same_data_are_refused(tmp_path: Path) -> None:
+    """An older audit does not record what its rows hash to: E is counted from them, and has to be that of the audit."""
+    one, other = (synthetic.audit(replace(synthetic.END, seed=seed, reconstruction=False)) for seed in (1, 2))
+    path = tmp_path / "one.json"
+    audits.save(one[0], path)
+    outcomes.save(one[1], outcomes.path_of(path))
+    assert archive.read(path)[1] is not None
+    outcomes.save(other[1], outcomes.path_of(path))
+    with pytest.raises(RefusedError, match="not the per-row outcomes of this audit: E of colour is"):
+        archive.read(path)

@@ -137,7 +137,8 @@ def test_a_baseline_from_which_nothing_can_rise_is_named_in_a_pass() -> None:
     high, level = made(replace(LITTLE, strength=0.98)), made(replace(MORE, strength=0.98))
     assert judged(high, level).outcome == "passed"
     assert judged(high, level).reason.endswith("from where no rise exceeds the limit")
-    assert "beware" not in judged(made(MORE), made(LITTLE)).reason
+    assert "beware" not in judged(made(LITTLE), made(SAME), "0.2").reason
+    assert "beware" not in judged(high, made(LITTLE)).reason  # it fell: that says something
 
 
 def test_agreement_on_every_row_is_no_proof_that_nothing_rose() -> None:
