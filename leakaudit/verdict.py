@@ -100,23 +100,31 @@ def rule(e: Evidence) -> Ruling:
     ]
     if detected and e.bounded and e.lower > e.tolerance:
         but = f"; beware: {e.alarm}" if e.alarm else ""
-        return Ruling("LEAK", f"E is at least {e.lower:.2f} (95 %), above the tolerance {tau}{but}", None)
+        return Ruling("LEAK", f"E is at least {_above(e.lower, tau)} (95 %), above the tolerance {tau}{but}", None)
     if detected:
         return _detected(e, tau, doubts)
     if not e.bounded:
         return Ruling("INCONCLUSIVE", f"nothing was detected ({spell(e.p)}), but {_FEW_GROUPS}", None)
     if e.upper > e.tolerance:
         more = needed(e.rows, e.upper / e.tolerance, doubled=e.doubled)
-        words = f"nothing was detected ({spell(e.p)}), but E up to {e.upper:.2f} cannot be excluded (95 %)"
+        words = f"nothing was detected ({spell(e.p)}), but E up to {_above(e.upper, tau)} cannot be excluded (95 %)"
         return Ruling("INCONCLUSIVE", f"{words}, above the tolerance {tau}; about {more:,} rows would decide", more)
     if e.mde > e.tolerance:
         more = needed(e.rows, e.mde / e.tolerance, doubled=e.doubled)
-        words = f"nothing was detected, but the smallest detectable E is {e.mde:.2f}, above the tolerance {tau}"
+        words = (
+            f"nothing was detected, but the smallest detectable E is {_above(e.mde, tau)}, above the tolerance {tau}"
+        )
         return Ruling("INCONCLUSIVE", f"{words}; about {more:,} rows would decide", more)
     if doubts:
         return Ruling("INCONCLUSIVE", f"no absence can be concluded: {'; '.join(doubts)}", None)
     words = f"no attacker of suite v{SUITE} exceeds {tau} (95 %); planted leaks of {2 * e.tolerance:.2f} were found"
     return Ruling("NOT_FOUND", words, None)
+
+
+def _above(bound: float, tau: str) -> str:
+    """A bound above the tolerance, with digits more where it would read as the tolerance itself."""
+    words = (f"{bound:.{digits}f}" for digits in range(2, 6))
+    return next((said for said in words if float(said) > float(tau)), f"{bound:.2f}")
 
 
 def _detected(e: Evidence, tau: str, doubts: list[str]) -> Ruling:
@@ -130,7 +138,7 @@ def _detected(e: Evidence, tau: str, doubts: list[str]) -> Ruling:
         enough = f"about {more:,} rows would decide"
         if more > HOPELESS * e.rows:
             enough = f"so close to the tolerance, more than {HOPELESS} times as many rows would decide"
-        return Ruling("DETECTED", f"{words} {e.upper:.2f} (95 % each way); {enough}{but}", more)
+        return Ruling("DETECTED", f"{words} {_above(e.upper, tau)} (95 % each way); {enough}{but}", more)
     if doubts:
         words = f"a leak exists ({spell(e.p)}); that it stays within {tau} cannot be concluded"
         return Ruling("DETECTED", f"{words}: {'; '.join(doubts)}", None)

@@ -24,6 +24,8 @@ BRANCHES = [
     ("INCONCLUSIVE", replace(LEAKY, mde=0.21), "too few rows in which target and private attribute disagree"),
     ("INCONCLUSIVE", replace(NULL, mde=0.21, conditioned=False), "too few rows outside the commonest class"),
     ("INCONCLUSIVE", replace(NULL, upper=0.11), "E up to 0.11 cannot be excluded"),
+    ("INCONCLUSIVE", replace(NULL, upper=0.1012), "E up to 0.101 cannot be excluded (95 %), above the tolerance 0.10"),
+    ("LEAK", replace(LEAKY, lower=0.1004), "E is at least 0.1004 (95 %), above the tolerance 0.10"),
     ("INCONCLUSIVE", replace(NULL, mde=0.12), "the smallest detectable E is 0.12, above the tolerance"),
     ("INCONCLUSIVE", replace(NULL, failed=("control planted-xor failed",)), "control planted-xor failed"),
     ("INCONCLUSIVE", replace(NULL, unconverged=("mlp",)), "not converged: mlp"),

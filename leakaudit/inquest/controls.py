@@ -46,7 +46,7 @@ def shuffled(case: Case, asks: Sequence[Ask], answered: Sequence[dict[str, Answe
         for i, (each, answer, found) in enumerate(zip(labels, answered, permuted, strict=True))
     ]
     found = sum(each.detected for each in trials)
-    note = f"{found} of {SHUFFLES} shuffles detected at 5 %; {SHUFFLES_FAIL} fail"
+    note = f"{found} of {SHUFFLES} shuffles detected at 5 %; {SHUFFLES_FAIL} would be too many"
     return Control("shuffled", found < SHUFFLES_FAIL, None, _intervals(trials), found, note)
 
 

@@ -143,14 +143,25 @@ def annex(report: Report) -> Annex:
     return Annex(LEDE, tuple(_scope(report)), RULE, SPECIAL, READERS, IS_NOT, SOURCES, NOTE)
 
 
+def attacks(report: Report) -> str:
+    """The attacks that were not tested, in one line, then those that were in part."""
+    missing, part = _open(report)
+    return f"{', '.join(missing)}{f'; in part: {_figures.joined(part)}' * bool(part)}"
+
+
 def short(report: Report) -> str:
     """What was not tested, in one line: attacks, then attributes."""
-    found = tuple(_scope(report))
-    missing = [SHORT[one.attack] for one in found if one.tested == NOT_TESTED]
-    part = [SHORT[one.attack] for one in found if one.tested == IN_PART]
+    missing, part = _open(report)
     names = list(dict.fromkeys(entry.attribute.private for entry in _entries.entries(report)))
     only = f"any attribute but {_figures.joined(names)}" if len("".join(names)) < LONG else "any other attribute"
     return f"{', '.join(missing)}; {only}{f'; in part: {_figures.joined(part)}' * bool(part)}"
+
+
+def _open(report: Report) -> tuple[list[str], list[str]]:
+    """The attacks that were not tested, and those that were in part."""
+    found = tuple(_scope(report))
+    missing, part = ([SHORT[one.attack] for one in found if one.tested == how] for how in (NOT_TESTED, IN_PART))
+    return missing, part
 
 
 def _scope(report: Report) -> Iterator[Scope]:

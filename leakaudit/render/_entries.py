@@ -8,7 +8,7 @@ from typing import NamedTuple
 from leakaudit.audits import Attribute, Audit
 from leakaudit.finding import Baseline, Coverage, Figures, Finding
 from leakaudit.render import Report, _figures
-from leakaudit.stats import Interval
+from leakaudit.stats import LEVEL, Interval
 
 
 class Entry(NamedTuple):
@@ -180,6 +180,17 @@ def still(part: Attribute) -> float | None:
     if raw is None or raw.figures is None or raw.figures.excess.value < 0.05:  # noqa: PLR2004 (nothing to divide by)
         return None
     return part.figures.excess.value / raw.figures.excess.value
+
+
+def scored(report: Report) -> str:
+    """How many rows were scored; the fewest and the most where attributes or audits differ."""
+    counts = sorted({entry.attribute.rows.scored for entry in entries(report)})
+    return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
+def needed(part: Attribute) -> int | None:
+    """The labels after which the attribute shows; None too where nothing was detected, and one point is chance."""
+    return part.labels_needed if part.p <= LEVEL else None
 
 
 def scheme(rows: Coverage) -> str:

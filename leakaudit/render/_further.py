@@ -141,7 +141,7 @@ def labels(entry: Entry) -> str:
     if not _entries.bounded(part.figures):
         return "not known: too few groups for bounds"
     most, rows = max(point.labels for point in part.learning), part.rows.rows
-    if part.labels_needed is None:
+    if _entries.needed(part) is None:
         return f"more than the {most:,} that an attacker was given"
     return f"{_count(part)} of {rows:,}"
 
@@ -159,8 +159,10 @@ def shows(group: Sequence[Entry]) -> str:
     parts = [(entry.name, entry.attribute) for entry in group if _entries.bounded(entry.attribute.figures)]
     if not parts:
         return f"From how many labels on the {private} shows is not known: there are too few groups for bounds."
-    after = [f"{_count(p)} of {name}" for name, p in parts if p.labels_needed is not None]
-    never = [f"{max(point.labels for point in p.learning):,} of {name}" for name, p in parts if p.labels_needed is None]
+    after = [f"{_count(p)} of {name}" for name, p in parts if _entries.needed(p) is not None]
+    never = [
+        f"{max(point.labels for point in p.learning):,} of {name}" for name, p in parts if _entries.needed(p) is None
+    ]
     if not after:
         return f"The {private} does not show after {_figures.joined(never)}: no attacker was given more labelled rows."
     after[0] = after[0].replace(" of ", " labelled rows of ", 1)

@@ -162,11 +162,6 @@ def tells(part: Difference, first: str, second: str) -> str:
     return "yes" if which is None else f"yes, {(first, second)[which]} {_measures.says(part.figure)}"
 
 
-def not_tested(audit: Audit) -> str:
-    """What this audit does not speak of."""
-    return _figures.plain(audit.threat.get("not_tested", "")) or "membership, extraction, singling out"
-
-
 def models(audits: Sequence[Audit]) -> int:
     """How many models are spoken of: layers of one are one, and so is one model on several data."""
     return len({str(audit.subject.get("sha256") or audit.name) for audit in audits})
@@ -213,7 +208,7 @@ def _verdicts(found: Sequence[Entry]) -> str:
             words.append(f"{number} the {private}")
         else:
             words += [clause(entry) for entry in group]
-    return f"{capital('; '.join(words))}.".replace("..", ".")
+    return f"{capital('; '.join(words)).removesuffix('.')}."
 
 
 def _listed(found: Sequence[Entry]) -> str:

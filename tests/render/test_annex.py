@@ -6,6 +6,7 @@ from dataclasses import replace
 import crowds
 import pytest
 import synthetic
+from reader import words
 
 from leakaudit.finding import Memorisation
 from leakaudit.render import Report, _annex
@@ -102,3 +103,10 @@ def test_no_date_of_application_of_a_law_is_written_down(one: Report) -> None:
     annex = _annex.annex(one)
     said = " ".join((annex.lede, annex.rule, annex.special, annex.note, *annex.is_not))
     assert not re.search(r"\b20\d\d\b", said + " ".join(f"{source.says} {source.adds}" for source in annex.sources))
+
+
+def test_the_page_names_every_attack_that_was_not_tested(one: Report) -> None:
+    """Beside the verdict and under the threat model, in the annex's words and no fewer."""
+    page = words("html", one)
+    assert page.count(_annex.attacks(one)) >= 2
+    assert "regurgitation, inversion, singling out" in _annex.attacks(one)

@@ -228,3 +228,14 @@ def test_a_curve_names_its_models_where_they_were_not_learned_alike() -> None:
     assert deeper._by("by linear", [first, first]) == "Learnt by linear."
     assert deeper._by("by linear", [first, second]) == f"Learnt by linear (of {first.name})."
     assert deeper._by("by quadratic", [first, second]) == "Learnt by quadratic (of other)."
+
+
+def test_what_was_not_detected_is_never_said_to_show() -> None:
+    """One point of a learning curve above 0 is chance where nothing was detected; else the labels are named."""
+    made, outcomes = synthetic.audit(synthetic.VANILLA)
+    for p, said in ((0.2, "does not show after"), (0.001, "shows after")):
+        part = replace(made.attributes[0], p=p)
+        assert part.labels_needed is not None
+        group = entries(make([(replace(made, attributes=(part,)), outcomes)], ()))
+        assert said in _further.shows(group)
+        assert ("more than the" in _further.labels(group[0])) == (p == 0.2)

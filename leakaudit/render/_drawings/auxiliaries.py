@@ -18,6 +18,8 @@ SPOKEN = {
     "matched": "labels mixed as in training",
     PAPER: "the papers' protocol",
 }
+LIES = {"above": "above τ", "under": "under τ", "across": "on both sides of τ", "open": "open"}
+"""What a sentence says of E's interval."""
 
 
 def draw(report: Report) -> tuple[Drawing, ...]:
@@ -56,6 +58,10 @@ def told(group: Sequence[Entry]) -> str:
     apart = [entry for entry in group if len({word(entry, finding) for finding in strongest(entry)}) > 1]
     if not apart:
         where = {word(entry, finding) for entry in group for finding in strongest(entry)}
+        if where == {"open"}:
+            return f"Where E of the {private} lies is open for every auxiliary distribution: too few groups for bounds."
+        if where == {"across"}:
+            return f"With every auxiliary distribution the interval of E of the {private} holds the tolerance."
         same = f", {next(iter(where))} τ" if len(where) == 1 else ""
         return f"Every auxiliary distribution puts E of the {private} on the same side of the tolerance{same}."
     if len(apart) > FEW:
@@ -64,7 +70,7 @@ def told(group: Sequence[Entry]) -> str:
         )
     return " ".join(
         f"What is concluded about the {private} in {entry.name} depends on the auxiliary distribution: E lies "
-        f"{_figures.joined([f'{word(entry, one)} τ with {spoken(one.auxiliary)}' for one in strongest(entry)])}."
+        f"{_figures.joined([f'{LIES[word(entry, one)]} with {spoken(one.auxiliary)}' for one in strongest(entry)])}."
         for entry in apart
     )
 

@@ -47,7 +47,7 @@ def learned(group: Sequence[Entry]) -> list[Entry]:
 
 def told(group: Sequence[Entry]) -> str:
     """After how many labelled rows anything shows; of many models, after the fewest and the most."""
-    needed = {entry.name: entry.attribute.labels_needed for entry in group if entry.attribute.labels_needed}
+    needed = {entry.name: labels for entry in group if (labels := _entries.needed(entry.attribute))}
     if len(group) <= FEW or not needed:
         return _further.shows(group)
     (first, few), (last, most) = (pick(needed.items(), key=lambda pair: pair[1]) for pick in (min, max))
@@ -127,7 +127,7 @@ def _curve(entry: Entry, frame: Frame, aside: float) -> str:
         at, low, high = x + aside, frame.excess.at(point.excess.low), frame.excess.at(point.excess.high)
         body += f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{low:.1f}" y2="{high:.1f}" {how} stroke-width="2"/>'
         body += svg.mark(entry.place, at, y, 3.5)
-        if point.labels == entry.attribute.labels_needed:
+        if point.labels == _entries.needed(entry.attribute):
             body += f'<circle cx="{at:.1f}" cy="{y:.1f}" r="8" fill="none" {how} stroke-width="1.5"/>'
     return body
 

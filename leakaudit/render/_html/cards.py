@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from leakaudit.audits import Gate
 from leakaudit.finding import WORST_FIRST
-from leakaudit.render import Report, _entries, _figures, _further, _measures, _words
+from leakaudit.render import Report, _annex, _entries, _figures, _further, _measures, _words
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
 from leakaudit.render._html.view import Section, badge, names, short
@@ -151,7 +151,7 @@ def _limits(report: Report, found: Sequence[Entry]) -> list[str]:
     privates = _figures.joined([private for private, _ in _entries.questions(report)])
     limits = [
         f"Nothing is said here about any attribute other than {privates}.",
-        f"Not tested: {_words.not_tested(report.audits[0])}.",
+        f"Not tested: {_annex.attacks(report)}.",
     ]
     if any(entry.attribute.target is None for entry in found):
         limits.append(
@@ -177,7 +177,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Private", _first([f"{name}, {count} classes" for name, count in privates.items()])),
         ("Target", classes),
         ("Attacked on", _first(data)),
-        ("Rows", f"{part.rows.scored} scored, {_entries.scheme(part.rows)}"),
+        ("Rows", f"{_entries.scored(report)} scored, {_entries.scheme(part.rows)}"),
         ("Tolerance", f"τ {' and '.join(tolerances)} on E"),
         ("Suite", f"v{audit.suite}"),
     ]

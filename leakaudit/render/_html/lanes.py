@@ -156,22 +156,25 @@ def _bottleneck(group: Group) -> dict[str, Any]:
 def classes(report: Report) -> Section | None:
     """E inside each target class."""
     tables, ledes, drawings = [], [], maps.draw(report)
+    even: list[str] = []
     for private, asked in _entries.questions(report):
         group = [entry for entry in asked if len(entry.attribute.cells) > 1]
         names = list(dict.fromkeys(cell.target for entry in group for cell in entry.attribute.cells))
         if not group:
             continue
-        ledes += _uneven(group)
+        uneven, same = _uneven(group)
+        ledes += uneven
+        even += same
         rows = []
         for name in names:
             found = [(e, next((c for c in e.attribute.cells if c.target == name), None)) for e in group]
             cells = [_cell(group, cell.excess) if cell else ("", "") for _, cell in found]
             drawn = [(entry.place, cell.excess) for entry, cell in found if cell]
-            count = next(cell.rows for _, cell in found if cell)
+            counts = sorted({cell.rows for _, cell in found if cell})
             rows.append(
                 {
                     "name": name,
-                    "rows": count,
+                    "rows": " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))),
                     "cells": cells,
                     "strip": strips.lanes(drawn, group[0].audit.tolerance, width=_width(group)),
                 }
@@ -179,7 +182,7 @@ def classes(report: Report) -> Section | None:
         axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], _width(group), inset=6)
         models = [(entry, strips.key(entry.place)) for entry in group]
         target = group[0].attribute.target or "stratum"
-        worst = [_told(e, f"surely most is read at {words}", group) for e in group if (words := _further.worst(e))]
+        worst = [_told(e, f"most is surely read with {words}", group) for e in group if (words := _further.worst(e))]
         tables.append(
             {
                 "private": private,
@@ -191,11 +194,17 @@ def classes(report: Report) -> Section | None:
                 "drawn": [one for one in drawings if one.private == private],
             }
         )
-    return Section("classes", "E by class", " ".join(ledes[:3]), {"tables": tables}) if tables else None
+    if even:
+        what = "models" if len(tables) == 1 else "pairs of model and attribute"
+        alike = f"For {some(even, what)}, E differs between classes by no more than these rows explain."
+        ledes = [*ledes[: FEW - 1], alike]
+    return Section("classes", "E by class", " ".join(ledes[:FEW]), {"tables": tables}) if tables else None
 
 
-def _uneven(group: Group) -> list[str]:
-    words, even = [], []
+def _uneven(group: Group) -> tuple[list[str], list[str]]:
+    """What is said of the models whose leak is uneven, and the names of the others."""
+    words: list[str] = []
+    even: list[str] = []
     for entry in group:
         cells = sorted(entry.attribute.cells, key=lambda cell: cell.excess.value)
         low, high, target = cells[0], cells[-1], entry.attribute.target or "stratum"
@@ -207,6 +216,4 @@ def _uneven(group: Group) -> list[str]:
             even.append(entry.label)
     if len(words) > FEW:
         words = [f"The leak of {len(group) - len(even)} models is uneven from {target} to {target}."]
-    if even:
-        words.append(f"For {some(even)}, E differs between classes by no more than these rows explain.")
-    return words
+    return words, even

@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 from leakaudit import audits
 from leakaudit.audits import Audit
 from leakaudit.finding import WORST_FIRST, Control
-from leakaudit.render import Report, _entries, _figures, _words
+from leakaudit.render import Report, _annex, _entries, _figures, _words
 from leakaudit.render._entries import Entry
 from leakaudit.render._html import strips
 from leakaudit.render._html.view import Section, badge, some
@@ -64,7 +64,7 @@ def threat(report: Report) -> Section:
     """Who attacks, with what knowledge; equal terms stand once."""
     models: list[dict[str, Any]] = []
     for audit, name in zip(report.audits, _entries.short([audit.name for audit in report.audits]), strict=True):
-        terms = _terms(audit)
+        terms = _terms(audit, _annex.attacks(report))
         same = next((one for one in models if one["terms"] == terms), None)
         if same is None:
             models.append({"names": [name], "terms": terms})
@@ -83,8 +83,8 @@ def threat(report: Report) -> Section:
         "models": models,
         "rows": [(some(names), words) for words, names in rows.items()],
     }
-    lede = f"The attacker holds: {knows}." if knows else "Who attacks, with what knowledge."
-    return Section("threat", "Threat model", lede.replace("..", "."), body)
+    lede = f"The attacker holds: {knows.removesuffix('.')}." if knows else "Who attacks, with what knowledge."
+    return Section("threat", "Threat model", lede, body)
 
 
 def _attacked(audit: Audit) -> str:
@@ -112,9 +112,10 @@ LABELS = {
 }
 
 
-def _terms(audit: Audit) -> list[tuple[str, str]]:
+def _terms(audit: Audit, not_tested: str) -> list[tuple[str, str]]:
     lines = []
-    for name, value in audit.threat.items():
+    for name, said in audit.threat.items():
+        value = not_tested if name == "not_tested" else said
         lines.append((LABELS.get(name, name.replace("_", " ").capitalize()), _figures.plain(value) or "nothing"))
     return lines
 

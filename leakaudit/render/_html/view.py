@@ -37,7 +37,7 @@ def title(report: Report) -> str:
 
 def dek(report: Report) -> str:
     """The question of the report."""
-    rows = max(entry.attribute.rows.scored for entry in _entries.entries(report))
+    rows = _entries.scored(report)
     private = _figures.joined([private for private, _ in _entries.questions(report)])
     of_rows = all(_words.things(entry) == "rows" for entry in _entries.entries(report))
     a_row = "a row" if of_rows else "an image"
@@ -71,6 +71,8 @@ def traded(report: Report, names: dict[str, str]) -> str:
     elif excess.difference.value < 0 and excess.first > 0:
         way = _figures.percent(min(1.0, -excess.difference.value / excess.first))
         words = f"{second} went {way} % of the way from {first}'s leak to guessing"
+    elif excess.difference.value < 0:  # where what the first gives away lies below nothing, by chance
+        words = f"{second} gives away less of the {part.private} than {first}"
     else:
         words = f"{second} gives away more of the {part.private} than {first}"
     if task is None:
@@ -108,10 +110,10 @@ def short(sentence: str, known: dict[str, str]) -> str:
     return sentence
 
 
-def some(who: Sequence[str]) -> str:
+def some(who: Sequence[str], what: str = "models") -> str:
     """Names in a sentence; of more than four the first and the last are not a list that anybody reads."""
     names = list(dict.fromkeys(who))
-    return _figures.joined(names) if len(names) < 5 else f"{len(names)} models"  # noqa: PLR2004 (a sentence)
+    return _figures.joined(names) if len(names) < 5 else f"{len(names)} {what}"  # noqa: PLR2004 (a sentence)
 
 
 def panels(group: Sequence[Entry]) -> list[Entry]:

@@ -131,6 +131,6 @@ def test_every_curve_is_named_at_its_end() -> None:
     names = {entry.name for entry in _entries.entries(models(20))}
     assert names <= set(words(parsed(drawn)))
     four = _entries.entries(models(20))[:4]
-    same = [entry._replace(attribute=replace(entry.attribute, labels_needed=30)) for entry in four]
+    same = [entry._replace(attribute=replace(entry.attribute, labels_needed=30, p=0.0)) for entry in four]
     assert learning.told(same).endswith("30 labelled rows of each of the 4 models.")
     assert re.match(r"The colour shows after (at most )?\d+ labelled rows of \S+ to \d+ of \S+", drawn.caption)
