@@ -183,7 +183,8 @@ def _checkpoint(trail: Trail) -> Iterator[Check]:
         lambda: store.digest_tensors({name: ids for name, ids in store.read_tensors(rows)[0].items() if name == "ids"}),
     )  # fmt: skip
     try:
-        checkpoint.load(folder)
+        if weights.exists() and rows.exists():  # what is not there is not at hand
+            checkpoint.load(folder)
     except RefusedError as error:
         yield Check("checkpoint", "no longer matches", where=str(folder), note=str(error))
     name = str(said.get("recipe") or "")

@@ -84,3 +84,12 @@ def test_a_checkpoint_that_is_not_what_it_promises_is_broken(folder: Path) -> No
     store.write_tensors(folder / "rows.safetensors", {"ids": IDS, "contents": IDS + 2})
     found = checks(folder)
     assert (found["training rows"].state, found["checkpoint"].state) == ("matches", "no longer matches")
+
+
+@pytest.mark.parametrize(("file", "what"), [("rows", "training rows"), ("weights", "network")])
+def test_a_part_of_a_checkpoint_that_is_gone_is_not_at_hand(folder: Path, file: str, what: str) -> None:
+    """Who keeps the card and gives the weights away contradicts nothing."""
+    (folder / f"{file}.safetensors").unlink()
+    found = checks(folder)
+    assert found[what].state == "not at hand"
+    assert {check.state for check in found.values()} <= {"matches", "not at hand", "not recorded"}
