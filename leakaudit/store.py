@@ -21,6 +21,7 @@ import numpy as np
 
 from leakaudit import __version__
 from leakaudit.errors import InputError, RefusedError, spelt
+from leakaudit.streams import streams
 
 Tensors = Mapping[str, np.ndarray]
 PREFIX = 60
@@ -31,10 +32,8 @@ VALUES, DEEPEST = 2_000_000, 40
 """Values in a JSON document, and tables within tables, at most: an audit of one attribute has 4,000, and 10."""
 WIDEST = 2**64
 """No whole number in a JSON document is as large."""
-HEADER, HELD = 16 << 20, 100_000
-"""Bytes of a safetensors header, and tensors in it, at most: the largest networks have some thousands."""
-LENGTH = 8
-"""Bytes that hold the length of a safetensors header."""
+HEADER, HELD, LENGTH = 16 << 20, 100_000, 8
+"""Bytes of a safetensors header, and tensors in it, at most (large networks have thousands); bytes of its length."""
 STEERS = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 """Letters that steer a terminal or turn a line around, or are no text at all; JSON itself spells out the others."""
 
@@ -66,6 +65,8 @@ def check_place(path: Path) -> None:
     """
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; the name of a file expected")
+    if streams(path):
+        return
     home = next(folder for folder in path.absolute().parents if folder.exists())
     if not home.is_dir():
         raise InputError(f"cannot write {path}: {home} is not a folder")
@@ -75,7 +76,7 @@ def check_place(path: Path) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """
-    Write `data` whole or not at all, durable once this returns.
+    Write `data` whole or not at all, durable once this returns; to a device or a pipe it is written as it is.
 
     Raises:
         InputError: the disk is full, the folder cannot be written, or there is a folder of that name.
@@ -84,6 +85,9 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise InputError(f"cannot write {path}: it is a folder; the name of a file expected")
     temporary = path.with_name(f".{path.name[:PREFIX]}.{os.getpid()}.part")
     with writing(path):
+        if streams(path):
+            path.write_bytes(data)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
@@ -134,12 +138,7 @@ def _check_kind(path: Path, found: os.stat_result, most: int | None) -> None:
 
 @contextlib.contextmanager
 def opened(path: Path, most: int | None = None) -> Iterator[BufferedReader]:
-    """
-    A file of the usual kind, open to be read; what came to lie at its name meanwhile is looked at again.
-
-    Raises:
-        InputError, RefusedError: as `check_file`.
-    """
+    """A file of the usual kind, open to be read; what lies at its name by then is looked at again, as `check_file`."""
     check_file(path, most)
     try:
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
