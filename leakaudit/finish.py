@@ -9,11 +9,14 @@ from leakaudit import catalog, console, options, store
 
 
 def report(paths: Sequence[Path], asks: Sequence[Any]) -> Any:
-    """The report on the documents at these paths, judged by the gates asked for."""
+    """The report on the documents at these paths, judged by the gates asked for; what is not compared is said."""
     from leakaudit import archive
     from leakaudit import report as reporting
 
-    return reporting.report([archive.read(path) for path in paths], asks)
+    made = reporting.report([archive.read(path) for path in paths], asks)
+    for words in reporting.uncompared(made):
+        console.say(words)
+    return made
 
 
 def finish(made: Any, output: options.Output, gates: options.Gates) -> None:

@@ -8,12 +8,13 @@ twice.
 from collections.abc import Sequence
 
 from leakaudit import gate, joining, judging, ranks
-from leakaudit.comparing import compare
+from leakaudit.audits import Attribute
+from leakaudit.comparing import comparable, compare, sides
 from leakaudit.finding import WORST_FIRST
 from leakaudit.joining import Given, is_reconstruction
 from leakaudit.render import Report
 
-__all__ = ["Given", "is_reconstruction", "report"]
+__all__ = ["Given", "is_reconstruction", "report", "uncompared"]
 
 
 def report(given: Sequence[Given], gates: Sequence[gate.Ask]) -> Report:
@@ -34,3 +35,23 @@ def report(given: Sequence[Given], gates: Sequence[gate.Ask]) -> Report:
         verdict=min((audit.verdict for audit, _ in whole), key=WORST_FIRST.index),
         rankings=ranks.rank(whole),
     )
+
+
+def uncompared(made: Report) -> tuple[str, ...]:
+    """What audits have one name for and is not compared with the first all the same, each with the reason."""
+    first, *others = made.audits
+    mine = sides((first, None))
+    return tuple(
+        f"{name} of {later.name} is not compared with that of {first.name}: {_why(mine[name].attribute, side.attribute)}"
+        for later in others
+        for name, side in sides((later, None)).items()
+        if name in mine and not comparable(mine[name].attribute, side.attribute)
+    )
+
+
+def _why(first: Attribute, later: Attribute) -> str:
+    if first.target != later.target:
+        return f"its target is {later.target or 'none'}, that of the first is {first.target or 'none'}"
+    if first.classes == later.classes:
+        return "its target has more or fewer classes"
+    return "its classes stand in another order" if set(first.classes) == set(later.classes) else "it has other classes"

@@ -12,7 +12,7 @@ from leakaudit import audits, gate, render
 from leakaudit.audits import Audit
 from leakaudit.errors import InputError
 from leakaudit.outcomes import Outcomes
-from leakaudit.report import is_reconstruction, report
+from leakaudit.report import is_reconstruction, report, uncompared
 from leakaudit.stats import Interval
 
 sys.path.insert(0, str(Path(__file__).parent / "render"))
@@ -238,3 +238,20 @@ def test_ten_audits_are_compared_and_ranked_in_a_moment() -> None:
     assert time.process_time() - start < 2
     assert len(made.comparisons) == 9
     assert [place.name for place in made.rankings[0].places[-2:]] == ["m8", "m9"]
+
+
+def test_what_is_not_compared_is_named_with_the_reason() -> None:
+    """Audits of one attribute with another target or other classes stand side by side; nobody is left to wonder why."""
+    first, (audit, rows) = synthetic.audit(PLAIN), synthetic.audit(synthetic.END)
+    part = audit.attributes[0]
+    reasons = {
+        "its target is style, that of the first is digit": {"target": "style"},
+        "its classes stand in another order": {"classes": part.classes[::-1]},
+        "it has other classes": {"classes": part.classes[:-1]},
+        "its target has more or fewer classes": {"target_classes": part.target_classes[:-1]},
+    }
+    for reason, changes in reasons.items():
+        made = report([first, (replace(audit, attributes=(replace(part, **changes),)), None)], ())
+        assert made.comparisons == ()
+        assert uncompared(made) == (f"colour of {audit.name} is not compared with that of {first[0].name}: {reason}",)
+    assert uncompared(report([first, (audit, rows)], ())) == ()
