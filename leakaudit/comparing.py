@@ -78,7 +78,7 @@ def unread(side: Side, other: Side) -> str:
     if versions[0] != versions[1]:
         return f"by suite v{versions[0]}, and {other.audit.name} by suite v{versions[1]}"
     lacking = joining.lacking(side.attribute, other.attribute)
-    return f"without {', '.join(sorted(lacking))}" if lacking else ""
+    return f"without {', '.join(lacking)}" if lacking else ""
 
 
 def compare(first: Given, later: Given) -> list[Comparison]:

@@ -92,10 +92,17 @@ def _with_decoder(part: Attribute, other: Attribute, tolerance: float) -> Attrib
     return replace(joined, verdict=verdict, reason=reason)
 
 
-def lacking(of: Attribute, by: Attribute) -> set[str]:
-    """The attackers, and the decoder where it won, that read one audit and did not read another: `by` less `of`."""
-    run, decoders = _deciding(of), {f"{DECODED}{made.decoder}" for made in (of.reconstruction,) if made is not None}
-    return _deciding(by) - run - decoders
+def lacking(of: Attribute, by: Attribute) -> list[str]:
+    """
+    The attackers, and the decoder where it won, that read one audit (`by`) and were not run on another (`of`).
+
+    One that did not converge there hides what it would have read, and counts as not run.
+    """
+    converged = {each.attacker: each.converged for each in of.findings if each.decides}
+    if of.reconstruction is not None:
+        converged[f"{DECODED}{of.reconstruction.decoder}"] = True
+    found = sorted(name for name in _deciding(by) if not converged.get(name))
+    return [f"{name} that converged" if name in converged else name for name in found]
 
 
 def _deciding(part: Attribute) -> set[str]:

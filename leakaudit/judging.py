@@ -93,7 +93,7 @@ def _outcome(ask: Ask, before: Attribute, later: Side, rose: Increase, past: Aud
     """`passed`, `failed` or `open`, and why."""
     part, since = later.attribute, f"against {past.name} (95 %)"
     unlike = joining.lacking(before, part), joining.lacking(part, before)
-    added, gone = (", ".join(sorted(names)) for names in unlike)
+    added, gone = (", ".join(names) for names in unlike)
     suites = joining.versions(past, later.audit)
     if suites[0] != suites[1]:
         added = gone = f"suite v{suites[1]} here and suite v{suites[0]} in the baseline"

@@ -40,9 +40,9 @@ def report(given: Sequence[Given], gates: Sequence[gate.Ask]) -> Report:
 def uncompared(made: Report) -> tuple[str, ...]:
     """What audits have one name for and is not compared with the first all the same, each with the reason."""
     first, *others = made.audits
-    mine = sides((first, None))
+    mine, words = sides((first, None)), "is not compared with that of"
     return tuple(
-        f"{name} of {later.name} is not compared with that of {first.name}: {_why(mine[name].attribute, side.attribute)}"
+        f"{name} of {later.name} {words} {first.name}: {_why(mine[name].attribute, side.attribute)}"
         for later in others
         for name, side in sides((later, None)).items()
         if name in mine and not comparable(mine[name].attribute, side.attribute)

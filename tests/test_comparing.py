@@ -224,6 +224,18 @@ def test_what_was_attacked_by_less_is_never_said_to_leak_less(*, turned: bool) -
     assert "and the data can tell" in only(compare(stronger, little)).sentence  # attacked by more, it leaks less still
 
 
+def test_an_attacker_that_did_not_converge_is_one_that_was_not_run() -> None:
+    """Loose convergence hides what would be read: the model it was loose on is not said to leak less, the other is."""
+    much, little = known(PLAIN), known(END)
+
+    def loose(given: Given) -> Given:
+        findings = given[0].attributes[0].findings
+        return with_part(given, findings=tuple(replace(each, converged=each.attacker != "linear") for each in findings))
+
+    assert only(compare(much, loose(little))).sentence.endswith("was read without linear that converged.")
+    assert "and the data can tell" in only(compare(loose(much), little)).sentence
+
+
 def test_audits_by_unlike_suites_are_not_told_apart() -> None:
     """What one suite reads is no measure of what another would."""
     much, (audit, rows) = known(PLAIN), known(END)

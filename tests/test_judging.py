@@ -197,6 +197,19 @@ def test_what_unlike_attackers_made_is_open() -> None:
     assert "suite v0 here and suite v7 in the baseline" in other.reason
 
 
+def test_a_rise_over_a_baseline_that_did_not_converge_is_open() -> None:
+    """What an attacker missed then it may have found now: that is no rise of the model."""
+
+    def loose(audit: Audit) -> Audit:
+        part = audit.attributes[0]
+        findings = tuple(replace(each, converged=each.attacker != "mlp") for each in part.findings)
+        return replace(audit, attributes=(replace(part, findings=findings),))
+
+    found = judged(changed(made(LITTLE), loose), made(MORE))
+    assert found.outcome == "open"
+    assert "unlike attackers (mlp that converged)" in found.reason
+
+
 def test_a_pass_says_what_to_beware_of() -> None:
     """A model that hardly does its own task gives nothing away: the reason of a pass ends with that warning."""
     warned = changed(made(LITTLE), lambda audit: replace(audit, warnings=("the model hardly names the digit",)))
