@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import jaxtyping
 import pytest
 
 from leakaudit.render import Report
@@ -14,6 +15,15 @@ from leakaudit.report import report
 sys.path.insert(0, str(Path(__file__).parent))
 
 import synthetic
+
+TYPED = ("test_same_numbers", "test_every_figure", "test_histograms")
+"""Tests that render every form and every figure with types checked at run time."""
+
+
+@pytest.fixture(autouse=True)
+def _types(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere types are not checked again: a page is forty thousand calls, and checks take most of a rendering."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", request.module.__name__ not in TYPED)
 
 
 @pytest.fixture(scope="session")
