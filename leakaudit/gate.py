@@ -16,7 +16,7 @@ from leakaudit.audits import Attribute, Audit, Gate
 from leakaudit.errors import InputError, spelt
 from leakaudit.finding import Figures
 from leakaudit.outcomes import Outcomes
-from leakaudit.protocol import IN_PART
+from leakaudit.protocol import IN_PART, LARGEST_MDE
 from leakaudit.verdict import HOPELESS, needed
 
 Kind = Literal["max-private-accuracy", "max-excess", "max-increase"]
@@ -24,6 +24,9 @@ Kind = Literal["max-private-accuracy", "max-excess", "max-increase"]
 
 MOST = 9
 """Digits beyond which nothing is told apart."""
+TOLERANCE = 0.10
+"""Tau where nobody says one; smaller plants are asked of no gate."""
+CLOSE = 1e-9
 
 
 class Past(NamedTuple):
@@ -139,7 +142,7 @@ def judge(ask: Ask, attribute: Attribute, audit: Audit) -> Gate:
     lower, upper = _bounds(attribute, accuracy=accuracy)
     more = None
     known = _known(attribute) if accuracy else 0.0
-    doubts = doubt(attribute, audit.suite)
+    doubts = doubt(attribute, audit.suite) or _coarse(ask, attribute)
 
     def show(figure: float) -> str:
         return f"{apart(100 * figure, 100 * ask.limit, 1)} %" if accuracy else f"E {apart(figure, ask.limit, 3)}"
@@ -222,7 +225,21 @@ def doubt(attribute: Attribute, suite: str) -> str:
         return f"the control {', '.join(failed)} failed"
     if not planted:
         return "no leak could be planted"
+    if attribute.mde > LARGEST_MDE:
+        return f"the rows are too few: the smallest detectable E is {attribute.mde:.2f}"
     return f"{', '.join(loose)} did not converge" if loose else ""
+
+
+def _coarse(ask: Ask, attribute: Attribute) -> str:
+    """Why plants that were found say little of this limit: a loose `--tolerance` made them larger than twice it."""
+    chance = 1 / len(attribute.classes) if ask.kind == "max-private-accuracy" else 0.0
+    wanted = 2 * max((ask.limit - chance) / (1 - chance), TOLERANCE)
+    largest = max((each.size for each in attribute.controls if each.size is not None), default=0.0)
+    if largest <= wanted + CLOSE:
+        return ""
+    return (
+        f"the planted leaks that were found have E {largest:.2f}; a --tolerance of {wanted / 2:.2f} plants smaller ones"
+    )
 
 
 def apart(figure: float, limit: float, digits: int) -> str:

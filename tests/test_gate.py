@@ -169,3 +169,27 @@ def test_a_gate_that_decides_nothing_is_refused(make_audit):
         judged([gate.parse("max-private-accuracy", "0.1")], make_audit(0.1, 0.2))
     with pytest.raises(InputError, match="Did you mean 'colour'"):
         judged([gate.parse("max-excess", "color=0.1")], make_audit(0.1, 0.2))
+
+
+def test_too_few_rows_pass_no_gate_whatever_was_planted(make_audit) -> None:
+    """A loose tolerance plants leaks that any rows show; the audit says INCONCLUSIVE, and so does its gate."""
+    audit = make_audit(0.01, 0.15)
+    part = audit.attributes[0]
+    few = replace(audit, attributes=(replace(part, mde=0.32),))
+    for kind in ("max-excess", "max-private-accuracy"):
+        asks = [gate.parse(kind, "0.2")]
+        assert [each.outcome for each in (*judged(asks, audit), *judged(asks, few))] == ["passed", "open"]
+    assert "the smallest detectable E is 0.32" in judged(asks, few)[0].reason
+    assert judged([gate.parse("max-excess", "0.005")], few)[0].outcome == "failed"
+
+
+def test_plants_far_above_the_limit_say_nothing_of_it(make_audit) -> None:
+    """Planted leaks of .9 that were found are no sign that one of .2 would have been."""
+    audit = make_audit(0.01, 0.15)
+    part = audit.attributes[0]
+    large = tuple(replace(each, size=0.9 if each.size is not None else None) for each in part.controls)
+    loose = replace(audit, attributes=(replace(part, controls=large),))
+    assert judged([gate.parse("max-excess", "0.2")], loose)[0].outcome == "open"
+    assert "a --tolerance of 0.20 plants smaller ones" in judged([gate.parse("max-excess", "0.2")], loose)[0].reason
+    assert judged([gate.parse("max-excess", "0.45")], loose)[0].outcome == "passed"
+    assert judged([gate.parse("max-private-accuracy", "0.5")], loose)[0].outcome == "open"  # E of .44 among ten classes
