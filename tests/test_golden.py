@@ -1,6 +1,7 @@
 """Files of format 1 are readable for ever: documents of all times are read, rendered in every form, and verified."""
 
 import csv
+import functools
 import html
 import io
 import json
@@ -82,6 +83,12 @@ def text(form: str, made: Report) -> str:
     )
 
 
+@functools.cache
+def of(*names: str) -> Report:
+    """The report on these documents."""
+    return report([archive.read(path(name)) for name in names], ())
+
+
 def resealed(path: Path, changed: dict[str, Any]) -> Path:
     """A changed document, with a seal that fits it."""
     body = {name: value for name, value in changed.items() if name != "sha256"}
@@ -124,7 +131,7 @@ def test_its_headline_is_read_as_it_stands(name: str) -> None:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_every_form_for_people_tells_it(name: str, form: str) -> None:
     """Verdict, subject, accuracy and E with their intervals stand in each."""
-    shown = text(form, report([archive.read(path(name))], ()))
+    shown = text(form, of(name))
     known = GOLDEN[name]
     for words in ("LEAK", known.subject, known.accuracy, known.excess):
         assert words in " ".join(shown.split()), (form, words)
@@ -133,7 +140,7 @@ def test_every_form_for_people_tells_it(name: str, form: str) -> None:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_every_form_for_machines_tells_it(name: str) -> None:
     """E in all its digits, and the seal of the very file, also where today's document would have more fields."""
-    made, known, seal = report([archive.read(path(name))], ()), GOLDEN[name], document(name)["sha256"]
+    made, known, seal = of(name), GOLDEN[name], document(name)["sha256"]
     rows = list(csv.DictReader(io.StringIO(text("csv", made))))
     (excess,) = [row for row in rows if (row["kind"], row["metric"]) == ("attribute", "excess")]
     assert (float(excess["value"]), excess["sha256"]) == (known.value, seal)
@@ -150,7 +157,7 @@ def test_every_form_for_machines_tells_it(name: str) -> None:
 def test_attack_and_reconstruction_are_told_together(when: str, form: str) -> None:
     """Both documents of one subject make one audit, in every form, early ones too, and it names both files."""
     names = [f"{when}-{kind}" for kind in ("attack", "reconstruct")]
-    made = report([archive.read(path(name)) for name in names], ())
+    made = of(*names)
     assert len(made.audits) == 1
     assert audits.sources(made.audits[0]) == tuple(document(name)["sha256"] for name in names)
     assert GOLDEN[f"{when}-attack"].subject.partition("@")[0] in text(form, made)
@@ -158,8 +165,7 @@ def test_attack_and_reconstruction_are_told_together(when: str, form: str) -> No
 
 def test_early_and_late_stand_side_by_side() -> None:
     """Documents of all times are compared, with an interval."""
-    given = [archive.read(path(name)) for name in GOLDEN if name.endswith("attack")]
-    made = report(given, ())
+    made = of(*(name for name in GOLDEN if name.endswith("attack")))
     (comparison,) = made.comparisons
     assert comparison.second in comparison.sentence
     excess = next(part for part in comparison.differences if part.figure == "excess")

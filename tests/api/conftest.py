@@ -1,5 +1,6 @@
 """A few embeddings in which one label is plain to read, in memory and in files, and one audit of them."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import jaxtyping
@@ -9,6 +10,7 @@ import pytest
 import leakaudit
 
 ROWS = 200
+HOSTILE = '"><img src=x onerror=alert(1)>'
 
 
 class Rows(NamedTuple):
@@ -47,8 +49,9 @@ def found(rows):
 
 
 @pytest.fixture(scope="session")
-def two(rows):
-    """An audit of two private attributes, one of them with a hostile name and hostile classes."""
-    name = '"><img src=x onerror=alert(1)>'
-    labels = {name: np.where(rows.gender == "f", "<script>alert(1)</script>", "\u202emale"), "gender": rows.gender}
-    return leakaudit.audit(rows.z, private=labels, attacker="linear", name="<b>model</b>")
+def two(found):
+    """The audit as one of two private attributes, one of them with a hostile name and hostile classes."""
+    (audit,), (gender,) = found.audits, found.attributes
+    hostile = replace(gender, private=HOSTILE, classes=("<script>alert(1)</script>", "\u202emale"))
+    subject = {**audit.subject, "name": "<b>model</b>"}
+    return leakaudit.Result(((replace(audit, attributes=(hostile, gender), subject=subject), None),))

@@ -47,25 +47,29 @@ def file(rows, tmp_path_factory):
     return path
 
 
-def test_a_program_finds_what_the_command_line_finds(inside, file):
-    """Of one file the two documents are the same, byte for byte but for provenance and seal; both lie in the store."""
-    done = inside(*COMMAND, cwd=file.parent)
+@pytest.fixture(scope="module")
+def named(file):
+    """The audit of the file by its name, with a store of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(file.parent)
-        found = leakaudit.audit("z.npz", private="gender", target="hair", attacker="linear", store="other")
+        return leakaudit.audit("z.npz", private="gender", target="hair", attacker=["linear"], store="other")
+
+
+def test_a_program_finds_what_the_command_line_finds(inside, file, named):
+    """Of one file the two documents are the same, byte for byte but for provenance and seal; both lie in the store."""
+    done = inside(*COMMAND, cwd=file.parent)
     assert done.returncode == 0, done.stderr
-    there, here = json.loads(done.stdout), json.loads(found.to_json())
+    there, here = json.loads(done.stdout), json.loads(named.to_json())
     assert json.dumps(bare(there)) == json.dumps(bare(here))
-    (path,) = found.paths
-    assert (file.parent / path).read_text() == found.to_json()
+    (path,) = named.paths
+    assert (file.parent / path).read_text() == named.to_json()
     assert path.name in {each.name for each in (file.parent / ".leakaudit" / "audits").iterdir()}
     assert here["provenance"]["command"].startswith("leakaudit.audit('z.npz', private=['gender'], target='hair'")
 
 
-def test_what_is_in_memory_is_what_is_in_a_file(found, file, tmp_path):
+def test_what_is_in_memory_is_what_is_in_a_file(found, named):
     """Rows that name their images give the same document from memory: only what is hashed of a file's bytes differs."""
-    there = leakaudit.audit(str(file), private="gender", target="hair", attacker=["linear"], store=tmp_path)
-    here, there = json.loads(found.to_json()), json.loads(there.to_json())
+    here, there = json.loads(found.to_json()), json.loads(named.to_json())
     assert bare(here, "subject", "provenance") == bare(there, "subject", "provenance")
     assert here["subject"]["kind"] == "embeddings"
     assert here["attributes"]
@@ -74,8 +78,9 @@ def test_what_is_in_memory_is_what_is_in_a_file(found, file, tmp_path):
 def test_nothing_is_left_and_nothing_is_said(rows, tmp_path, monkeypatch, capfd):
     """What is in memory leaves no file in the working directory, prints no word, and is itself unchanged."""
     monkeypatch.chdir(tmp_path)
-    before = rows.z.copy()
-    made = leakaudit.audit(rows.z, private={"gender": rows.gender}, attacker="linear")
+    before, hostile = rows.z.copy(), "../<b>\n\u202e\x1b[31m"
+    made = leakaudit.audit(rows.z, private={hostile: rows.gender}, attacker="linear", name=hostile)
+    assert made.audits[0].name == made.attributes[0].private == hostile
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")
     assert made.paths == ()

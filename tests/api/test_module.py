@@ -221,6 +221,7 @@ def test_labels_apart_from_a_loader_that_shuffles_or_picks_are_refused(images, l
         audit(network(), TensorDataset(x, y, y))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unchecked")
 def test_what_no_layer_draws_anew_has_no_baseline(images, labels):
     """A module with numbers of its own is audited all the same, and the audit says why the baseline is missing."""
