@@ -159,12 +159,13 @@ def shows(group: Sequence[Entry]) -> str:
     parts = [(entry.name, entry.attribute) for entry in group if _entries.bounded(entry.attribute.figures)]
     if not parts:
         return f"From how many labels on the {private} shows is not known: there are too few groups for bounds."
-    after = [f"{_count(p)} of {name}" for name, p in parts if _entries.needed(p) is not None]
-    never = [
-        f"{max(point.labels for point in p.learning):,} of {name}" for name, p in parts if _entries.needed(p) is None
-    ]
-    if not after:
+    found = [(name, _count(part)) for name, part in parts if _entries.needed(part)]
+    never = [f"{max(point.labels for point in p.learning):,} of {name}" for name, p in parts if not _entries.needed(p)]
+    if not found:
         return f"The {private} does not show after {_figures.joined(never)}: no attacker was given more labelled rows."
+    after = [f"{count} of {name}" for name, count in found]
+    if len(found) > SHOWN and len({count for _, count in found}) == 1:
+        after = [f"{found[0][1]} of each of {len(found)} models"]
     after[0] = after[0].replace(" of ", " labelled rows of ", 1)
     words = f"The {private} shows after {_figures.joined(after)}"
     return f"{words}; not after {_figures.joined(never)}." if never else f"{words}."
@@ -195,8 +196,7 @@ def operating(points: Sequence[Operating]) -> str:
     known = sorted((p for p in points if p.value is not None), key=lambda p: -p.value.value if p.value else 0.0)
     at = f"at {100 * points[0].rate:g} % false positives"
     if not known:
-        fewest = min(points, key=lambda point: point.negatives)
-        return f"{at}: {fewest.note}"
+        return f"{at}: {min(points, key=lambda point: point.negatives).note}"
     chosen = known if len(known) <= SHOWN else [known[0], known[-1]]
     named = [f"{_figures.with_bounds(point.value, '%')} of {point.private}" for point in chosen if point.value]
     more = f" ({len(known)} classes, highest and lowest)" if len(known) > SHOWN else ""
@@ -220,13 +220,12 @@ def above(entry: Entry) -> str:
     """E against that of an untrained encoder, on the same rows."""
     change = entry.attribute.above_random
     assert change is not None
-    size = _figures.with_bounds(change)
     if change.low > 0:
-        return f"E is {size} above that of an untrained encoder"
+        return f"E is {_figures.with_bounds(change)} above that of an untrained encoder"
     if change.high < 0:
         lower = type(change)(-change.value, -change.high, -change.low)
         return f"E is {_figures.with_bounds(lower)} below that of an untrained encoder"
-    return f"E less that of an untrained encoder is {size}: the data cannot tell them apart"
+    return f"E less that of an untrained encoder is {_figures.with_bounds(change)}: the data cannot tell them apart"
 
 
 def erased(entry: Entry) -> str:
@@ -255,17 +254,18 @@ def attracted(entry: Entry) -> str:
     nearest = f"lie nearest to the centroid of another {part.target}"
     if not found.away:
         return f"none of {found.wrong:,} misclassified rows {nearest}"
-    return (
-        f"{found.away:,} of {found.wrong:,} misclassified rows {nearest}; "
-        f"{sharing(entry, found, ' in training' * found.trained)}"
-    )
+    how = f"{nearest}; {sharing(entry, found, ' in training' * found.trained)}"
+    return f"{found.away:,} of {found.wrong:,} misclassified rows {how}"
 
 
 def sharing(entry: Entry, found: Bottleneck, when: str = "") -> str:
     """How many of the rows nearest to another class's centroid have its dominant private class, and by chance."""
+    private = entry.attribute.private
+    if all(place.dominant is None for place in found.centroids if place.drawn):
+        return f"no {private} dominates there{when} that could have drawn them"
     some = {0: "none of these has", 1: "1 of these has"}.get(found.shared, f"{found.shared:,} of these have")
-    chance = f"where chance gives {found.chance:.1f} ({_figures.p_value(found.p)})"
-    return f"{some} the {entry.attribute.private} that dominates it{when}, {chance}"
+    chance = f"{found.chance:.1f} ({_figures.p_value(found.p)})"
+    return f"{some} the {private} that dominates it{when}, where chance gives {chance}"
 
 
 def guessed(entry: Entry) -> str:

@@ -34,7 +34,10 @@ def _spanned(word: str, span: Callable[[str], str]) -> str:
 
 
 def _escaped(word: str) -> str:
-    return MARKUP.sub(lambda found: f"&{NAMED[found[0]]};" if found[0] in NAMED else f"\\{found[0]}", word)
+    """The sign itself behind a backslash, of the number of a list its point: before a digit it would be shown."""
+    return MARKUP.sub(
+        lambda found: f"&{NAMED[found[0]]};" if found[0] in NAMED else f"{found[0][:-1]}\\{found[0][-1]}", word
+    )
 
 
 NAMED = {"&": "amp", "<": "lt", ">": "gt"}

@@ -5,12 +5,15 @@ Every sentence is computed from the audit, in branches, so that it survives bein
 model: the least that is said is that no attacker of the suite exceeded the tolerance.
 """
 
+import math
 from collections.abc import Sequence
 
 from leakaudit.audits import Audit, Utility
 from leakaudit.render import Comparison, Difference, Report, _entries, _figures, _measures
 from leakaudit.render._entries import Entry
 
+UNEVEN = 0.03
+"""Bits by which the entropy of an attribute falls short of even classes from which a share is said to be a mean."""
 SEES = {
     "majority": ("nothing", "always the most frequent class"),
     "target-only": ("the target", "its label alone"),
@@ -63,7 +66,8 @@ def says(entry: Entry) -> tuple[str, str, str]:
     part = entry.attribute
     who = "an attacker" if part.verdict == "LEAK" else "the strongest attacker"
     source = f"From rebuilt images {who}" if part.attacker.startswith("reconstruction") else who[:1].upper() + who[1:]
-    after = f" of unseen {things(entry)}; guessing names {_figures.percent(1 / len(part.classes))} %."
+    alike = ", each class counting alike" * (math.log2(len(part.classes)) - part.entropy > UNEVEN)
+    after = f" of unseen {things(entry)}{alike}; guessing names {_figures.percent(1 / len(part.classes))} %."
     return f"{source} names the {part.private} of ", f"{_figures.percent(part.figures.private_accuracy.value)} %", after
 
 
@@ -80,6 +84,8 @@ def limits(entry: Entry) -> str:
     words += "The figures are floors: another attacker may read more."
     if part.rows.trained is None and "unknown" in str(entry.audit.threat.get("overlap", "unknown")):
         words += " Overlap with the training rows is unknown."
+    if not _entries.bounded(part.figures):
+        words += " There are too few groups for bounds: the intervals are too narrow."
     if part.rows.trained:
         words += f" {part.rows.trained:,} more were trained on and are left out."
     if part.rows.missing:
@@ -108,7 +114,8 @@ def papers_said(found: Sequence[Entry]) -> str:
 
 
 def _ends(shares: Sequence[float]) -> str:
-    return f"{_figures.percent(min(shares))} to {_figures.percent(max(shares))} %"
+    low, high = _figures.percent(min(shares)), _figures.percent(max(shares))
+    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def controls_said(found: Sequence[Entry]) -> str:
@@ -208,21 +215,21 @@ def _verdicts(found: Sequence[Entry]) -> str:
             words.append(f"{number} the {private}")
         else:
             words += [clause(entry) for entry in group]
-    return f"{capital('; '.join(words)).removesuffix('.')}."
+    return " ".join(f"{capital(said).removesuffix('.')}." for said in words)
 
 
 def _listed(found: Sequence[Entry]) -> str:
-    sentences = []
+    alike: dict[str, list[str]] = {}
     for private in dict.fromkeys(entry.attribute.private for entry in found):
         group = [entry for entry in found if entry.attribute.private == private]
         verdicts = dict.fromkeys(entry.attribute.verdict for entry in group)
         names = {word: _some([e.name for e in group if e.attribute.verdict == word]) for word in verdicts}
-        sentences.append(f"{capital(private)}: {', '.join(f'{word} for {who}' for word, who in names.items())}.")
-    return " ".join(sentences)
+        alike.setdefault(", ".join(f"{word} for {who}" for word, who in names.items()), []).append(private)
+    return " ".join(f"{capital(_some(privates, 'attributes'))}: {said}." for said, privates in alike.items())
 
 
-def _some(names: Sequence[str]) -> str:
-    return _figures.joined(names) if len(names) < 5 else f"{len(names)} models"  # noqa: PLR2004 (a sentence)
+def _some(names: Sequence[str], what: str = "models") -> str:
+    return _figures.joined(names) if len(names) < 5 else f"{len(names)} {what}"  # noqa: PLR2004 (a sentence)
 
 
 def _still(report: Report, found: Sequence[Entry]) -> str:

@@ -1,5 +1,6 @@
 """Every figure beside E, accuracy and bits stands in every form, in words that keep to what it says."""
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +23,7 @@ Make = Callable[..., Report]
 
 @pytest.mark.parametrize("form", ["html", "markdown"])
 def test_every_figure_stands_in_every_form(form: str, make_report: Make) -> None:
-    """AUC, true positives, labels needed, both tests, worst stratum, shares, LEACE, regression; a screen has no room."""
+    """AUC, true positives, labels, both tests, worst stratum, shares, LEACE, regression; a screen has no room."""
     report = make_report(AGE)
     shown, part = words(form, report), report.audits[0].attributes[0]
     assert part.figures.auc is not None
@@ -239,3 +240,25 @@ def test_what_was_not_detected_is_never_said_to_show() -> None:
         group = entries(make([(replace(made, attributes=(part,)), outcomes)], ()))
         assert said in _further.shows(group)
         assert ("more than the" in _further.labels(group[0])) == (p == 0.2)
+
+
+def test_a_share_of_uneven_classes_is_said_to_be_a_mean_over_them() -> None:
+    """Of even classes the share of rows and the mean over classes are one; of uneven ones the sentence says which."""
+    made, outcomes = synthetic.audit(synthetic.VANILLA)
+    for short, said in ((0.0, False), (0.2, True)):
+        part = replace(made.attributes[0], entropy=math.log2(len(made.attributes[0].classes)) - short)
+        (found,) = entries(make([(replace(made, attributes=(part,)), outcomes)], ()))
+        assert ("each class counting alike; guessing" in "".join(_words.says(found))) == said
+
+
+def test_where_no_class_is_dominant_nothing_is_said_to_draw() -> None:
+    """A count of nothing beside a chance of nothing is no finding."""
+    made, outcomes = synthetic.audit(synthetic.VANILLA)
+    plot = made.attributes[0].bottleneck
+    assert plot is not None
+    assert plot.away
+    bare = replace(plot, centroids=tuple(replace(place, dominant=None) for place in plot.centroids))
+    for found, said in ((plot, False), (bare, True)):
+        part = replace(made.attributes[0], bottleneck=found)
+        (one,) = entries(make([(replace(made, attributes=(part,)), outcomes)], ()))
+        assert ("no colour dominates there" in _further.attracted(one)) == said

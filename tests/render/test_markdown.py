@@ -168,3 +168,10 @@ def test_a_code_span_holds_any_text(words: str) -> None:
 def test_a_point_after_a_name_is_no_part_of_the_name(end: str) -> None:
     """What ends the sentence stands behind the code span, where the name would be linked."""
     assert _inert.text(f"read from a@b{end}") == f"read from `a@b`{end}"
+
+
+@pytest.mark.parametrize("words", ["(paragraph 55) says", "1. item", "(WP 216)", "- item", "v1.0 is out"])
+def test_no_backslash_is_seen(words: str) -> None:
+    """Before a letter or a number GitHub shows a backslash as it is (CommonMark 0.31, section 2.4)."""
+    shown = html.unescape(re.sub("<[^>]+>", "", MarkdownIt().render(_inert.text(words)))).strip()
+    assert shown == words

@@ -116,7 +116,7 @@ def _facts(entry: Entry) -> list[tuple[str, str, str]]:
     """What is folded: label, value, and what stands behind it in grey."""
     part, figures = entry.attribute, entry.attribute.figures
     lines = [("Why", part.reason, "")] if part.verdict not in OPEN else []
-    lines.append(("Strongest attacker", _entries.strongest(part), ""))
+    lines.append(("Chosen attacker", _entries.strongest(part), ""))
     if figures.bits is not None:
         shown = f"{_figures.figure(figures.bits.value, 'bits')} of {_figures.figure(part.entropy, 'bits')}"
         lines.append(("Usable bits", shown, _figures.bounds(figures.bits, of="bits")))

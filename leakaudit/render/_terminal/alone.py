@@ -119,7 +119,7 @@ def _attackers(entry: Entry, width: int) -> Block:
         more = len(found) - len(rows)
         rest = wrap(f"and {more} more in the document{_highest(found[most:])}", width) if more else ()
         forms.append(((*_table(entry, rows, width), *rest, *_notes(rows, width)), keep))
-    alone = wrap(f"Strongest attacker: {_entries.strongest(entry.attribute, brief=True)}.", width, most=1)
+    alone = wrap(f"Chosen attacker: {_entries.strongest(entry.attribute, brief=True)}.", width, most=1)
     return block(*forms, (alone, 86), ((), NEVER))
 
 
