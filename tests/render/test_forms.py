@@ -10,6 +10,7 @@ import synthetic
 from leakaudit import audits, catalog, gate, store
 from leakaudit.render import Report
 from leakaudit.report import report as make
+from leakaudit.stats import Interval
 
 FORMS = catalog.names("render")
 READ = [form for form in FORMS if form not in ("json", "csv", "junit")]
@@ -219,3 +220,18 @@ def test_the_papers_figure_stands_beside_the_audits(form: str, pair: Report) -> 
     shown = " ".join(words(form, pair).replace("\u2019", "'").split())
     assert f"The papers' protocol would have said {said[0]} for vanilla and {said[1]} for end" in shown
     assert "never decides" in shown
+
+
+@pytest.mark.parametrize("form", READ)
+def test_no_figure_is_minus_nothing_and_no_path_loses_its_points(form: str) -> None:
+    """What is less than nothing by less than a digit is 0.000; a model that is called by its path keeps it."""
+    made = []
+    for plan in (synthetic.VANILLA, synthetic.END):
+        whole, _ = synthetic.audit(replace(plan, name=f"../../{plan.name}", private="v.."))
+        (part,) = whole.attributes
+        tiny = replace(part.figures, excess=Interval(-0.0001, -0.0002, 0.0001))
+        made.append((replace(whole, attributes=(replace(part, figures=tiny),)), None))
+    both, alone = words(form, make(made, ())), words(form, make(made[:1], ()))
+    assert not re.search(r"-0\.000\b", both + alone)
+    assert "../../digits/vanilla" in alone
+    assert "v.." in alone

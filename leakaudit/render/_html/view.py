@@ -68,10 +68,10 @@ def traded(report: Report, names: dict[str, str]) -> str:
     first, second = names[part.first], names[part.second]
     if not _figures.can_tell(excess.difference):
         words = f"Which of {first} and {second} gives away less of the {part.private}, the data cannot tell"
-    elif excess.difference.value < 0 and excess.first > 0:
+    elif excess.difference.value < 0 < excess.second:
         way = _figures.percent(min(1.0, -excess.difference.value / excess.first))
         words = f"{second} went {way} % of the way from {first}'s leak to guessing"
-    elif excess.difference.value < 0:  # where what the first gives away lies below nothing, by chance
+    elif excess.difference.value < 0:  # no point estimate says that all of a leak is gone
         words = f"{second} gives away less of the {part.private} than {first}"
     else:
         words = f"{second} gives away more of the {part.private} than {first}"
