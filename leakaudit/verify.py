@@ -213,11 +213,12 @@ def _settings(trail: Trail) -> Iterator[Check]:
         return
     words = ", ".join(f"{name}: {spelt(str(said[name]), 60)} then, {spelt(str(here[name]), 60)} now" for name in other)
     then, there = ({name: table[name] for name in other} for table in (said, here))
-    if (trail.audit.provenance.get("versions") or {}).get("leakaudit") == __version__:
+    made = trail.audit.provenance
+    if made.get("asked") and (made.get("versions") or {}).get("leakaudit") == __version__:
         recorded, found = (store.digest(store.canonical(part)) for part in (then, there))
         yield Check("settings", "no longer matches", recorded, found, note=words)
     else:
-        yield Check("settings", "not recorded", note=f"{words}; another leakaudit may word them otherwise")
+        yield Check("settings", "not recorded", note=f"{words}; another leakaudit may have worded them otherwise")
 
 
 def _told(trail: Trail) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Verify looks at all of a checkpoint that an audit speaks of, not at its weights and its recipe's text alone."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     audit = replace(
         plain,
         subject={"name": made.name, "kind": "checkpoint", "sha256": card.tensors, **about},
-        provenance={"versions": {"leakaudit": __version__}},
+        provenance={"versions": {"leakaudit": __version__}, "asked": {"subject": "try/vanilla"}},
     )
     audits.save(audit, tmp_path / "audits" / "one.json")
     return made.folder
@@ -75,8 +76,13 @@ def test_what_another_version_words_otherwise_is_told_and_no_contradiction(folde
     path = folder.parents[3] / "audits" / "one.json"
     audit = audits.load(path)
     older = {**audit.subject, "preprocessing": "as it was"}
-    audits.save(replace(audit, subject=older, provenance={"versions": {"leakaudit": "0.0.1"}}), path)
-    assert checks(folder)["settings"].state == "not recorded"
+    for changes, state in (
+        ({}, "no longer matches"),
+        ({"versions": {"leakaudit": "0.0.1"}}, "not recorded"),
+        ({"asked": {}}, "not recorded"),  # as audits were before they recorded it, of this version too
+    ):
+        audits.save(replace(audit, subject=older, provenance={**audit.provenance, **changes}), path)
+        assert checks(folder)["settings"].state == state
 
 
 def test_a_checkpoint_that_is_not_what_it_promises_is_broken(folder: Path) -> None:
@@ -93,3 +99,14 @@ def test_a_part_of_a_checkpoint_that_is_gone_is_not_at_hand(folder: Path, file: 
     found = checks(folder)
     assert found[what].state == "not at hand"
     assert {check.state for check in found.values()} <= {"matches", "not at hand", "not recorded"}
+
+
+def test_of_checkpoints_with_the_same_tensors_the_one_that_was_asked_alike_is_looked_at(folder: Path) -> None:
+    """Two recipes may end in the same weights; the other one's settings contradict nothing."""
+    twin = folder.with_name("0000")
+    shutil.copytree(folder, twin)
+    card = json.loads((twin / "checkpoint.json").read_text())
+    (twin / "checkpoint.json").write_text(json.dumps(card | {"overrides": {"train.epochs": 4}}))
+    found = checks(folder)
+    assert "settings" not in found
+    assert folder.name in found["network"].where
