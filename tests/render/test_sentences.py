@@ -6,7 +6,7 @@ from dataclasses import replace
 import crowds
 import synthetic
 
-from leakaudit.render import Comparison, Difference, Report, _words
+from leakaudit.render import Comparison, Difference, Report, _words, terminal
 from leakaudit.render._html import lanes, view
 from leakaudit.stats import Interval
 
@@ -50,3 +50,11 @@ def test_rows_of_a_class_are_those_of_every_model(make_report: Make) -> None:
         counts = [sorted({audit.attributes[0].cells[y].rows for audit in report.audits}) for y in range(5)]
         shown = [row["rows"] for row in section.body["tables"][0]["rows"]]
         assert shown == [f"{low[0]} to {low[-1]}" if apart else f"{low[0]}" for low in counts]
+
+
+def test_limits_of_models_side_by_side_are_those_of_all(make_report: Make) -> None:
+    """The fewest and the most rows, and every suite; a screen names no single model's for all."""
+    report = make_report(synthetic.VANILLA, replace(synthetic.END, rows=300))
+    newer = replace(report, audits=(report.audits[0], replace(report.audits[1], suite="1")))
+    said = " ".join(terminal.render(newer, width=120).split())
+    assert "Only colour, one checkpoint each, suite v0 and 1, 300 to 1500 images; figures are floors." in said

@@ -150,9 +150,14 @@ def _meaning(word: str, group: Sequence[Entry], suites: Sequence[str] | dict[str
 
 
 def _cannot(group: Sequence[Entry]) -> str:
-    limits = sorted({_words.limits(entry).split(". ")[0] for entry in group})
+    """What the verdicts of one private attribute do not speak of."""
+    several = _words.models([entry.audit for entry in group]) > 1
     seed = "Cannot be told: whether the method or the training seed did it. "
-    return f"{seed if _words.models([entry.audit for entry in group]) > 1 else ''}{limits[0]}; figures are floors."
+    suites = _figures.joined(list(dict.fromkeys(entry.audit.suite for entry in group)))
+    counts = sorted({entry.attribute.rows.scored for entry in group})
+    rows = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    limits = f"Only {group[0].attribute.private}, one checkpoint{' each' * several}, suite v{suites}, "
+    return f"{seed * several}{limits}{rows} {_words.things(group[0])}; figures are floors."
 
 
 def _bars(group: Sequence[Entry], width: int) -> Block:
