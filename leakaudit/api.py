@@ -45,7 +45,8 @@ def audit(
     `subject` is what SUBJECT is on the command line (a name, a path), embeddings in memory (z of shape (n, d); or a
     mapping or data frame laid out as a file of embeddings), or an `nn.Module` with the images in `data`: DATA as on the
     command line, an array or tensor (n, c, h, w), or a torch `Dataset` or `DataLoader` of (x, labels). The module is
-    copied, and the copy is run in evaluation mode.
+    copied with its hooks, and the copy is run in evaluation mode and float32. Images of DATA enter as the data set says
+    (its size, mean and deviation) unless `size`, `mean` and `std` do; those in memory as they are.
 
     Labels of rows in memory are `private={"gender": labels}` and `target={"hair": labels}`, or names of columns of
     `labels`, a mapping or a data frame. `name` is what the report calls them. `words` are the flags of `leakaudit
@@ -92,7 +93,7 @@ def check(
     limits: dict[gate.Kind, Limit | None]
     limits = {"max-private-accuracy": max_private_accuracy, "max-excess": max_excess, "max-increase": max_increase}
     asks = _asks(limits, baseline, Path(words.get("store", options.Place.store)))
-    passes = console.pick("on_inconclusive", on_inconclusive, ("fail", "pass")) == "pass"
+    passes = console.pick("on_inconclusive", str(on_inconclusive), ("fail", "pass")) == "pass"
     found = _audited(_Asked(subject, private, target, data, labels, name, verbose), words, asks)
     found = replace(found, open_passes=passes)
     status = gate.exit_status(found.gates, open_passes=passes)

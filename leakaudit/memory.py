@@ -2,8 +2,9 @@
 What a Python program holds in memory, as the subject of an audit: embeddings, or a network with images.
 
     embeddings   z (n, d); or a mapping or a data frame that is laid out as a file of embeddings is (`foreign`)
-    images       (n, c, h, w), (n, h, w) or vectors (n, d), as torch's networks take them; floating point as they enter
-                 the network, uint8 as `torchvision.transforms.ToTensor` brings them to 0..1
+    images       (n, c, h, w), as torch's networks take them; (n, h, w), which enter with a channel axis of 1; or
+                 vectors (n, d), which enter as they are; floating point enters unchanged, uint8 as
+                 `torchvision.transforms.ToTensor` brings it to 0..1
     labels       anything one-dimensional: lists, arrays, tensors, columns of a data frame
 
 A torch `Dataset` or `DataLoader` gives (images, labels) in its own order, and is read once. Nothing that is handed over
@@ -177,10 +178,25 @@ def network(given: Any, data: Any, labels: Arrays, name: str, terms: Terms) -> S
     if data is not None and (terms.split or terms.skip_unreadable):
         word = "split" if terms.split else "skip_unreadable"
         raise InputError(f"{name}: images in memory are all audited; {word} says nothing here")
-    images = None if data is None else _images(data, labels, name, terms)
+    images, vectors = (None, False) if data is None else _images(data, labels, name, terms)
     load = partial(subject.images, terms) if images is None else partial(_same, images)
-    found = stranger.of_module(given, name, terms, load)
+    found = stranger.of_module(_of_vectors(given, name) if vectors else given, name, terms, load)
     return Subject(encoder=found.encoder, dataset=found.dataset, about=found.about)
+
+
+def _of_vectors(given: Any, name: str) -> Any:
+    """A copy of a network that takes vectors (n, d), for images that are (n, d, 1, 1)."""
+    from leakaudit import own_code
+
+    made = own_code.copied(given, name)
+    made.register_forward_pre_hook(_flat, prepend=True)
+    return made
+
+
+def _flat(network: Any, entering: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What enters a network, in one axis."""
+    del network
+    return (entering[0].flatten(1), *entering[1:])
 
 
 def _same(images: Dataset, size: Size | None) -> Dataset:
@@ -189,8 +205,8 @@ def _same(images: Dataset, size: Size | None) -> Dataset:
     return images
 
 
-def _images(data: Any, labels: Arrays, name: str, terms: Terms) -> Dataset:
-    """Images and labels as a data set."""
+def _images(data: Any, labels: Arrays, name: str, terms: Terms) -> tuple[Dataset, bool]:
+    """Images and labels as a data set, and whether they are vectors."""
     where = f"{name}: data"
     given = data if isinstance(data, np.ndarray) or hasattr(data, "detach") else None
     x, brought = (array(given, where), {}) if given is not None else _collected(data, labels, terms.target, where)
@@ -216,7 +232,7 @@ def _images(data: Any, labels: Arrays, name: str, terms: Terms) -> Dataset:
         std=(1.0,) * (x.shape[1] if x.ndim != len("nhw") else 1),
         stamp=content,
     )
-    return made if terms.rows is None else made.sample(terms.rows, terms.seed)
+    return made if terms.rows is None else made.sample(terms.rows, terms.seed), ORDERS[x.ndim] == "d"
 
 
 def _collected(data: Any, labels: Arrays, target: str | None, where: str) -> tuple[Shaped[np.ndarray, "n ..."], Arrays]:

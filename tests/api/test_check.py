@@ -82,6 +82,7 @@ def test_an_increase_over_an_earlier_result_or_file_fails(rows, error, tmp_path)
         ({"baseline": "there.json"}, "max_increase is missing"),
         ({"baseline": "there.json", "max_increase": 0.1}, "baseline: "),
         ({"max_excess": 0.1, "on_inconclusive": "ignore"}, "no on_inconclusive 'ignore'"),
+        ({"max_excess": 0.1, "on_inconclusive": True}, "no on_inconclusive 'True'"),
     ],
 )
 def test_a_gate_that_can_decide_nothing_is_refused(rows, gates, said):

@@ -144,6 +144,16 @@ def test_images_come_from_wherever_they_are(read, images, labels, way):
     assert all(np.array_equal(other.column(name).values, values) for name, values in labels.items())
 
 
+def test_vectors_enter_as_vectors(read, images):
+    """A network of linear layers reads (n, d) as it stands, and one that flattens first reads it alike."""
+    plain = nn.Sequential(nn.Linear(108, 6), nn.ReLU(), nn.Linear(6, 2))
+    vectors = torch.from_numpy(images).flatten(1)
+    (one,), (other,) = read(plain, vectors), read(nn.Sequential(nn.Flatten(), *plain), images.reshape(ROWS, -1))
+    assert np.allclose(one.z, plain[:2](vectors).detach(), atol=1e-5)
+    assert np.array_equal(one.z, other.z)
+    assert not plain._forward_pre_hooks
+
+
 def test_a_loader_that_shuffles_brings_its_labels_along(read, images, labels):
     """Each image keeps the labels that come with it, whatever their order."""
     (one,), (other,) = (read(network(), data, ()) for data in (Faces(images, labels), shuffled(images, labels)))
