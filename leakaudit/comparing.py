@@ -152,13 +152,14 @@ def _comparison(first: Side, later: Side) -> Comparison:
     leaks = _leaks(first, later, rows)
     less = later if leaks[1].difference.value < 0 else first
     weaker = unread(less, first if less is later else later)
-    leaks = [_open(part, weaker, later=less is later) for part in leaks]
+    entropy = less.attribute.entropy
+    leaks = [_open(part, weaker, entropy if part.figure == "bits" else 1.0, later=less is later) for part in leaks]
     differences = (*leaks, *_uses(first, later, rows))
     count = len(rows.target) if rows else 0
     excess = next(part for part in differences if part.figure == "excess")
     why = "there are too few groups for bounds" if not _bounded(first, later) else ""
     why = why or (f"{less.audit.name} was read {weaker}" if weaker else "")
-    on = f"on the same {count} rows" if rows else "unpaired, because the scored rows are not known to be the same"
+    on = f"on the same {count} rows" if rows else "unpaired: not known to be the same rows, or read from rebuilt images"
     return Comparison(
         private=later.attribute.private,
         first=first.audit.name,
@@ -170,13 +171,14 @@ def _comparison(first: Side, later: Side) -> Comparison:
     )
 
 
-def _open(part: Difference, weaker: str, *, later: bool) -> Difference:
-    """The difference with no bound on the side of the audit that was attacked by less, and in which less is read."""
+def _open(part: Difference, weaker: str, most: float, *, later: bool) -> Difference:
+    """The difference as if all there is, `most`, could be read in the audit that was attacked by less, if it reads less."""
     if not weaker:
         return part
     value, low, high = part.difference
-    most = MOST.get(part.figure, 1.0)
-    return replace(part, difference=Interval(value, low, most) if later else Interval(value, -most, high))
+    if later:
+        return replace(part, difference=Interval(value, low, max(high, most - part.first)))
+    return replace(part, difference=Interval(value, min(low, part.second - most), high))
 
 
 def _leaks(first: Side, later: Side, rows: pairing.Rows | None) -> list[Difference]:

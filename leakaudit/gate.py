@@ -132,7 +132,7 @@ def summarise(gates: Sequence[Gate], *, open_passes: bool = False, audits: int =
         if alike:
             more = f" (and {len(alike) - 1} more)" if len(alike) > 1 else ""
             return f"{words}: {alike[0]}{more}"
-    return f"{f'compared {audits} audits' if audits > 1 else 'measured'}; no gate asked"
+    return f"{f'{audits} audits side by side' if audits > 1 else 'measured'}; no gate asked"
 
 
 def judge(ask: Ask, attribute: Attribute, audit: Audit) -> Gate:

@@ -119,7 +119,7 @@ def test_settings_and_variables_say_the_same(leakaudit_here, folder, tmp_path):
 
 def test_without_a_gate_it_says_what_was_done(leakaudit_here, folder):
     """One audit is measured, two are compared; neither is a pass."""
-    for names, words in ((["new.json"], "measured"), (["new.json", "old.json"], "compared 2 audits")):
+    for names, words in ((["new.json"], "measured"), (["new.json", "old.json"], "2 audits side by side")):
         done = leakaudit_here("report", *names, cwd=folder)
         assert done.stderr.splitlines()[-1] == f"leakaudit: exit 0: {words}; no gate asked"
 

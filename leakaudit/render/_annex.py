@@ -230,10 +230,11 @@ def _rebuilt(report: Report, rebuilt: Sequence[Entry]) -> str:
     some = (
         f"{len(models)} of {_count(len(report.audits), 'model')}" if len(models) < len(report.audits) else "every model"
     )
+    whose = some if len(report.audits) > 1 else "the model"
+    how = f"{'a decoder' if len(decoders) == 1 else 'decoders'} ({', '.join(decoders)})"
     return (
-        f"Unseen images were rebuilt from the bottleneck of {some if len(report.audits) > 1 else 'the model'} by "
-        f"{_figures.joined(list(decoders))}, and the attribute was read from what came out. Rows that the model was "
-        "trained on were not."
+        f"Unseen images were rebuilt from the bottleneck of {whose} by {how}, and the attribute was read from what "
+        "came out. Rows that the model was trained on were not."
     )
 
 

@@ -50,7 +50,7 @@ def test_reconstruction_is_in_part_where_it_was_run_and_else_not_tested(pair: Re
     """By which decoder, of how many models; without it the command that does it."""
     said = scope(pair)["Reconstruction"]
     assert said.tested == "in part"
-    assert "of every model by convolutional" in said.done
+    assert "of every model by a decoder (convolutional), and the" in said.done
     none = scope(changed(reconstruction=None))["Reconstruction"]
     assert none.tested == "not tested"
     assert "leakaudit reconstruct" in none.done

@@ -14,6 +14,7 @@ import pytest
 import synthetic
 
 from leakaudit.render import Report, html
+from leakaudit.report import report as make
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -105,3 +106,16 @@ def test_rendering_is_quick_and_light(many: Report) -> None:
         "print([name for name in ('torch', 'sklearn', 'pandas', 'matplotlib') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_audits_with_nothing_in_common_are_no_comparison() -> None:
+    """The page says two audits, both targets, and nothing of method or seed; where they are compared it says so."""
+    made, outcomes = synthetic.audit(synthetic.VANILLA)
+    other = replace(made, attributes=(replace(made.attributes[0], private="hat", target="shape"),))
+    apart = html.render(make([(made, outcomes), (other, None)], ()), width=80)
+    assert "report · 2 audits<" in apart
+    assert "or the training seed;" not in apart
+    assert re.search(r"digit, \d+ classes; shape, \d+ classes", apart)
+    both = html.render(make([(made, outcomes), (synthetic.audit(synthetic.END)[0], None)], ()), width=80)
+    assert "comparison of 2 audits" in both
+    assert "or the training seed;" in both

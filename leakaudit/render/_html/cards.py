@@ -157,7 +157,7 @@ def _limits(report: Report, found: Sequence[Entry]) -> list[str]:
         limits.append(
             "No target was named: nothing was conditioned on, and what a target would explain counts as read."
         )
-    if _words.models(report.audits) > 1:
+    if report.comparisons and _words.models(report.audits) > 1:
         limits.append("What cannot be told: whether the method did it or the training seed; each is one checkpoint.")
     if said := _words.papers_said(found):
         limits.append(f"{said} It cannot decide.")
@@ -168,18 +168,21 @@ def facts(report: Report) -> list[tuple[str, str]]:
     """The line of facts under the title."""
     audit = report.audits[0]
     part = audit.attributes[0]
-    classes = f"{part.target}, {len(part.target_classes)} classes" if part.target else "none: nothing conditioned on"
+    targets = {e.attribute.target: len(e.attribute.target_classes) for e in _entries.entries(report)}
+    classes = [
+        f"{name}, {count} classes" if name else "none: nothing conditioned on" for name, count in targets.items()
+    ]
     privates = {e.attribute.private: len(e.attribute.classes) for e in _entries.entries(report)}
     tolerances = sorted({_figures.tau(one.tolerance) for one in report.audits})
     whence = [(one.data.get("name", "?"), one.data.get("split", "?")) for one in report.audits]
     data = list(dict.fromkeys(", ".join(filter(None, map(str, part))) for part in whence))
     return [
         ("Private", _first([f"{name}, {count} classes" for name, count in privates.items()])),
-        ("Target", classes),
+        ("Target", _first(classes)),
         ("Attacked on", _first(data)),
         ("Rows", f"{_entries.scored(report)} scored, {_entries.scheme(part.rows)}"),
         ("Tolerance", f"τ {' and '.join(tolerances)} on E"),
-        ("Suite", f"v{audit.suite}"),
+        ("Suite", _figures.joined([f"v{suite}" for suite in dict.fromkeys(one.suite for one in report.audits)])),
     ]
 
 

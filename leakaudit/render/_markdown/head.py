@@ -113,7 +113,7 @@ def _items(report: Report, found: Sequence[Entry], names: Mapping[str, str]) -> 
     ranked = [f"- {text(_named(part.sentence, names))}" for part in report.rankings]
     told = [f"- {text(_words.told(part, dict(names)))}" for part in report.comparisons]
     seed = ["- Cannot be told: whether the method or the training seed did it; each is one checkpoint."]
-    seed *= _words.models(report.audits) > 1
+    seed *= bool(report.comparisons) and _words.models(report.audits) > 1
     unmeasured = {audit.name: said for audit in report.audits if (said := _words.unmeasured(audit))}
     own = [f"- **Its own task**, {text(name)}: {text(said)}." for name, said in unmeasured.items()]
     why = [f"- **Why**, {text(entry.label)}: {text(entry.attribute.reason.rstrip('.'))}." for entry in found]
