@@ -74,11 +74,10 @@ def elsewhere(first: Audit, later: Audit) -> str:
 
 def unread(side: Side, other: Side) -> str:
     """By what an audit was attacked less than the other, so that less may be read in it; empty: by nothing."""
-    versions = joining.versions(side.audit, other.audit)
-    if versions[0] != versions[1]:
-        return f"by suite v{versions[0]}, and {other.audit.name} by suite v{versions[1]}"
-    lacking = joining.lacking(side.attribute, other.attribute)
-    return f"without {', '.join(lacking)}" if lacking else ""
+    suite, others = joining.versions(side.audit, other.audit)
+    if suite != others:
+        return f"by suite v{suite}, and {other.audit.name} by suite v{others}"
+    return " and ".join(f"without {name}" for name in joining.lacking(side.attribute, other.attribute))
 
 
 def compare(first: Given, later: Given) -> list[Comparison]:
@@ -172,7 +171,7 @@ def _comparison(first: Side, later: Side) -> Comparison:
 
 
 def _open(part: Difference, weaker: str, most: float, *, later: bool) -> Difference:
-    """The difference as if all there is, `most`, could be read in the audit that was attacked by less, if it reads less."""
+    """The difference, up to all that there is, `most`, in the audit in which less is read, if by fewer attackers."""
     if not weaker:
         return part
     value, low, high = part.difference

@@ -215,9 +215,10 @@ def test_what_was_attacked_by_less_is_never_said_to_leak_less(*, turned: bool) -
     pair = (weaker, much) if turned else (much, weaker)
     found = only(compare(*pair))
     for name in FIGURES[:3]:
-        low, high = by_name(found)[name].difference[1:]
-        assert low < 0 < high
-        assert (low if turned else high) == (-1 if turned else 1) * comparing.MOST.get(name, 1.0)
+        part, most = by_name(found)[name], 2.0 if name == "bits" else 1.0  # of four classes
+        assert part.difference.low < 0 < part.difference.high
+        open_end, other = (part.difference.low, part.second) if turned else (part.difference.high, part.first)
+        assert open_end == pytest.approx((other - most) if turned else (most - other))
     assert "the data cannot tell" in found.sentence
     assert found.sentence.endswith(f"but {little[0].name} was read without mlp.")
     stronger = with_part(much, findings=much[0].attributes[0].findings[:1])
