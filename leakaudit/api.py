@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, Unpack
 
 from leakaudit import archive, asking, console, gate, options, progress, store
 from leakaudit.asking import Words
-from leakaudit.errors import InputError
+from leakaudit.errors import InputError, LeakauditError
 from leakaudit.render import _tame, _words
 from leakaudit.render._entries import entries
 from leakaudit.result import InconclusiveError, LeakError, Result
@@ -59,7 +59,11 @@ def audit(
         InputError: something that the caller can correct; the message says what there is instead.
         RefusedError: a file is unsafe, truncated, foreign, or not what its hash promises.
     """
-    return _audited(_Asked(subject, private, target, data, labels, name, verbose), words, ())
+    __tracebackhide__ = True
+    try:
+        return _audited(_Asked(subject, private, target, data, labels, name, verbose), words, ())
+    except LeakauditError as error:
+        raise error.with_traceback(None) from None  # the line says it all; where inside it was found says nothing
 
 
 def check(
@@ -92,9 +96,12 @@ def check(
     __tracebackhide__ = True
     limits: dict[gate.Kind, Limit | None]
     limits = {"max-private-accuracy": max_private_accuracy, "max-excess": max_excess, "max-increase": max_increase}
-    asks = _asks(limits, baseline, Path(words.get("store", options.Place.store)))
-    passes = console.pick("on_inconclusive", str(on_inconclusive), ("fail", "pass")) == "pass"
-    found = _audited(_Asked(subject, private, target, data, labels, name, verbose), words, asks)
+    try:
+        asks = _asks(limits, baseline, Path(words.get("store") or options.Place.store))
+        passes = console.pick("on_inconclusive", str(on_inconclusive), ("fail", "pass")) == "pass"
+        found = _audited(_Asked(subject, private, target, data, labels, name, verbose), words, asks)
+    except LeakauditError as error:
+        raise error.with_traceback(None) from None
     found = replace(found, open_passes=passes)
     status = gate.exit_status(found.gates, open_passes=passes)
     if status:
@@ -162,7 +169,7 @@ def _audited(asked: "_Asked", words: Mapping[str, Any], asks: tuple[gate.Ask, ..
     called, beside = _called(asked, asked.named or memory.is_network(asked.subject)), _labels(asked)
     attackers, auxiliaries = asking.attack(words)
     groups = asking.groups(words)
-    passing = not asked.named and "store" not in words
+    passing = not asked.named and words.get("store") is None
     with contextlib.ExitStack() as held:
         if passing:
             groups["store"] = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="leakaudit-")))

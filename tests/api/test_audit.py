@@ -79,7 +79,7 @@ def test_nothing_is_left_and_nothing_is_said(rows, tmp_path, monkeypatch, capfd)
     """What is in memory leaves no file in the working directory, prints no word, and is itself unchanged."""
     monkeypatch.chdir(tmp_path)
     before, hostile = rows.z.copy(), "../<b>\n\u202e\x1b[31m"
-    made = leakaudit.audit(rows.z, private={hostile: rows.gender}, attacker="linear", name=hostile)
+    made = leakaudit.audit(rows.z, private={hostile: rows.gender}, attacker="linear", name=hostile, store=None)
     assert made.audits[0].name == made.attributes[0].private == hostile
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")

@@ -92,8 +92,16 @@ def test_a_gate_that_can_decide_nothing_is_refused(rows, gates, said):
     assert said in str(error.value)
 
 
-def test_pytest_shows_the_words_and_not_the_inside(error):
+def test_pytest_shows_the_words_and_not_the_inside(error, rows):
     """What pytest prints of a failing check is the test's own line and the words; no frame of leakaudit's own."""
+    with pytest.raises(leakaudit.InputError) as slip:
+        leakaudit.check(rows.columns(), **LINEAR)
+    with pytest.raises(leakaudit.InputError) as short:
+        leakaudit.audit(rows.z, private={"gender": ["f", object()]})
+    for each, said in ((slip, "a gate is missing"), (short, "of one kind")):
+        shown = str(each.getrepr(style="long"))
+        assert said in shown
+        assert not any(inside in shown for inside in ("api.py", "memory.py", "asking.py"))
     shown = str(error.getrepr(style="long"))
     assert "gate failed: gender is read at" in shown
     assert "test_check.py" in shown
