@@ -119,3 +119,23 @@ def test_audits_with_nothing_in_common_are_no_comparison() -> None:
     both = html.render(make([(made, outcomes), (synthetic.audit(synthetic.END)[0], None)], ()), width=80)
     assert "comparison of 2 audits" in both
     assert "or the training seed;" in both
+
+
+def test_nothing_is_said_to_be_surely_read_where_the_lower_bound_is_below_nothing() -> None:
+    """The class of the highest lower bound is named only where that bound says that anything is read."""
+    made, outcomes = synthetic.audit(synthetic.VANILLA)
+    cell = made.attributes[0].worst
+    assert cell is not None
+    for low, said in ((cell.excess.low, True), (-0.02, False)):
+        part = replace(made.attributes[0], worst=replace(cell, excess=cell.excess._replace(low=low)))
+        shown = html.render(make([(replace(made, attributes=(part,)), outcomes)], ()), width=80)
+        assert ("ost is surely read with E" in shown) == said
+
+
+def test_a_mark_is_explained_where_it_stands() -> None:
+    """Of many models the star of an unpaired one is explained where there is one, and not where there is none."""
+    plans = [replace(synthetic.VANILLA, name=f"model-{i}", strength=0.3 + 0.1 * i) for i in range(5)]
+    made = [synthetic.audit(plan) for plan in plans]
+    for rows, said in ((True, False), (False, True)):
+        shown = html.render(make([(audit, known if rows else None) for audit, known in made], ()), width=80)
+        assert ("*: unpaired" in shown) == said

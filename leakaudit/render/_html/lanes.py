@@ -182,7 +182,11 @@ def classes(report: Report) -> Section | None:
         axis = strips.scale([(0, "0"), (group[0].audit.tolerance, "τ"), (1, "1")], _width(group), inset=6)
         models = [(entry, strips.key(entry.place)) for entry in group]
         target = group[0].attribute.target or "stratum"
-        worst = [_told(e, f"most is surely read with {words}", group) for e in group if (words := _further.worst(e))]
+        worst = [
+            _told(e, f"most is surely read with {words}", group)
+            for e in group
+            if _surely(e) and (words := _further.worst(e))
+        ]
         tables.append(
             {
                 "private": private,
@@ -199,6 +203,12 @@ def classes(report: Report) -> Section | None:
         alike = f"For {some(even, what)}, E differs between classes by no more than these rows explain."
         ledes = [*ledes[: FEW - 1], alike]
     return Section("classes", "E by class", " ".join(ledes[:FEW]), {"tables": tables}) if tables else None
+
+
+def _surely(entry: Entry) -> bool:
+    """Whether anything is surely read in the target class in which most is."""
+    cell = entry.attribute.worst
+    return cell is not None and cell.excess.low > 0
 
 
 def _uneven(group: Group) -> tuple[list[str], list[str]]:
