@@ -102,7 +102,8 @@ def _row(entry: Entry, report: Report) -> list[str]:
 
 def _shown(one: _entries.Headline) -> str:
     if one.value is None:
-        return f"not known: {text(one.note[:MOST])}"
+        never, _, why = one.note[:MOST].partition("does not apply: ")
+        return f"does not apply ({text(why)})" if why and not never else f"not known: {text(one.note[:MOST])}"
     unit = _measures.unit(one.figure)
     bounds = f" {_figures.bounds(one.interval, of=unit)}" if one.interval else ""
     return f"{_figures.figure(one.value, unit)}{bounds}"

@@ -74,7 +74,7 @@ def _rows(report: Report, group: Sequence[Entry], width: int) -> Block:
         Column("vs random", right=True, drop=6), Column("[95 %]", drop=1, gap=1),
         Column("UCB*", right=True), Column("rank", drop=8),
     ]  # fmt: skip
-    strongest = Column("strongest", least=10, drop=3)
+    strongest = Column("chosen", least=10, drop=3)
     made, below = [], []
     for entry in group:
         part = entry.attribute
