@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -276,3 +276,17 @@ def test_pseudo_labels_without_a_known_truth_say_so() -> None:
     made = replace(made, subject={**made.subject, "private": "age", "pseudo_labels": nothing})
     (entry,) = entries(make([(made, rows)], ()))
     assert _further.guessed(entry) == "no training row with a known age to compare them with"
+
+
+def test_of_many_classes_no_name_covers_another() -> None:
+    """A hundred centroids keep their marks and what a pointer brings up; names stand only where they can be read."""
+    many = tuple(f"class {number}" for number in range(100))
+    for targets, all_named in ((many, False), (many[:8], True)):
+        made, _ = synthetic.audit(replace(synthetic.VANILLA, targets=targets, rows=4000))
+        (drawn,) = plot.draw(make([(made, None)], ()))
+        names = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*font-weight="700"[^>]*>([^<]*)</text>', drawn.svg)
+        rows = sorted((float(y), float(x)) for x, y, _ in names)
+        assert not any(b[0] - a[0] < 3 and abs(b[1] - a[1]) < 20 for a, b in pairwise(rows))
+        assert (len(names) == len(targets)) == all_named
+        assert ("left out" in drawn.caption) != all_named
+        assert drawn.svg.count("<title>digit class") >= len(targets)

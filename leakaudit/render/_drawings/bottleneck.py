@@ -114,7 +114,8 @@ def caption(pair: Pair) -> str:
     said = f"{_further.attracted(entry)}." if found.wrong else ""
     hues = ""
     if len(part.target_classes) > len(COLOURS):
-        back = f"; with more than {FILLED} they return" if len(part.target_classes) > FILLED else ""
+        more = len(part.target_classes) > FILLED
+        back = f"; with more than {FILLED} they return, and a name that would cover another is left out" * more
         hues = f" Each of five hues is filled for one {target} and hollow for another{back}."
     return (
         f"{said[:1].upper()}{said[1:]} Large: the centroid of each {target}, in the shape of the {part.private} that "
@@ -220,10 +221,10 @@ def _shape(shape: int, x: float, y: float, size: float, how: str, words: str = "
 
 
 def _names(places: Sequence[Place], marks: Sequence[tuple[float, float]], classes: Sequence[str], side: int) -> str:
-    """The name of each class beside its centroid, where it hides least: no name, no centroid, few rows."""
+    """The name of each class beside its centroid, where it hides least; of many none that would cover another."""
     taken = [_around(place.x, place.y, LARGE) for place in places]
     rows = [_around(x, y, SMALL) for x, y in marks]
-    body = ""
+    body, first = "", len(taken)
     for place in places:
         words = cut(classes[place.of.target], LONG, strong=True)
         long = 1.1 * wide(words, strong=True) + 2
@@ -233,6 +234,8 @@ def _names(places: Sequence[Place], marks: Sequence[tuple[float, float]], classe
         ]
         inside = [spot for spot in spots if min(spot[0][:2]) >= 1 and max(spot[0][2:]) < side] or spots[:1]
         box, lean = min(inside, key=lambda spot: 10 * _touched(spot[0], taken) + _touched(spot[0], rows))
+        if len(places) > FILLED and _touched(box, taken[first:]):
+            continue
         taken.append(box)
         anchor = "start" if lean == 0 else "end" if lean == 1 else "middle"
         x = box[0] + lean * (box[2] - box[0])
