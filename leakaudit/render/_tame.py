@@ -26,6 +26,9 @@ NAMES = (
     "second",
 )
 """Fields that hold names: cut however many words they have."""
+CALLED = ("name", "private", "target", "classes", "target_classes", "first", "second")
+"""Those of them that somebody is called by, so that none is empty."""
+NAMELESS = "(no name)"
 PLAIN = (bool, int, float)
 
 Swaps = dict[str, str]
@@ -37,7 +40,8 @@ def tame(report: Report) -> Report:
     names = {audit.name for audit in report.audits}
     names |= {part.private for audit in report.audits for part in audit.attributes}
     names |= {part.target for audit in report.audits for part in audit.attributes if part.target}
-    swaps = {name: _name(name) for name in sorted(names, key=len, reverse=True) if _name(name) != name}
+    longest = sorted(names, key=len, reverse=True)
+    swaps = {name: _name(name) for name in longest if _name(name) not in (" ".join(name.split()), NAMELESS)}
     tamed: Report = _tame(report, "", swaps)
     return tamed
 
@@ -80,7 +84,7 @@ def _tame(value: Any, field: str, swaps: Swaps) -> Any:
 
 def _text(text: str, field: str, swaps: Swaps) -> str:
     if field in NAMES:
-        return swaps.get(text) or _name(text)
+        return swaps.get(text) or (_name(text) if text or field in CALLED else "")
     for long, short in swaps.items():
         text = text.replace(long, short)
     if field == "command":
@@ -89,7 +93,8 @@ def _text(text: str, field: str, swaps: Swaps) -> str:
 
 
 def _name(text: str) -> str:
-    return _middle(_printable(text))
+    """A name that can be read: one of nothing but spaces says so."""
+    return _middle(_printable(text)) or NAMELESS
 
 
 def _printable(text: str) -> str:
