@@ -139,3 +139,14 @@ def test_a_mark_is_explained_where_it_stands() -> None:
     for rows, said in ((True, False), (False, True)):
         shown = html.render(make([(audit, known if rows else None) for audit, known in made], ()), width=80)
         assert ("*: unpaired" in shown) == said
+
+
+def test_the_page_says_when_it_was_made_and_what_the_tolerance_lets_through(one: Report) -> None:
+    """Day and version stand among the facts; E of .10 among C classes is an accuracy of 1/C + .10 (1 - 1/C)."""
+    said = {"created": "2026-11-22T07:45:07+00:00", "versions": {"leakaudit": "9.8"}}
+    audit = replace(one.audits[0], provenance=said)
+    made = html.render(replace(one, audits=(audit,)), width=80)
+    assert "<dt>Made</dt><dd>2026-11-22 by leakaudit 9.8</dd>" in made
+    classes, tolerance = len(audit.attributes[0].classes), audit.tolerance
+    allowed = 100 * (1 / classes + tolerance * (1 - 1 / classes))
+    assert f"lets an attacker name {allowed:.1f} of 100 rows" in made

@@ -183,7 +183,17 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Rows", f"{_entries.scored(report)} scored, {_entries.scheme(part.rows)}"),
         ("Tolerance", f"τ {' and '.join(tolerances)} on E"),
         ("Suite", _figures.joined([f"v{suite}" for suite in dict.fromkeys(one.suite for one in report.audits)])),
+        *_made(report),
     ]
+
+
+def _made(report: Report) -> list[tuple[str, str]]:
+    """On which days, and by which versions, the audits were made; nothing where they do not say."""
+    days = sorted({str(audit.provenance["created"])[:10] for audit in report.audits if audit.provenance.get("created")})
+    told = [audit.provenance.get("versions") for audit in report.audits]
+    versions = sorted({str(each.get("leakaudit")) for each in told if isinstance(each, dict) and each.get("leakaudit")})
+    by = f" by leakaudit {_figures.joined(versions)}" if versions else ""
+    return [("Made", f"{' to '.join(dict.fromkeys((days[0], days[-1])))}{by}")] if days else []
 
 
 def _first(words: Sequence[Any], most: int = 3) -> str:

@@ -142,8 +142,19 @@ def reading(report: Report) -> Section:
     ]
     part = report.audits[0].attributes[0]
     lede = "Five verdicts are possible. None of them says that a model gives nothing away."
-    body = {"verdicts": verdicts, "part": part, "suite": suite, "deep": _deep(_entries.entries(report))}
+    body = {
+        "verdicts": verdicts, "part": part, "suite": suite, "deep": _deep(_entries.entries(report)),
+        "allowed": _allowed(report.audits[0].tolerance, len(part.classes)),
+    }  # fmt: skip
     return Section("reading", "How to read this", lede, body)
+
+
+def _allowed(tolerance: float, classes: int) -> str:
+    """What a tolerance lets an attacker do, in rows of a hundred: accuracy is 1/C and E times what is above it."""
+    guessed = 1 / classes
+    named = guessed + tolerance * (1 - guessed)
+    tau, most, least = _figures.tau(tolerance), _figures.percent(named), _figures.percent(guessed)
+    return f"With {classes} equal classes, τ {tau} lets an attacker name {most} of 100 rows; guessing names {least}."
 
 
 def _deep(found: Group) -> set[str]:
