@@ -1,28 +1,28 @@
 """
 leakaudit: what a trained vision model still gives away about a private attribute.
 
-From Python: `leakaudit.audit` and `leakaudit.check` (see `leakaudit.api`), which are loaded when they are first asked
-for, and nothing heavy before.
+From Python: `leakaudit.audit` and `leakaudit.check` (see `leakaudit.python.api`), which are loaded when they are first
+asked for, and nothing heavy before.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from leakaudit.api import audit, check
     from leakaudit.errors import InputError, LeakauditError, RefusedError
-    from leakaudit.result import InconclusiveError, LeakError, Result
+    from leakaudit.python.api import audit, check
+    from leakaudit.python.result import InconclusiveError, LeakError, Result
 
 __version__ = "0.1.0"
 
 _WHERE = {
-    "InconclusiveError": "result",
+    "InconclusiveError": "python.result",
     "InputError": "errors",
-    "LeakError": "result",
+    "LeakError": "python.result",
     "LeakauditError": "errors",
     "RefusedError": "errors",
-    "Result": "result",
-    "audit": "api",
-    "check": "api",
+    "Result": "python.result",
+    "audit": "python.api",
+    "check": "python.api",
 }
 
 __all__ = [

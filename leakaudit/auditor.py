@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from leakaudit import archive, audits, catalog, extract, gate, judging, outcomes, provenance, reconstruct, store
+from leakaudit import archive, audits, catalog, extract, gate, outcomes, provenance, reconstruct, store
 from leakaudit import attack as attacking
 from leakaudit.audits import Audit
 from leakaudit.catalog import Call
 from leakaudit.checkpoint import Checkpoint
+from leakaudit.comparison import judging
 from leakaudit.dataset import Dataset
 from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder

@@ -33,7 +33,7 @@ def verify(
 ) -> None:
     """Count again every hash that an audit names, and say what no longer matches."""
     from leakaudit import archive, verify
-    from leakaudit.tracing import Given
+    from leakaudit.proofs.tracing import Given
 
     given = Given(store=place.store, root=root, ledger=ledger, subject=subject, data=data)
     made = verify.verify(archive.gather(audits, place.store), given)

@@ -7,9 +7,10 @@ twice.
 
 from collections.abc import Sequence
 
-from leakaudit import gate, joining, judging, ranks
+from leakaudit import gate, joining
 from leakaudit.audits import Attribute
-from leakaudit.comparing import comparable, compare, sides
+from leakaudit.comparison import judging, ranks
+from leakaudit.comparison.comparing import comparable, compare, sides
 from leakaudit.finding import WORST_FIRST
 from leakaudit.joining import Given, is_reconstruction
 from leakaudit.render import Report

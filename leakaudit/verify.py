@@ -17,7 +17,6 @@ from leakaudit import (
     __version__,
     audits,
     checkpoint,
-    counting,
     encoder,
     opening,
     outcomes,
@@ -27,10 +26,11 @@ from leakaudit import (
     record,
     store,
 )
-from leakaudit.counting import HASH, HELD, IN_MEMORY, check, counted, digest, lacking
 from leakaudit.errors import LeakauditError, RefusedError, spelt
+from leakaudit.proofs import counting
+from leakaudit.proofs.counting import HASH, HELD, IN_MEMORY, check, counted, digest, lacking
+from leakaudit.proofs.tracing import Given, Trail, seals
 from leakaudit.subject import Subject
-from leakaudit.tracing import Given, Trail, seals
 from leakaudit.verification import Check, Made, Verification, Verified
 
 FILES = ("weights", "onnx", "published")

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from leakaudit import gate, judging
+from leakaudit import gate
 from leakaudit.audits import Attribute, Audit, Gate
+from leakaudit.comparison import judging
 from leakaudit.errors import InputError
 from leakaudit.finding import Baseline, Control, Coverage, Figures, Finding
 from leakaudit.stats import Interval

@@ -1,12 +1,15 @@
 """What stands in leakaudit.toml is asked for as it is typed, or refused in one line; a gate is never dropped."""
 
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
-from conftest import Run
 from test_audits import AUDIT
 
 from leakaudit import audits
+
+Run = Callable[..., "CompletedProcess[str]"]
 
 
 @pytest.fixture

@@ -2,18 +2,20 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import Run
 
 from leakaudit import audits, store, verify
-from leakaudit.tracing import Given
+from leakaudit.proofs.tracing import Given
 from leakaudit.verification import Verification
 
+Run = Callable[..., "CompletedProcess[str]"]
 ROWS = 90
 NET = """import torch
 from part import mid

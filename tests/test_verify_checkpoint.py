@@ -11,8 +11,8 @@ import pytest
 from test_checkpoint import CARD, IDS, WEIGHTS
 
 from leakaudit import __version__, audits, checkpoint, encoder, provenance, store, verify
+from leakaudit.proofs.tracing import Given
 from leakaudit.subject import Subject
-from leakaudit.tracing import Given
 from leakaudit.verification import Check
 
 sys.path.insert(0, str(Path(__file__).parent / "render"))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asked import asked_of
 
 from leakaudit import store
 
@@ -105,17 +106,6 @@ class Watcher:
     def __call__(self, job: str, *words: object, home: Path, **more: Any) -> End:
         """How a job ends in a fork of the watched process, whose folder is `home`."""
         return self.each([[job, *map(str, words)]], home, **more)[0]
-
-
-def asked_of(path: Path, images: Path) -> list[list[str]]:
-    """What a person may ask of a file that was sent to them."""
-    private = ["--private", "background", "--target", "digit"]
-    return [
-        ["read", str(path)],
-        ["command", "inspect", str(path)],
-        ["command", "attack", str(path), "--backbone", "mlp", "--data", f"arrays:file={images}", *private],
-        ["command", "attack", str(path), *private],
-    ]
 
 
 @pytest.fixture

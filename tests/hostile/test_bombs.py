@@ -4,7 +4,7 @@ from functools import partial
 
 import bombs
 import pytest
-from conftest import asked_of
+from asked import asked_of
 
 SECONDS = 5
 """Within which any small file is read or refused, on a slow machine."""

@@ -3,7 +3,7 @@
 import evil
 import honest
 import pytest
-from conftest import asked_of
+from asked import asked_of
 from opcodes import inflating, pickled, text, torch_legacy, torch_zip
 
 FILES = evil.files()

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from asked import asked_of
 from bombs import LOUD
-from conftest import asked_of
 
 onnx = pytest.importorskip("onnx")
 SECONDS = 15

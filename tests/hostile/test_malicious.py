@@ -2,7 +2,7 @@
 
 import json
 
-from conftest import asked_of
+from asked import asked_of
 
 
 def test_every_malicious_file_is_refused(watcher, home, images, data_root):

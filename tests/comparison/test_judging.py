@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leakaudit import gate, judging
+from leakaudit import gate
 from leakaudit.audits import Audit, Gate
-from leakaudit.comparing import Given, sides
+from leakaudit.comparison import judging
+from leakaudit.comparison.comparing import Given, sides
 from leakaudit.errors import InputError
 from leakaudit.finding import Control
 from leakaudit.report import report

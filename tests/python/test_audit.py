@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 import leakaudit
-from leakaudit import asking, audits, options
+from leakaudit import audits, options
+from leakaudit.python import asking
 
 PACKAGE = Path(leakaudit.__file__).parent
 HEAVY = {

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from leakaudit import audits, gate, joining
 from leakaudit.audits import Attribute, Audit, Gate
-from leakaudit.comparing import Increase, Side, comparable, elsewhere, increase
+from leakaudit.comparison.comparing import Increase, Side, comparable, elsewhere, increase
 from leakaudit.gate import Ask, Past
 from leakaudit.joining import Given
 

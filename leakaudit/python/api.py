@@ -15,12 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Unpack
 
-from leakaudit import archive, asking, console, gate, options, progress, store
-from leakaudit.asking import Words
+from leakaudit import archive, console, gate, options, progress, store
 from leakaudit.errors import InputError, LeakauditError
+from leakaudit.python import asking
+from leakaudit.python.asking import Words
+from leakaudit.python.result import InconclusiveError, LeakError, Result
 from leakaudit.render import _tame, _words
 from leakaudit.render._entries import entries
-from leakaudit.result import InconclusiveError, LeakError, Result
 
 NAMED = (str, os.PathLike)
 PLAIN = (str, bool, int, float, list, tuple, Path)
@@ -161,9 +162,10 @@ def _why(found: Result) -> str:
 
 def _audited(asked: "_Asked", words: Mapping[str, Any], asks: tuple[gate.Ask, ...]) -> Result:
     """The audit, in the store that is said, or else for what is in memory in one that is gone afterwards."""
-    from leakaudit import auditor, memory
+    from leakaudit import auditor
     from leakaudit import subject as subjects
     from leakaudit.numerics import device
+    from leakaudit.python import memory
 
     _named(asked)
     called, beside = _called(asked, asked.named or memory.is_network(asked.subject)), _labels(asked)
@@ -264,7 +266,7 @@ def _labels(asked: _Asked) -> dict[str, Any]:
     if isinstance(asked.target, Mapping) and len(asked.target) != 1:
         raise InputError(f"target has {len(asked.target)} names; one expected, as in target={{'hair': labels}}")
     apart = [part for part in (asked.private, asked.target) if isinstance(part, Mapping)]
-    from leakaudit import memory
+    from leakaudit.python import memory
 
     parts = [*([] if asked.labels is None else [asked.labels]), *apart]
     memory.aligned(asked.subject, *parts)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leakaudit import comparing
 from leakaudit.audits import Audit
-from leakaudit.comparing import Given, compare
+from leakaudit.comparison import comparing
+from leakaudit.comparison.comparing import Given, compare
 from leakaudit.outcomes import Outcomes
 from leakaudit.render import Comparison, Difference
 from leakaudit.stats import Interval

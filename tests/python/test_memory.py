@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 import torch
 
-from leakaudit import embeddings, memory
+from leakaudit import embeddings
 from leakaudit.errors import InputError
+from leakaudit.python import memory
 from leakaudit.subject import Terms
 
 TERMS = Terms(store=Path("nowhere"), root=Path("nowhere"))

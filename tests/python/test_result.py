@@ -13,7 +13,7 @@ import pytest
 import leakaudit
 from leakaudit import archive, audits, catalog
 from leakaudit import report as reporting
-from leakaudit.result import COUNTS, FORMS, NUMBERS, TRUTHS, WIDE
+from leakaudit.python.result import COUNTS, FORMS, NUMBERS, TRUTHS, WIDE
 from leakaudit.stats import Interval
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "render"))

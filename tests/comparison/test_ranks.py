@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leakaudit.ranks import rank, surely_less
+from leakaudit.comparison.ranks import rank, surely_less
 from leakaudit.render import Place
 from leakaudit.report import report
 

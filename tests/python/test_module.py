@@ -15,7 +15,8 @@ from torch.utils.data import (
 )
 
 import leakaudit
-from leakaudit import auditor, memory, progress
+from leakaudit import auditor, progress
+from leakaudit.python import memory
 from leakaudit.subject import Terms
 
 ROWS = 160

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy.special import ndtri
 
-from leakaudit.comparing import Side, comparable, error, sides, unread
+from leakaudit.comparison.comparing import Side, comparable, error, sides, unread
 from leakaudit.joining import Given
 from leakaudit.render import Place, Ranking
 from leakaudit.stats import LEVEL

@@ -11,7 +11,7 @@ from leakaudit import __version__, embeddings, own_code, record, store
 from leakaudit.dataset import Dataset
 from leakaudit.embeddings import Manifest
 from leakaudit.errors import InputError, LeakauditError, RefusedError, spelt
-from leakaudit.tracing import Trail
+from leakaudit.proofs.tracing import Trail
 from leakaudit.verification import Check
 
 HASH = re.compile("[0-9a-f]{64}")

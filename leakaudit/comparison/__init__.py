@@ -1,0 +1,1 @@
+"""How audits are set side by side: differences, ranks, and gates judged, a baseline among them."""

@@ -1,0 +1,1 @@
+"""How verify finds what an audit names, and counts its hashes again."""

@@ -1,0 +1,1 @@
+"""What a Python program calls: `leakaudit.audit` and `leakaudit.check`, and what they give."""
