@@ -35,8 +35,6 @@ def above_random(found: Inquiry) -> Beside:
     value = found.figures.excess.value - fresh.value
     error = _error(found.answers, other, found.guess)
     low, high = max(-2.0, value - NORMAL * error), min(2.0, value + NORMAL * error)
-    if not error:  # both hit the same rows, as where everything is read from both: bounds of each by itself
-        low, high = found.figures.excess.low - fresh.high, found.figures.excess.high - fresh.low
     return Beside(Interval(value, low, high), "")
 
 

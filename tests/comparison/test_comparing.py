@@ -14,7 +14,7 @@ from leakaudit.outcomes import Outcomes
 from leakaudit.render import Comparison, Difference
 from leakaudit.stats import Interval
 
-sys.path.insert(0, str(Path(__file__).parent / "render"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "render"))
 
 import synthetic
 

@@ -16,7 +16,7 @@ from leakaudit.errors import InputError
 from leakaudit.finding import Control
 from leakaudit.report import report
 
-sys.path.insert(0, str(Path(__file__).parent / "render"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "render"))
 
 import synthetic
 

@@ -11,7 +11,7 @@ import pytest
 
 from leakaudit import audits, outcomes, store
 
-sys.path.insert(0, str(Path(__file__).parent / "render"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "render"))
 
 import synthetic
 

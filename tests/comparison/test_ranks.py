@@ -11,7 +11,7 @@ from leakaudit.comparison.ranks import rank, surely_less
 from leakaudit.render import Place
 from leakaudit.report import report
 
-sys.path.insert(0, str(Path(__file__).parent / "render"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "render"))
 
 import synthetic
 

@@ -34,9 +34,12 @@ def path(tmp_path: Path) -> Path:
 
 
 def rows(count: int = 90, **changed: Any) -> Outcomes:
-    """Per-row outcomes that fit that audit."""
+    """Per-row outcomes that fit that audit, whose E is .5: of two private classes all and half are named."""
     plain = {name: np.zeros(count, kind) for name, kind in outcomes.KINDS.items() if name != "gains"}
-    made: dict[str, Any] = plain | {"hits": {"nested": np.ones(count, np.uint8)}} | changed
+    plain["private"][-40:] = 1
+    hits = np.ones(count, np.uint8)
+    hits[-20:] = 0
+    made: dict[str, Any] = plain | {"hits": {"nested": hits}} | changed
     return Outcomes(**made)
 
 
