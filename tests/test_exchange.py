@@ -60,6 +60,7 @@ def test_the_identity_counts() -> None:
     assert stats.excess(constant, target, private, 3, 2) == pytest.approx(0)
 
 
+@pytest.mark.slow
 def test_permutation_p_holds_where_groups_are_alike_but_for_a_few_rows() -> None:
     """Guesses and labels that each follow the group are no leak, and one odd row in a hundred changes nothing."""
     rng, rejected = np.random.default_rng(3), 0

@@ -78,11 +78,12 @@ def test_columns_and_classes_are_spelt_out(leakaudit_here: Run, columns: Path, f
         )
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_an_audit_spells_columns_and_classes_out(leakaudit_here: Run, columns: Path, form: str) -> None:
-    """The same of an audit of them, and of its report."""
-    done = leakaudit_here("attack", str(columns), "--private", LOUD, "--target", "target", "--format", form)
-    steers_nothing(done, form)
+def test_an_audit_spells_columns_and_classes_out(leakaudit_here: Run, columns: Path, tmp_path: Path) -> None:
+    """The same of an audit of them, and of every form of its report."""
+    steers_nothing(leakaudit_here("attack", str(columns), "--private", LOUD, "--target", "target"), "terminal")
+    (document,) = (tmp_path / ".leakaudit" / "audits").glob("*.json")
+    for form in FORMS:
+        steers_nothing(leakaudit_here("report", str(document), "--format", form), form)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -41,6 +41,7 @@ def test_mlp_finds_nothing_where_there_is_nothing(leak: Leak) -> None:
     assert abs(leak("none", 0, rows=800 + 4000, width=48, seed=2).ask("mlp", 800)[1]) < 3.5 / 4000**0.5
 
 
+@pytest.mark.slow
 def test_small_plants_are_found_in_few_rows(leak: Leak) -> None:
     """Of Bayes E .3 in 720 rows of 64 columns, at least a third is read, XOR and class-dependent alike."""
     for shape in ("xor", "class"):
@@ -93,6 +94,7 @@ def test_a_thousand_classes_fit(leak: Leak) -> None:
     np.testing.assert_allclose(guess.probabilities.sum(1), 1, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_many_rows_are_tried_on_a_part_of_them(leak: Leak) -> None:
     """From 20,000 rows on, of two questions each gets the form that its leak needs, and is read nearly as well."""
     shared, own = (leak(shape, 0.5, rows=22_000, width=24, seed=1) for shape in ("linear", "class"))

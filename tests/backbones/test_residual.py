@@ -121,6 +121,7 @@ def start(url: str, channels: int = 3) -> nn.Module:
     return residual(torchvision.models.resnet18, weights, 4, (channels, 32, 32), pretrained=True, **plain)
 
 
+@pytest.mark.slow
 def test_published_weights_fill_all_but_the_classifier(published: Path, tmp_path: Path) -> None:
     """They come from a URL into torch's cache; grey images get the first convolution summed over colours."""
     state = torch.load(published, weights_only=True)

@@ -77,6 +77,7 @@ def survives(watcher, home, post, seeds, *, examples: int, jobs: tuple[str, ...]
     return refused
 
 
+@pytest.mark.slow
 def test_edited_files_are_read_or_refused(watcher, home, post):
     """Small files of each format, edited anywhere, are read or refused; so are their innermost parts."""
     assert survives(watcher, home, post, [*whole(post), *inner()], examples=30) > 20
