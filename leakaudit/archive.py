@@ -88,27 +88,29 @@ def attack(name: str, root: Path, flag: str) -> Given:
     return whole[0]
 
 
-def gather(names: Sequence[str], root: Path) -> list[Path]:
+def gather(names: Sequence[str], root: Path, *, every: bool = False) -> list[Path]:
     """
     The documents of all these names; the per-row outcomes beside one, which a shell's `*` also names, are passed over.
+
+    `every`: all documents of a subject, however many attacks of it there are.
 
     Raises:
         InputError: as `find`; or one document is named twice.
     """
     beside = {str(outcomes.path_of(Path(name))) for name in names}
-    found = [path for name in names if name not in beside for path in find(name, root)]
+    found = [path for name in names if name not in beside for path in find(name, root, every=every)]
     for number, path in enumerate(found):
         if path.resolve() in [other.resolve() for other in found[:number]]:
             raise InputError(f"{path}: named twice; an audit beside itself says nothing")
     return found
 
 
-def find(name: str, root: Path) -> list[Path]:
+def find(name: str, root: Path, *, every: bool = False) -> list[Path]:
     """
     The documents of that name: a path, a document's own name, or a subject's.
 
     Raises:
-        InputError: nothing has that name; or several attacks (or reconstructions) of one subject have.
+        InputError: nothing has that name; or, unless `every` is asked for, several attacks (or reconstructions) have.
     """
     path = Path(name)
     if path.is_file():
@@ -121,7 +123,7 @@ def find(name: str, root: Path) -> list[Path]:
     if not found:
         known = {str(_subject(file).get("recipe") or _subject(file).get("name") or "") for file in home.glob("*.json")}
         raise InputError(f"no audit {name!r}. {catalog.suggest(name, filter(None, known))}")
-    if kinds.count("attack") > 1 or kinds.count("reconstruct") > 1:
+    if not every and (kinds.count("attack") > 1 or kinds.count("reconstruct") > 1):
         raise InputError(f"{name}: {len(found)} audits; name them: {', '.join(file.stem for file in found)}")
     return found
 

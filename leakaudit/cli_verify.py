@@ -36,7 +36,7 @@ def verify(
     from leakaudit.proofs.tracing import Given
 
     given = Given(store=place.store, root=root, ledger=ledger, subject=subject, data=data)
-    made = verify.verify(archive.gather(audits, place.store), given)
+    made = verify.verify(archive.gather(audits, place.store, every=True), given)
     form = import_module(f"leakaudit.render._verify.{output.format}")
     console.put(form.render(made, width=console.columns()), output.format, output.output)
     if made.broken:

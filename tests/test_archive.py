@@ -42,6 +42,15 @@ def test_an_audit_has_several_names(home: Path, name: str, stem: str) -> None:
     assert [path.stem for path in archive.find(name, home)] == [stem]
 
 
+def test_of_several_attacks_of_one_subject_one_is_asked_for_unless_all_are_meant(home: Path) -> None:
+    """Which of them a report speaks of is not guessed; what is only verified may be all of them."""
+    again = {"format": 1, "subject": {"name": "end@1", "recipe": "digits/end"}}
+    (home / "audits" / "end-attack-3.json").write_text(json.dumps(again))
+    with pytest.raises(InputError, match="2 audits; name them: end-attack-1, end-attack-3"):
+        archive.gather(["digits/end"], home)
+    assert [path.stem for path in archive.gather(["digits/end"], home, every=True)] == ["end-attack-1", "end-attack-3"]
+
+
 def test_what_there_is_has_a_name_also_without_a_recipe(home: Path) -> None:
     """A stranger's embeddings are told by their file's name."""
     with pytest.raises(InputError, match=r"There are: digits/end, z\.npz\."):
