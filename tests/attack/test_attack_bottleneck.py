@@ -54,6 +54,7 @@ def test_an_audit_holds_the_plot(mistaken: Embeddings, attacked: Any, audited: A
     assert found == plot(attacked(mistaken))
 
 
+@pytest.mark.slow
 def test_without_logits_of_the_target_there_is_none(mistaken: Embeddings, attacked: Any) -> None:
     """Nor where no target was named, or where the logits are of something else."""
     assert attacked(replace(mistaken, logits=None)).only.bottleneck is None

@@ -39,6 +39,7 @@ def test_absence_is_concluded_where_all_plants_are_found(embed: Any, attacked: A
     )
 
 
+@pytest.mark.slow
 def test_part_of_the_suite_concludes_no_absence(embed: Any, attacked: Any) -> None:
     """Without some of the suite, or with one of it weakened, nothing is NOT_FOUND: the reason names who is missing."""
     made = replace(embed(600, width=2, seed=1), logits=None)
@@ -101,6 +102,7 @@ def test_a_confounded_attribute_is_no_leak(embed: Any, attacked: Any) -> None:
     assert all(each.figures.accuracy.value < 0.95 and abs(each.figures.excess.value) < 0.3 for each in detected)
 
 
+@pytest.mark.slow
 def test_labels_of_many_groups_are_judged_by_group(embed: Any, attacked: Any) -> None:
     """Rows of one identity are alike: with 30 identities of 8 rows nothing is bounded, and chance is not a leak."""
     found = attacked(embed(240, width=3, group=30)).only

@@ -49,6 +49,7 @@ def test_small_plants_are_found_in_few_rows(leak: Leak) -> None:
         assert sorted(found)[1] > 0.1
 
 
+@pytest.mark.slow
 def test_knobs_are_heeded(leak: Leak) -> None:
     """More networks are another attacker; more decays and initialisations are more forms, of which one is named."""
     made = leak("xor", 0.5, rows=500, width=20, seed=0)

@@ -85,6 +85,7 @@ def test_one_bound_is_the_others_turned_round() -> None:
     assert (there.lower, there.upper) == (pytest.approx(-back.upper, abs=0.01), pytest.approx(-back.lower, abs=0.01))
 
 
+@pytest.mark.slow
 def test_the_wrong_decision_is_rare() -> None:
     """At a true rise of the limit itself, 40 paired audits fail and pass at most 6 times each (binomial: < 1 %)."""
     ends = {"failed": 0, "passed": 0, "open": 0}

@@ -68,6 +68,7 @@ def test_every_job_ends_with_its_result_and_its_notes(tmp_path):
     assert os.getpid() not in {int(path.name) for path in tmp_path.iterdir()}
 
 
+@pytest.mark.slow
 def test_two_jobs_run_at_the_same_time(tmp_path):
     """Each of two jobs that wait for the other ends."""
     ours, theirs = tmp_path / "a", tmp_path / "b"

@@ -51,6 +51,7 @@ def test_the_interval_covers_where_nearly_all_rows_agree() -> None:
     assert missed <= 5
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth() -> None:
     """In 200 repetitions the 95 % interval of each measure holds the truth at least 180 times (binomial: P < 0.001)."""
     generator, covered = np.random.default_rng(1), dict.fromkeys(MEASURES, 0)
