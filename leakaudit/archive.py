@@ -120,6 +120,8 @@ def find(name: str, root: Path, *, every: bool = False) -> list[Path]:
         return [home / f"{name}.json"]
     found = [file for file in sorted(home.glob("*.json")) if _speaks_of(file, name)]
     kinds = [("reconstruct" if "-reconstruct-" in file.name else "attack") for file in found]
+    if not found and path.exists():
+        raise InputError(f"{name}: no file, and no audit of that name; a document expected")
     if not found:
         known = {str(_subject(file).get("recipe") or _subject(file).get("name") or "") for file in home.glob("*.json")}
         raise InputError(f"no audit {name!r}. {catalog.suggest(name, filter(None, known))}")

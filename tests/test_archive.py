@@ -51,6 +51,17 @@ def test_of_several_attacks_of_one_subject_one_is_asked_for_unless_all_are_meant
     assert [path.stem for path in archive.gather(["digits/end"], home, every=True)] == ["end-attack-1", "end-attack-3"]
 
 
+def test_a_folder_is_no_document_unless_an_audit_is_called_so(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies there and is no file is said to be none; a subject may share its name with a folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits" / "end").mkdir(parents=True)
+    with pytest.raises(InputError, match="digits: no file, and no audit of that name"):
+        archive.find("digits", home)
+    assert [path.stem for path in archive.find("digits/end", home)] == ["end-attack-1"]
+
+
 def test_what_there_is_has_a_name_also_without_a_recipe(home: Path) -> None:
     """A stranger's embeddings are told by their file's name."""
     with pytest.raises(InputError, match=r"There are: digits/end, z\.npz\."):
