@@ -18,6 +18,8 @@ from leakaudit.render import Report, html
 from leakaudit.report import report as make
 
 pytestmark = pytest.mark.browser
+SHEET = 1001
+"""Height of what an A4 sheet holds, in CSS pixels: 297 mm less the margins."""
 PAPER = 680
 """Pixels that A4 leaves between its margins."""
 OPEN = "document.querySelectorAll('details').forEach(fold => fold.open = true)"
@@ -172,6 +174,8 @@ def test_paper_holds_what_is_folded_and_no_contents_list(browser: Any, one: Repo
     assert not tab.ask(f"[...document.querySelectorAll('{gone}')].some(part => part.checkVisibility())")
     assert min(tab.ask(f"[...document.querySelectorAll('{folded}')].map(p => p.getBoundingClientRect().height)")) > 0
     assert max(tab.ask(rights)) <= PAPER
+    ends = "[...document.querySelectorAll('.card .four, .card .limits')].map(p => p.getBoundingClientRect().bottom)"
+    assert max(tab.ask(ends)) < SHEET  # the verdict, its four figures and its limits stand on the first sheet
     assert tab.tab.pdf(prefer_css_page_size=True)[:5] == b"%PDF-"
     tab.close()
 
