@@ -2,12 +2,10 @@
 
 import errno
 import os
-import shlex
 import sys
 import traceback
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -16,18 +14,20 @@ from leakaudit import (
     catalog,
     cli_checkpoints,
     cli_datasets,
+    cli_extract,
     cli_inspect,
+    cli_train,
     cli_verify,
     console,
     finish,
     flags,
     options,
     progress,
-    recipe,
     settings,
+    start,
     store,
 )
-from leakaudit.errors import InputError, LeakauditError, interrupted
+from leakaudit.errors import LeakauditError, interrupted
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,7 +47,6 @@ STOPPED = (
 )
 SURROUNDINGS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP)
 """What the operating system says of the user's own files."""
-Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="Checkpoint, trained recipe, or file.")]
 
 
 def main() -> NoReturn:
@@ -100,59 +99,21 @@ def demo(
     store.check_place(output)
     from leakaudit import demo as story
 
-    report = story.run(store.open_store(run.store), device=_device(run), seed=run.seed, manner=run.manner)
+    report = story.run(store.open_store(run.store), device=start.device(run), seed=run.seed, manner=run.manner)
     finish.put(finish.render(report, "terminal"), "terminal")
     store.write_bytes(output, finish.render(report, "html").encode())
     console.say("exit 0: the report, to open in a browser:")
     typer.echo(output.resolve())
 
 
-@app.command()
-@flags.spread
-def train(
-    recipes: Annotated[list[str], typer.Argument(metavar="RECIPE...", help="Recipe names or files.")],
-    *,
-    overrides: Annotated[
-        list[str] | None, flags.flag("Override one knob; may be repeated.", "--set", metavar="T.K=V")
-    ] = None,
-    epochs: Annotated[int | None, flags.flag("Same as --set train.epochs=N.", "--epochs", metavar="N")] = None,
-    resume: Annotated[bool, flags.flag("Go on where a run was interrupted.", "--resume")] = False,
-    check_promise: Annotated[bool, flags.flag("Exit 1 where a promise is broken.", "--check-promise")] = False,
-    root: options.Root = Path(".leakaudit/data"),
-    run: options.Run,
-) -> None:
-    """Train recipes; print the line to type next."""
-    changes = {**dict(map(_change, overrides or [])), **({} if epochs is None else {"train.epochs": epochs})}
-    plans = [recipe.load(name, changes) for name in recipes]
-    from leakaudit import train as training
-
-    broken, how = [], dict[str, Any](store=store.open_store(run.store), root=root, seed=run.seed, device=_device(run))
-    for plan in plans:
-        made = progress.watch(training.train(plan, resume=resume, **how), f"train {plan.name}", run.manner)
-        typer.echo(made.told, err=True, nl=False)
-        broken += training.broken_promises(made, plan) if check_promise else []
-        typer.echo(f"leakaudit attack {shlex.quote(str(made.folder))} --private {shlex.quote(plan.private)}")
-    if broken:
-        console.end(1, f"promise broken: {'; '.join(broken)}")
-    console.say("exit 0: trained")
-
-
-@app.command()
-@flags.spread
-def extract(subject: Subject, *, network: options.Network, rows: options.Rows, run: options.Passes) -> None:
-    """Cache the bottleneck and the logits of every row; print the folder."""
-    for split in (rows.split or "").split(","):
-        auditor, terms = _terms(replace(rows, split=split.strip() or None), run, network=network)
-        work = auditor.together(auditor.find(subject, terms), terms)
-        for made in progress.watch(work, f"extract {subject}", run.manner):
-            typer.echo(auditor.folder(made, terms))
-    console.say("exit 0: extracted")
+app.command("train")(cli_train.train)
+app.command("extract")(cli_extract.extract)
 
 
 @app.command()
 @flags.spread
 def attack(
-    subject: Subject,
+    subject: start.Subject,
     *,
     model: options.Model,
     attacker: Annotated[
@@ -184,7 +145,7 @@ def attack(
     distributions = tuple(console.pick("auxiliary", name, AUXILIARIES) for name in auxiliary or AUXILIARIES[:2])
     ways = vars(again) | {"projection": str(projection), "tolerance": tolerance}
     asks = gates.asks_in(run.store)
-    auditor, terms = _terms(rows, run, model=model, network=network, gates=asks, **ways)
+    auditor, terms = start.terms(rows, run, model=model, network=network, gates=asks, **ways)
     work = auditor.attack_each(auditor.find(subject, terms), terms, calls, distributions)
     paths = progress.watch(work, f"attack {subject}", run.manner)
     console.say(f"saved {', '.join(map(str, paths))}")
@@ -194,7 +155,7 @@ def attack(
 @app.command()
 @flags.spread
 def reconstruct(
-    subject: Subject,
+    subject: start.Subject,
     *,
     model: options.Model,
     decoder: Annotated[str, flags.flag("Decoder.", "--decoder", metavar="NAME[:KNOBS]")] = "convolutional",
@@ -206,7 +167,7 @@ def reconstruct(
 ) -> None:
     """Rebuild images from the bottleneck and read the private attribute from them."""
     ways = {"tolerance": tolerance, "with_images": output.with_images}
-    auditor, terms = _terms(rows, run, model=model, network=network, **ways)
+    auditor, terms = start.terms(rows, run, model=model, network=network, **ways)
     work = auditor.rebuild(auditor.find(subject, terms), terms, catalog.call("decoders", decoder, "--decoder"))
     _, path = progress.watch(work, f"reconstruct {subject}", run.manner)
     console.say(f"saved {path}")
@@ -247,38 +208,3 @@ def schema_(document: Annotated[str, typer.Argument(metavar="recipe|audit|report
     from leakaudit import schema
 
     typer.echo(store.to_text(console.pick("schema", document, schema.KNOWN)()), nl=False)
-
-
-def _terms(rows: options.Rows, run: options.Passes, **more: Any) -> Any:
-    """The auditor, and the terms it works on; heavy libraries are loaded from here on."""
-    model, gates, network = more.pop("model", None), more.pop("gates", ()), more.pop("network")
-    if model is not None:
-        more |= {"private": model.privates, "target": model.target}
-    console.share("--tolerance", more.get("tolerance", 0.5))
-    from leakaudit import auditor, own_code, subject
-
-    if network.backbone and own_code.named(network.backbone):
-        console.say(own_code.warning(network.backbone))
-    given = vars(network) | {"layer": tuple(network.layer or ())} | vars(rows)
-    place = {"store": store.open_store(run.store), "device": _device(run), "seed": run.seed}
-    terms = subject.Terms(
-        **(given | place | more),
-        batch_size=run.batch_size,
-        amp=run.amp,
-        gates=gates,
-        command=shlex.join(["leakaudit", *sys.argv[1:]]),
-    )
-    return auditor, terms
-
-
-def _device(run: options.Run) -> str:
-    from leakaudit.numerics import device
-
-    return device.resolve(run.device)
-
-
-def _change(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise InputError(f"--set {text}: TABLE.KNOB=VALUE expected")
-    return key.strip(), catalog.parse_value(value.strip())

@@ -13,7 +13,7 @@ from typing import Any
 
 from leakaudit import archive
 from leakaudit import report as reporting
-from leakaudit.engines import Job, local
+from leakaudit.engines import Failed, Job, local
 from leakaudit.progress import Manner, watch
 from leakaudit.protocol import SUITES
 from leakaudit.render import Report
@@ -26,6 +26,8 @@ def run(store: Path, *, device: str, seed: int, manner: Manner) -> Report:
     """Train, attack and reconstruct both models side by side; what the store already holds is not done again."""
     jobs = [Job(name, partial(chain, name, store, device, seed)) for name in RECIPES]
     documents = watch(local.run(jobs), "demo", manner)
+    for failed in (found for found in documents.values() if isinstance(found, Failed)):
+        raise failed.raised()
     made = reporting.report([archive.read(path) for name in RECIPES for path in documents[name]], ())
     return replace(made, with_images=True)  # digits are no faces
 

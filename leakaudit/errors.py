@@ -2,7 +2,8 @@
 What a user can cause, each with the exit status that the command line gives it.
 
     LeakauditError
-      InputError      2   input the user can correct: usage, recipe, labels, missing file, full disk
+      InputError      2   input the user can correct: usage, recipe, labels, missing file
+        HereError     2   wrong on this machine alone: data that are not here, a full disk; another one may do
       RefusedError    4   a model, shard or audit file that is unsafe, truncated, foreign or not what its hash promises
 
 Everything else is a bug in leakaudit and keeps its traceback (exit 70). A message is one line: what is wrong, where,
@@ -24,6 +25,10 @@ class LeakauditError(Exception):
 
 class InputError(LeakauditError):
     """Input that the user can correct."""
+
+
+class HereError(InputError):
+    """Wrong on this machine alone: data that are not here, a full disk. Engines try such a job on another node."""
 
 
 class RefusedError(LeakauditError):

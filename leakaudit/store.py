@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from leakaudit import __version__
-from leakaudit.errors import InputError, RefusedError, spelt
+from leakaudit.errors import HereError, InputError, RefusedError, spelt
 from leakaudit.streams import streams
 
 Tensors = Mapping[str, np.ndarray]
@@ -53,7 +53,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+        raise HereError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def check_place(path: Path) -> None:

@@ -7,19 +7,20 @@ import signal
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from leakaudit.engines import Job, Note
+from leakaudit.engines import Ended, Failed, Job, Note
 from leakaudit.errors import LeakauditError
 
 PATIENCE_SECONDS = 0.5
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def run(jobs: Sequence[Job], *, processes: int = 0) -> Generator[Note, None, dict[str, Any]]:
+def run(jobs: Sequence[Job], *, attempts: int = 3, processes: int = 0) -> Generator[Note | Ended, None, dict[str, Any]]:
     """
     Run the jobs, `processes` at a time (0: one per core); returns their results by name.
 
     Interrupted, it ends every job at once: what they wrote is whole, and a later run goes on from there.
     """
+    del attempts  # to come
     context = multiprocessing.get_context("spawn")
     notes: Any = context.Queue()
     waiting, running, results = list(jobs), dict[str, Any](), dict[str, Any]()
@@ -37,11 +38,10 @@ def run(jobs: Sequence[Job], *, processes: int = 0) -> Generator[Note, None, dic
                 continue
             if isinstance(what, Note):
                 yield what
-            elif isinstance(what, BaseException):
-                raise what
             else:
                 results[name] = what[0]
                 running.pop(name).join()
+                yield Ended(name, what[0])
     finally:
         for process in running.values():
             process.terminate()
@@ -82,4 +82,4 @@ def _work(job: Job, notes: Any) -> None:
             words = getattr(record, "words", "")
             notes.put((job.name, Note(job.name, words, record.done, record.total)))
     except LeakauditError as error:
-        notes.put((job.name, error))
+        notes.put((job.name, (Failed(error.exit_status, str(error), error),)))

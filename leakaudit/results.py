@@ -1,0 +1,103 @@
+"""
+What the cells of a sweep came to, one line of JSON each, appended as they end.
+
+A line is a cell: recipe, settings, seed, and what came of it. It holds no path. Of two lines of one cell the later
+holds; a line that was cut off, by a crash, is left out, and the cell is run again.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from leakaudit import store
+from leakaudit.errors import RefusedError
+from leakaudit.stats import Interval
+
+FORMAT = 1
+INTERVALS = ("accuracy", "mae", "papers", "private", "excess")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One cell of a sweep."""
+
+    cell: str
+    """Twelve hexadecimal digits: what it is, by content."""
+    recipe: str
+    settings: dict[str, Any]
+    """What the plan's [set] changed: `dataset.rho` to value."""
+    seed: int
+    status: int
+    """The exit status of the job; 0: all figures are there."""
+    message: str = ""
+    """Why there are none."""
+    accuracy: Interval | None = None
+    """Target accuracy; None for a target of numbers."""
+    mae: Interval | None = None
+    """Of a target of numbers, in its own unit."""
+    papers: Interval | None = None
+    """Private accuracy by the papers' own protocol (`--auxiliary paper`)."""
+    private: Interval | None = None
+    """Private accuracy of the attacker that decides."""
+    excess: Interval | None = None
+    """E."""
+    verdict: str = ""
+    attacker: str = ""
+    rows: int = 0
+    """Rows attacked."""
+    fingerprint: str = ""
+    """Of the attack data."""
+    tensors: str = ""
+    """sha256 of the weights."""
+    audit: str = ""
+    """Name of the audit document in the store, and its sha256 below."""
+    sha256: str = ""
+    device: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    """On the clock, training and attack; no part of any table."""
+
+
+def append(path: Path, result: Result) -> None:
+    """One more line, whole or absent for `read`."""
+    held = {name: value._asdict() if isinstance(value, Interval) else value for name, value in asdict(result).items()}
+    line = store.canonical({"format": FORMAT, **held}) + "\n"
+    with store.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torn = path.exists() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
+        with path.open("ab") as file:
+            file.write(b"\n" * torn + line.encode())
+            file.flush()
+
+
+def read(path: Path) -> dict[str, Result]:
+    """
+    The latest line of every cell, by the cell's digits, in order of recipe, settings and seed.
+
+    Raises:
+        RefusedError: a whole line is no result, or of a later format.
+    """
+    found: dict[str, Result] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else [], 1):
+        try:
+            held = json.loads(line)
+        except ValueError:
+            continue
+        try:
+            if held.pop("format") != FORMAT:
+                raise RefusedError(f"{path}: line {number}: of another format than {FORMAT}")
+            found[held["cell"]] = Result(**{name: _back(name, value) for name, value in held.items()})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RefusedError(f"{path}: line {number}: not a result of a sweep ({error!r})") from error
+    return {result.cell: result for result in sorted(found.values(), key=order)}
+
+
+def order(result: Result) -> tuple[str, str, int]:
+    """How a table is sorted."""
+    return result.recipe, store.canonical(result.settings), result.seed
+
+
+def _back(name: str, value: Any) -> Any:
+    return Interval(**value) if name in INTERVALS and isinstance(value, Mapping) else value
