@@ -18,9 +18,10 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from leakaudit import catalog
-from leakaudit.dataset import Dataset, Labels, Pixels, identify, spell
+from leakaudit.dataset import BLOCK, Dataset, Images, Labels, Pixels, identify, spell
 from leakaudit.errors import InputError
 from leakaudit.numerics import colours
+from leakaudit.numerics.painting import Painted
 
 SPLITS = ("train", "validation", "test")
 PAPER = {"rho": 0.999}
@@ -97,7 +98,7 @@ def load(
             held_out=held_out, side=side,
         ),
         split=split,
-        images=Pixels(_shrunk(_paint(grey[kept], colour), side)),
+        images=_images(Painted(grey[kept], colours.palette()[colour]), side),
         columns={"digit": Labels(digit, tuple(map(str, range(10)))), "colour": Labels(colour, colours.NAMES)},
         ids=identify(f"mnist/{source}", kept),
         mean=(0.5, 0.5, 0.5),
@@ -118,19 +119,17 @@ def _dealt(digit: Int64[np.ndarray, " n"], held_out: float, seed: int, split: st
     return held if split == "validation" else np.setdiff1d(np.arange(len(digit)), held)
 
 
-def _paint(grey: UInt8[np.ndarray, "n h w"], colour: Int64[np.ndarray, " n"]) -> UInt8[np.ndarray, "n 3 h w"]:
-    background = colours.palette()[colour][:, :, None, None]
-    return np.where(grey[:, None] > 0, np.uint8(255), background)
-
-
-def _shrunk(images: UInt8[np.ndarray, "n 3 h w"], side: int) -> UInt8[np.ndarray, "n 3 side side"]:
-    """Means over squares, rounded."""
+def _images(whole: Painted, side: int) -> Images:
+    """Coloured when they are asked for; smaller ones, which take fewer bytes than drawings, are means of squares."""
     if side == SIDE:
-        return images
-    count, channels = images.shape[:2]
-    squares = images.reshape(count, channels, side, SIDE // side, side, SIDE // side)
-    small: UInt8[np.ndarray, "n 3 side side"] = np.rint(squares.mean(axis=(3, 5), dtype=np.float32)).astype(np.uint8)
-    return small
+        return whole
+    count, channels = len(whole), whole.shape[0]
+    parts = [np.empty((0, channels, side, side), np.uint8)]
+    for first in range(0, count, BLOCK):
+        rows = np.arange(first, min(first + BLOCK, count), dtype=np.int64)
+        squares = whole.batch(rows).reshape(len(rows), channels, side, SIDE // side, side, SIDE // side)
+        parts.append(np.rint(squares.mean(axis=(3, 5), dtype=np.float32)).astype(np.uint8))
+    return Pixels(np.concatenate(parts))
 
 
 def _some(digit: Int64[np.ndarray, " n"], rows: int, random: np.random.Generator) -> Int64[np.ndarray, " m"]:

@@ -47,8 +47,7 @@ class Normalise:
         """The images of a batch, on the device on which they lie; in the order in memory in which they come."""
         grey = x.shape[1] != self.shape[0]
         if grey or x.dtype != torch.uint8 or x.is_contiguous() or not x.permute(0, 2, 3, 1).is_contiguous():
-            x = self._cut(x)
-            return ((x.float().div_(TOP) if x.dtype == torch.uint8 else x) - self.mean) / self.std
+            return self.plainly(self._cut(x))
         channels, height, width = self.shape
         out = torch.empty(len(x), height, width * channels, device=x.device)
         step = max(1, CACHED // out[:1].numel()) if x.device.type == "cpu" else len(x)
@@ -57,6 +56,10 @@ class Normalise:
             part.copy_(self._cut(x[first : first + step]).permute(0, 2, 3, 1).reshape(part.shape))
             torch.addcmul(self.shift, part, self.scale, out=part)
         return out.view(len(x), height, width, channels).permute(0, 3, 1, 2)
+
+    def plainly(self, x: Shaped[Tensor, "b _channels _h _w"]) -> Float[Tensor, "b channels _h _w"]:
+        """Images of any size, as they lie: the mean taken off, and divided by the deviation, number by number."""
+        return ((x.float().div_(TOP) if x.dtype == torch.uint8 else x) - self.mean) / self.std
 
     def _cut(self, x: Tensor) -> Tensor:
         """At the size of the network."""
