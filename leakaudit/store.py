@@ -43,7 +43,7 @@ def open_store(folder: Path) -> Path:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / ".gitignore").exists():
-            (folder / ".gitignore").write_text("*\n")
+            write_bytes(folder / ".gitignore", b"*\n")
     return folder
 
 

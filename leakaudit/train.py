@@ -111,9 +111,9 @@ def train(
                     seconds, learned.mae, learned.r2, mae, r2,
                 )
             )  # fmt: skip
-            lines = list(map(asdict, history))
-            state.save(folder / "resume", number + 1, {"history": lines, "loop": plan.loop.state_dict()})
+            lines = list(map(asdict, history))  # before the state: a run killed in between learns the epoch again
             files.write_bytes(folder / "history.jsonl", "".join(json.dumps(line) + "\n" for line in lines).encode())
+            state.save(folder / "resume", number + 1, {"history": lines, "loop": plan.loop.state_dict()})
             yield history[-1]
         made = _finish(plan, feeds, folder, made_of, sum(epoch.seconds for epoch in history))
         shutil.rmtree(folder / "resume", ignore_errors=True)
@@ -157,7 +157,7 @@ def _start(recipe: Recipe) -> str:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """The folder of a run for oneself."""
+    """The folder of a run for oneself, without what a killed one was still writing."""
     with files.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock", timeout=0)
@@ -165,6 +165,8 @@ def _alone(folder: Path) -> Iterator[None]:
             lock.acquire()
         except Timeout as error:
             raise InputError(f"{folder}: another leakaudit is training this") from error
+        for torn in folder.rglob(".*.part"):
+            torn.unlink()
     try:
         yield
     finally:

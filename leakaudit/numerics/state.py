@@ -3,6 +3,11 @@ Where a training run stands, as tensors and JSON, never pickled: what a state di
 
     resume/state-0007.safetensors   the tensors after epoch 7
     resume/state.json               last: names that file and its hash, and holds everything that is not a tensor
+
+A process that dies, by SIGKILL too, leaves one whole state: each file is renamed into place, and what was renamed the
+kernel keeps. A machine that loses its power may lose names that were given just before: the bytes of a file are on the
+disk before it is renamed, so an older state may stand there again, or `state.json` may name a file that is missing or
+is not the one it was; such a state is refused and said, never gone on with. Then delete the run's folder.
 """
 
 import math
