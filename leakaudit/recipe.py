@@ -21,6 +21,8 @@ from leakaudit.catalog import Call
 from leakaudit.errors import InputError
 
 TABLES = ("dataset", "backbone", "method", "train", "promise")
+BESIDE = (".plan.toml", ".published.toml")
+"""What else lies among recipes: plans of sweeps, and figures that were published."""
 HASTE = ("channels_last", "compile")
 """Knobs of [train] that are part of a recipe's key only where they are set: keys from before there were any hold."""
 
@@ -161,7 +163,7 @@ def available() -> list[str]:
         path.relative_to(folder).with_suffix("").as_posix()
         for folder in folders()
         for path in folder.rglob("*.toml")
-        if not path.name.endswith(".plan.toml")
+        if not path.name.endswith(BESIDE)
     }
     return sorted(found)
 
