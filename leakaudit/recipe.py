@@ -23,8 +23,10 @@ from leakaudit.errors import InputError
 TABLES = ("dataset", "backbone", "method", "train", "promise")
 BESIDE = (".plan.toml", ".published.toml")
 """What else lies among recipes: plans of sweeps, and figures that were published."""
-HASTE = ("channels_last", "compile")
+HASTE = ("channels_last", "compile", "sync_batch_norm")
 """Knobs of [train] that are part of a recipe's key only where they are set: keys from before there were any hold."""
+IDLE = ("decoded",)
+"""Those that change no number, and are part of no key."""
 
 
 class Promise(NamedTuple):
@@ -58,6 +60,17 @@ class Training:
     CPU, Triton on CUDA). It takes up to a minute before the first step, so it is for long runs: on a CUDA device
     `--set train.amp=true --set train.channels_last=true --set train.compile=true`. Numbers differ by rounding alone.
     """
+    decoded: bool = True
+    """
+    Image files are decoded once, and their pixels kept below the store's `data/decoded`, so that later epochs, seeds
+    and methods decode nothing; sets under 16 MiB are not, nor those that would take a quarter of the free disk. No
+    number depends on it.
+    """
+    sync_batch_norm: bool = False
+    """
+    Among several processes (torchrun) batch norm takes the statistics of the whole batch, as one process does; without
+    it those of each process's share. In one process it changes nothing.
+    """
     clip: float | None = None
     """Largest gradient norm."""
     start: str | None = None
@@ -85,7 +98,9 @@ class Recipe:
     @property
     def key(self) -> str:
         """Twelve hexadecimal digits that two recipes share exactly when they train the same thing."""
-        train = {knob: value for knob, value in vars(self.train).items() if value or knob not in HASTE}
+        train = {
+            knob: value for knob, value in vars(self.train).items() if (value or knob not in HASTE) and knob not in IDLE
+        }
         what = [self.dataset, self.target, self.private, self.backbone, self.method, train]
         return store.digest(store.canonical(what))[:12]
 

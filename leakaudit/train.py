@@ -26,6 +26,8 @@ from leakaudit import store as files
 from leakaudit.checkpoint import Agreement, Card, Checkpoint, Closeness
 from leakaudit.dataset import Dataset
 from leakaudit.errors import InputError, RefusedError
+from leakaudit.images import decoded
+from leakaudit.images.decoded import Keeping
 from leakaudit.loop import Loop, Target
 from leakaudit.numerics import device as devices
 from leakaudit.numerics import state
@@ -70,7 +72,7 @@ class Epoch:
 
 def train(
     recipe: Recipe, *, store: Path, root: Path, seed: int, device: str, resume: bool
-) -> Generator[Epoch, None, Checkpoint]:
+) -> Generator[Epoch | Keeping, None, Checkpoint]:
     """
     The checkpoint of a recipe: trained, or found complete in the store.
 
@@ -92,7 +94,10 @@ def train(
             return checkpoint.load(folder)
         history = _continue(plan.loop, folder, recipe.train.epochs, resume=resume)
         made_of = plan.splits["train"].contents
-        feeds = {split: Feed(data, device) for split, data in plan.splits.items()}
+        sets = plan.splits
+        if recipe.train.decoded:
+            sets = yield from decoded.kept(sets, store / "data" / "decoded", device)
+        feeds = {split: Feed(data, device) for split, data in sets.items()}
         y = _column(plan.splits["train"], recipe.target, device)
         hidden = torch.full_like(y, -1, dtype=torch.int64)
         v = hidden if plan.blind else _column(plan.splits["train"], recipe.private, device)

@@ -3,6 +3,7 @@ Image sources: where pixels come from, by the contract of `dataset.Images`.
 
     files.py      image files, decoded by a pool of threads when they are asked for
     decoding.py   one file to 8-bit RGB
+    decoded.py    image files decoded once, their pixels kept on disk
     dicom.py      one DICOM file to 8-bit RGB, and what its header says
     shades.py     what is shown of a DICOM file's values
     codestreams.py  the size that a compressed image says it has
