@@ -122,11 +122,13 @@ def kept(sets: Mapping[str, Dataset], home: Path, device: str) -> Generator[Keep
 
 
 def _kept(data: Dataset, home: Path, device: str) -> Generator[Keeping, None, Images]:
-    first = _sent(data.images, np.zeros(1, np.int64), device)
+    raw = torch.from_numpy(data.images.batch(np.zeros(1, np.int64)))
+    first = fit(raw.to(device), data.images.shape).cpu().numpy()
     size, last = first.nbytes * len(data), not first.flags.c_contiguous
     if size < LEAST:
         return data.images
-    folder = home / _key(data, device, last=last)
+    resized = "" if raw.shape == first.shape else torch.device(device).type
+    folder = home / _key(data, resized, last=last)
     shape = (len(data), *_laid(first, last=last).shape[1:])
     with store.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -215,10 +217,8 @@ def _opened(data: Dataset, folder: Path, shape: tuple[int, ...], device: str, *,
     return Decoded(data.images, folder, lines, sums, np.zeros(shape[0], bool), last, device)
 
 
-def _key(data: Dataset, device: str, *, last: bool) -> str:
+def _key(data: Dataset, resized: str, *, last: bool) -> str:
     """Sixteen hexadecimal digits: what the files hold, and all that their pixels come from besides."""
-    raw = data.images.batch(np.zeros(1, np.int64)).shape[2:]
-    resized = "" if raw == data.images.shape[1:] else torch.device(device).type
     by = [__version__, version("pillow"), torch.__version__, torch.backends.cpu.get_cpu_capability(), resized, last]
     return store.digest("decoded", store.canonical([_way(data.images), by]), data.contents.tobytes())[:16]
 
