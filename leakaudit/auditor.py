@@ -22,14 +22,16 @@ from leakaudit.inquest.beyond import LEAST, NUMBERS, draw
 from leakaudit.inquest.exhibits import Exhibits, renamed, reordered
 from leakaudit.network import UndrawnError
 from leakaudit.numerics import device as devices
+from leakaudit.origins import Traits
 from leakaudit.outcomes import Outcomes
+from leakaudit.passes import Make, Way, alone
 from leakaudit.subject import Subject, Terms, find
 
 LIES = "z lies on disk"
 BINS = 5
 """Quantile bins that decide for a continuous private attribute."""
 
-__all__ = ["attack", "attack_each", "find", "folder", "rebuild", "rows", "together"]
+__all__ = ["attack", "attack_each", "find", "folder", "helped", "rebuild", "rows", "together"]
 
 
 def attack(
@@ -76,16 +78,29 @@ def attack_each(
     return left
 
 
-def together(subject: Subject, terms: Terms) -> Generator[Any, None, list[Embeddings]]:
-    """The embeddings of each layer that is read, of all in one pass where they are several."""
+def together(subject: Subject, terms: Terms, make: Make = alone) -> Generator[Any, None, list[Embeddings]]:
+    """The embeddings of each layer that is read, of all in one pass where they are several; made by `make`."""
     parts = subject.apart()
     _foreseen(subject, terms)
     if len(parts) > 1 and subject.encoder is not None and subject.dataset is not None:
-        yield from extract.together(subject.encoder, subject.dataset, store=terms.store, **_how(terms))
+        yield from extract.together(subject.encoder, subject.dataset, store=terms.store, make=make, **_how(terms))
     found = []
     for part in parts:
-        found.append((yield from rows(part, terms)))  # noqa: PERF401 (it yields)
+        found.append((yield from rows(part, terms, make)))  # noqa: PERF401 (it yields)
     return found
+
+
+def helped(subject: Subject, terms: Terms) -> tuple[Traits, Way]:
+    """
+    How this process passes a share of the rows of an extraction that another one leads.
+
+    Raises:
+        InputError: there are no images to pass.
+    """
+    _foreseen(subject, terms)
+    if subject.encoder is None or subject.dataset is None:
+        raise InputError(f"{subject.typed}: these are embeddings already; leakaudit attack reads them as they are")
+    return extract.helped(subject.encoder, subject.dataset, **_how(terms))
 
 
 def rebuild(subject: Subject, terms: Terms, decoder: Call) -> Generator[Any, None, tuple[Audit, Path]]:
@@ -113,7 +128,7 @@ def rebuild(subject: Subject, terms: Terms, decoder: Call) -> Generator[Any, Non
     return _leave(audit, marks, (subject, found), terms, ["reconstruct", str(decoder), terms.with_images])
 
 
-def rows(subject: Subject, terms: Terms) -> Generator[Any, None, Embeddings]:
+def rows(subject: Subject, terms: Terms, make: Make = alone) -> Generator[Any, None, Embeddings]:
     """The embeddings of the attack rows, extracted where the store lacks them."""
     _foreseen(subject, terms)
     if subject.embeddings is not None:
@@ -121,7 +136,7 @@ def rows(subject: Subject, terms: Terms) -> Generator[Any, None, Embeddings]:
     else:
         assert subject.encoder is not None
         assert subject.dataset is not None
-        found = yield from _extract(subject.encoder, subject.dataset, terms)
+        found = yield from _extract(subject.encoder, subject.dataset, terms, make)
         if found.contents is None:  # of fresh weights, beside which none are kept
             found = replace(found, contents=subject.dataset.contents)
     return _grouped(found, terms.group)
@@ -156,11 +171,11 @@ def folder(made: Embeddings, terms: Terms) -> Path:
     return terms.store / "embeddings" / made.origin.key / made.origin.split
 
 
-def _extract(source: Encoder, dataset: Dataset, terms: Terms) -> Generator[Any, None, Embeddings]:
-    return (yield from extract.extract(source, dataset, store=terms.store, **_how(terms)))
+def _extract(source: Encoder, dataset: Dataset, terms: Terms, make: Make = alone) -> Generator[Any, None, Embeddings]:
+    return (yield from extract.extract(source, dataset, store=terms.store, make=make, **_how(terms)))
 
 
-def _how(terms: Terms) -> dict[str, Any]:
+def _how(terms: Terms) -> extract.How:
     """How images pass through a network."""
     return {"device": terms.device, "batch_size": terms.batch_size, "amp": terms.amp}
 

@@ -1,6 +1,9 @@
-"""`leakaudit extract`: every image through the encoder once."""
+"""`leakaudit extract`: every image through the encoder once, in one process or in those that torchrun started."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import typer
 
@@ -10,9 +13,26 @@ from leakaudit import console, flags, options, progress, start
 @flags.spread
 def extract(subject: start.Subject, *, network: options.Network, rows: options.Rows, run: options.Passes) -> None:
     """Cache the bottleneck and the logits of every row; print the folder."""
-    for split in (rows.split or "").split(","):
-        auditor, terms = start.terms(replace(rows, split=split.strip() or None), run, network=network)
-        work = auditor.together(auditor.find(subject, terms), terms)
-        for made in progress.watch(work, f"extract {subject}", run.manner):
-            typer.echo(auditor.folder(made, terms))
-    console.say("exit 0: extracted")
+    from leakaudit import auditor, crew
+
+    with crew.mustered(run.device) as (device, ours):
+        for split in (rows.split or "").split(","):
+            asked = partial(
+                start.terms, replace(rows, split=split.strip() or None), run, network=network, device=device
+            )
+            if not ours.first:
+                ours.follow(partial(_ready, subject, asked))
+                continue
+            with ours.leading() as make:
+                _, terms = asked()
+                work = auditor.together(auditor.find(subject, terms), terms, make)
+                for made in progress.watch(work, f"extract {subject}", run.manner):
+                    typer.echo(auditor.folder(made, terms))
+    if ours.first:
+        console.say("exit 0: extracted")
+
+
+def _ready(subject: str, asked: Callable[[], Any]) -> Any:
+    """What this process has found by itself, to pass its share."""
+    auditor, terms = asked()
+    return auditor.helped(auditor.find(subject, terms), terms)

@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, Required, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -21,24 +21,32 @@ from filelock import FileLock, Timeout
 from jaxtyping import Float32
 from torch import nn
 
-from leakaudit import embeddings, entrance, own_code, passes
+from leakaudit import embeddings, entrance, origins, passes
 from leakaudit import network as networks
 from leakaudit.dataset import Dataset
 from leakaudit.embeddings import SHARD, Embeddings, Origin
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.layer import Layer
-from leakaudit.numerics.imprint import imprint
 from leakaudit.numerics.pixels import DRAWN, components
-from leakaudit.numerics.taps import Tapped
-from leakaudit.store import canonical, digest, digest_file, digest_tensors, open_store, writing
+from leakaudit.origins import Traits, keyed
+from leakaudit.passes import Make, Way, alone
+from leakaudit.store import open_store, writing
 
 PATIENCE_SECONDS = 600
 """How long one extraction waits for another of the same embeddings."""
-PROBES = 16
-"""Images whose pixels are part of the key, beside the contents of all: what is decoded otherwise is another image."""
 PIECE = 5 << 18
 """Numbers that enter a network at a time on a CPU, whose inner maps then stay close to it: 8 images of 3x224x224."""
+
+
+class How(TypedDict, total=False):
+    """How rows pass."""
+
+    device: Required[str]
+    batch_size: Required[int]
+    """Rows at a time, at most: fewer on a CPU where images are large."""
+    amp: bool
+    """Whether in mixed precision (bfloat16), which has a key of its own."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +76,12 @@ class _Place:
 
 
 def extract(
-    encoder: Encoder, dataset: Dataset, *, store: Path, device: str, batch_size: int, amp: bool = False
+    encoder: Encoder, dataset: Dataset, *, store: Path, make: Make = alone, **how: Unpack[How]
 ) -> Generator[Shard, None, Embeddings]:
     """
     Bottleneck, or the one layer of `encoder.layers`, and logits of every image; shards that are there are kept.
 
-    At most `batch_size` images pass at a time, fewer on a CPU where they are large; with `amp` in mixed precision
-    (bfloat16), under a key of its own.
+    Those that are not are made by this process, or by whom `make` says.
 
     Raises:
         InputError: the images do not fit the encoder, it has no such layer, it gives a number that is not finite, or
@@ -82,12 +89,12 @@ def extract(
         RefusedError: the weights do not fit the backbone, or a shard is damaged or another model's.
     """
     assert len(encoder.layers) <= 1, "several layers are read by together()"
-    (found,) = yield from together(encoder, dataset, store=store, device=device, batch_size=batch_size, amp=amp)
+    (found,) = yield from together(encoder, dataset, store=store, make=make, **how)
     return found
 
 
 def together(
-    encoder: Encoder, dataset: Dataset, *, store: Path, device: str, batch_size: int, amp: bool = False
+    encoder: Encoder, dataset: Dataset, *, store: Path, make: Make = alone, **how: Unpack[How]
 ) -> Generator[Shard, None, list[Embeddings]]:
     """
     The embeddings of each of `encoder.layers`, in one pass over the images; of none, of the bottleneck alone.
@@ -97,108 +104,110 @@ def together(
     Raises:
         InputError, RefusedError: as `extract`.
     """
-    said = entrance.check(encoder, dataset)
-    layers = tuple(dict.fromkeys(encoder.layers))
-    network, bottleneck = networks.of(encoder)
+    opened = _opened(encoder, dataset, how.get("amp", False))
     home = open_store(store)
     places = [
         _Place(origin, embeddings.folder(home, origin.key, dataset.split))
-        for origin in _origins(encoder, dataset, network, bottleneck, layers, amp=amp)
+        for origin in keyed(encoder, dataset, opened.traits)
     ]
     with contextlib.ExitStack() as held:
         for where in sorted(place.where for place in places):
             held.enter_context(_alone(where))
         if not all(place.finished for place in places):
-            tapped, notes = passes.prepared(encoder, network, bottleneck, layers, device, amp=amp)
-            yield from _filled(places, tapped, encoder, dataset, device, batch_size)
+            way, notes = _way(opened, encoder, dataset, **how)
+            yield from _filled(places, way, opened.traits, make)
             for number, place in enumerate(places):
                 if not place.finished:
-                    own = (*said, *notes, *tapped.notes[number : number + 1])
+                    own = (*opened.said, *notes, *way.tapped.notes[number : number + 1])
                     embeddings.seal(place.where, place.origin.key, place.origin, dataset, own)
         read = [replace(embeddings.read(place.where), origin=place.origin) for place in places]
     made = {
         layer: replace(each, notes=tuple(dict.fromkeys((*each.notes, *encoder.notes))))
-        for layer, each in zip(layers or (None,), read, strict=True)
+        for layer, each in zip(opened.layers or (None,), read, strict=True)
     }
     return [made[layer] for layer in encoder.layers or (None,)]
 
 
-def _origins(
-    encoder: Encoder, dataset: Dataset, network: nn.Module, bottleneck: str, layers: tuple[Layer, ...], *, amp: bool
-) -> list[Origin]:
-    """Whose the embeddings of each layer are, with the key of each."""
-    state = digest_tensors({name: tensor.numpy() for name, tensor in network.state_dict().items()})
-    probe = np.unique(np.linspace(0, len(dataset) - 1, PROBES).astype(np.int64))
-    seen = digest_tensors({"contents": dataset.contents, "images": dataset.images.batch(probe)})
-    further: dict[str, Any] = {}
-    if encoder.resize is not None:
-        further["resize"] = encoder.resize
-    if encoder.ratio:
-        further["ratio"] = True
-    graph = encoder.backbone.name == "onnx"
-    if encoder.code is not None:
-        sources = [digest for _, digest in own_code.sources(encoder.code)] if not graph else []
-        further["code"] = digest_file(encoder.code) if graph else sources
-    if not graph and (encoder.code is not None or encoder.module is not None):
-        said = imprint(network, bottleneck, encoder.shape)
-        further["says"] = digest(*(part.tobytes() for part in said))
-    origins = []
-    for layer in layers or (None,):
-        name = bottleneck if layer is None else str(layer)
-        entry = [str(encoder.backbone), encoder.classes, name, encoder.shape, encoder.mean, encoder.std]
-        entry += ["bfloat16"] * amp
-        own = further if layer is None else further | {"at": layer.at, "pool": layer.pool}
-        entry += [own] if own else []
-        key = digest("embeddings 1 float32", state, canonical(entry), dataset.fingerprint, seen)[:16]
-        origins.append(
-            Origin(
-                name=encoder.name,
-                kind=encoder.kind,
-                sha256=state,
-                data=dataset.name,
-                split=dataset.split,
-                fingerprint=dataset.fingerprint,
-                layer=name,
-                key=key,
-            )
-        )
-    return origins
+def helped(encoder: Encoder, dataset: Dataset, **how: Unpack[How]) -> tuple[Traits, Way]:
+    """How another process passes a share of the rows: by its own finding, which whoever leads compares with its own."""
+    opened = _opened(encoder, dataset, how.get("amp", False))
+    return opened.traits, _way(opened, encoder, dataset, **how)[0]
 
 
-def _filled(
-    places: list[_Place], tapped: Tapped, encoder: Encoder, dataset: Dataset, device: str, batch_size: int
-) -> Iterator[Shard]:
-    """Write the shards that any unfinished layer lacks, in one pass over the rows of all of them."""
+class _Opened(NamedTuple):
+    """A network, and what is known of it before any row passes."""
+
+    said: tuple[str, ...]
+    network: nn.Module
+    bottleneck: str
+    layers: tuple[Layer, ...]
+    traits: Traits
+
+
+def _opened(encoder: Encoder, dataset: Dataset, amp: bool) -> _Opened:  # noqa: FBT001 (private; as it is asked)
+    said = entrance.check(encoder, dataset)
+    layers = tuple(dict.fromkeys(encoder.layers))
+    network, bottleneck = networks.of(encoder)
+    found = origins.traits(encoder, dataset, network, bottleneck, layers, amp=amp)
+    return _Opened(said, network, bottleneck, layers, found)
+
+
+def _way(
+    opened: _Opened, encoder: Encoder, dataset: Dataset, *, device: str, batch_size: int, amp: bool = False
+) -> tuple[Way, tuple[str, ...]]:
+    """The network on its device, and what a reader must know of how it is read."""
+    tapped, notes = passes.prepared(encoder, opened.network, opened.bottleneck, opened.layers, device, amp=amp)
     if torch.device(device).type == "cpu":
         batch_size = min(batch_size, max(1, PIECE // math.prod(encoder.shape)))
+    return Way(tapped, encoder, dataset, batch_size, device), notes
+
+
+def _filled(places: list[_Place], way: Way, traits: Traits, make: Make) -> Iterator[Shard]:
+    """Write the shards that any unfinished layer lacks as they are made, in one pass over the rows of all of them."""
     for place in places:
         for stray in place.where.glob(".*.part"):
             stray.unlink()
-    shards = [range(first, min(first + SHARD, len(dataset))) for first in range(0, len(dataset), SHARD)]
+    total = len(way.dataset)
+    shards = [range(first, min(first + SHARD, total)) for first in range(0, total, SHARD)]
     missing = [rows for number, rows in enumerate(shards) if any(place.lacks(number) for place in places)]
-    starts = passes.starts(missing, batch_size)
-    made = passes.shards(missing, passes.passes(tapped, encoder, dataset, starts, batch_size, device))
-    with ThreadPoolExecutor(1, "write") as writer:
-        written: deque[tuple[list[Future[None]], Shard]] = deque()
-        for number, rows in enumerate(shards):
-            lacking = [at for at, place in enumerate(places) if place.lacks(number)]
-            vectors: list[np.ndarray] = []
-            if lacking:
-                *vectors, logits = next(made)
-                of = (f"z of {place.origin.layer}" if tapped.layers else "z" for place in places)
-                found = {name: z for at, (name, z) in enumerate(zip(of, vectors, strict=True)) if at in lacking}
-                _check(found | {"logits": logits}, rows, f"{dataset.name} {dataset.split}", encoder.name)
-            work = []
-            for at, place in enumerate(places):
-                path, key = embeddings.shard(place.where, number), place.origin.key
-                if at in lacking:
-                    work.append(writer.submit(embeddings.write_shard, path, key, rows.start, vectors[at], logits))
-                elif not place.finished:
-                    work.append(writer.submit(_kept, path, key, rows))
-            written.append((work, Shard(rows.stop, len(dataset), path)))
-            if len(written) > 1:
-                yield _finished(*written.popleft())
-        yield _finished(*written.popleft())
+    left, done = set(missing), 0
+    kept = deque(rows for rows in shards if rows not in left)
+    with ThreadPoolExecutor(1, "write") as writer, contextlib.closing(make(way, missing, traits)) as made:
+        written: deque[tuple[list[Future[None]], range, Path]] = deque()
+        for rows, arrays in made:
+            left.remove(rows)
+            while kept and kept[0].start < rows.start:
+                written.append(_work(writer, places, way, kept.popleft(), None))
+            written.append(_work(writer, places, way, rows, arrays))
+            while len(written) > 1:
+                work, rows, path = written.popleft()
+                done += len(rows)
+                yield _finished(work, Shard(done, total, path))
+        assert not left, f"never made: {left}"
+        written.extend(_work(writer, places, way, rows, None) for rows in kept)
+        for work, rows, path in written:
+            done += len(rows)
+            yield _finished(work, Shard(done, total, path))
+
+
+def _work(
+    writer: ThreadPoolExecutor, places: list[_Place], way: Way, rows: range, arrays: list[np.ndarray] | None
+) -> tuple[list[Future[None]], range, Path]:
+    """What is to be done about one shard: to write it where it lacks, and elsewhere to look whether it is whole."""
+    number, work = rows.start // SHARD, []
+    lacking = [at for at, place in enumerate(places) if place.lacks(number)]
+    if arrays is not None:
+        *vectors, logits = arrays
+        of = (f"z of {place.origin.layer}" if way.tapped.layers else "z" for place in places)
+        found = {name: z for at, (name, z) in enumerate(zip(of, vectors, strict=True)) if at in lacking}
+        _check(found | {"logits": logits}, rows, f"{way.dataset.name} {way.dataset.split}", way.encoder.name)
+    for at, place in enumerate(places):
+        path, key = embeddings.shard(place.where, number), place.origin.key
+        if at in lacking:
+            work.append(writer.submit(embeddings.write_shard, path, key, rows.start, vectors[at], logits))
+        elif not place.finished:
+            work.append(writer.submit(_kept, path, key, rows))
+    return work, rows, path
 
 
 def pixels(dataset: Dataset, side: int = 32) -> Float32[np.ndarray, "n p"]:

@@ -6,8 +6,9 @@ keeps them; while one batch is fetched from there, the next is under way.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -22,6 +23,7 @@ from leakaudit.layer import Layer
 from leakaudit.numerics import classifier, pooling
 from leakaudit.numerics.normalising import Normalise
 from leakaudit.numerics.taps import Out, Tapped
+from leakaudit.origins import Traits
 
 AHEAD = 2
 """Batches that are read while one is worked on."""
@@ -32,8 +34,31 @@ NEAR = 1e-4
 
 Passed = tuple[range, list[Float32[np.ndarray, "b _"]]]
 """Rows of a batch; what is read of them, and their logits, which come last."""
+Shared = tuple[range, list[Float32[np.ndarray, "n _"]]]
+"""The same of a shard."""
 Under = tuple[range, list[Tensor], "torch.cuda.Event | None"]
-"""The same on its way from the device."""
+"""A batch on its way from the device."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How rows pass: through which network, how many at a time, on what device."""
+
+    tapped: Tapped
+    encoder: Encoder
+    dataset: Dataset
+    size: int
+    """Rows of a batch."""
+    device: str
+
+
+Make = Callable[[Way, Sequence[range], Traits], Generator[Shared, None, None]]
+"""Who makes the shards of these rows: this process, or others with it; each shard once, in any order."""
+
+
+def alone(way: Way, missing: Sequence[range], _: Traits) -> Generator[Shared, None, None]:
+    """This process, in the order of the rows."""
+    return shards(missing, passes(way, starts(missing, way.size)))
 
 
 def prepared(
@@ -110,7 +135,7 @@ def starts(missing: Sequence[range], size: int) -> list[int]:
     return sorted({start for rows in missing for start in range(rows.start // size * size, rows.stop, size)})
 
 
-def shards(missing: Sequence[range], passes: Iterator[Passed]) -> Iterator[list[Float32[np.ndarray, "n _"]]]:
+def shards(missing: Sequence[range], passes: Iterator[Passed]) -> Generator[Shared, None, None]:
     """What is read of each missing shard, and its logits, from batches that may reach over its ends."""
     at: range = range(0)
     values: list[np.ndarray] = []
@@ -123,7 +148,7 @@ def shards(missing: Sequence[range], passes: Iterator[Passed]) -> Iterator[list[
             if at.stop >= rows.stop:
                 break
             at, values = next(passes)
-        yield [np.concatenate(part) for part in zip(*parts, strict=True)]
+        yield rows, [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
 def read(out: Out, tapped: Tapped) -> list[Float[Tensor, "b _"]]:
@@ -132,17 +157,19 @@ def read(out: Out, tapped: Tapped) -> list[Float[Tensor, "b _"]]:
     return [part.float() for part in (*vectors, out.logits)]
 
 
-def passes(
-    tapped: Tapped, encoder: Encoder, dataset: Dataset, first_rows: Sequence[int], size: int, device: str
-) -> Iterator[Passed]:
+def passes(way: Way, first_rows: Sequence[int]) -> Iterator[Passed]:
     """Rows, and what is read of them, of each batch; while one is fetched the next is under way on the device."""
+    tapped, encoder, dataset, device = way.tapped, way.encoder, way.dataset, way.device
     cuda = torch.device(device).type == "cuda"
     normalise = Normalise(encoder.mean, encoder.std, encoder.shape, device, encoder.resize, ratio=encoder.ratio)
 
     def load(start: int) -> tuple[range, Tensor]:
-        rows = range(start, min(start + size, len(dataset)))
+        rows = range(start, min(start + way.size, len(dataset)))
         batch = torch.from_numpy(dataset.images.batch(np.arange(rows.start, rows.stop, dtype=np.int64)))
-        return rows, batch.pin_memory() if cuda else batch
+        if not cuda:
+            return rows, batch
+        with torch.cuda.device(device):  # of this thread, too: memory is pinned for the GPU of the process alone
+            return rows, batch.pin_memory()
 
     def begin(rows: range, batch: Tensor) -> Under:
         with torch.inference_mode():
@@ -174,4 +201,4 @@ def passes(
             under_way.append(begin(rows, batch))
             if len(under_way) > 1:
                 yield end(*under_way.popleft())
-    yield end(*under_way.popleft())
+    yield from (end(*each) for each in under_way)

@@ -18,11 +18,13 @@ def terms(rows: options.Rows, run: options.Passes, **more: Any) -> Any:
         more |= {"private": model.privates, "target": model.target}
     console.share("--tolerance", more.get("tolerance", 0.5))
     from leakaudit import auditor, own_code, subject
+    from leakaudit.numerics.gather import ranks
 
-    if network.backbone and own_code.named(network.backbone):
+    if network.backbone and own_code.named(network.backbone) and ranks().first:
         console.say(own_code.warning(network.backbone))
     given = vars(network) | {"layer": tuple(network.layer or ())} | vars(rows)
-    place = {"store": store.open_store(run.store), "device": device(run), "seed": run.seed}
+    home = store.open_store(run.store) if ranks().first else run.store
+    place = {"store": home, "device": more.pop("device", None) or device(run), "seed": run.seed}
     made = subject.Terms(
         **(given | place | more),
         batch_size=run.batch_size,

@@ -10,13 +10,14 @@ import torch
 from test_extract import dataset, encoder, finish, run
 from torch.nn import functional
 
-from leakaudit import embeddings, extract, passes
+from leakaudit import embeddings, extract, origins, passes
 from leakaudit import network as networks
 from leakaudit.dataset import Dataset
 from leakaudit.embeddings import Embeddings
 from leakaudit.encoder import Encoder
 from leakaudit.errors import InputError
 from leakaudit.layer import Layer, parse
+from leakaudit.numerics import taps
 
 THREE = (parse("features.3"), parse("features.4:at=input,pool=flatten"), parse("classifier"))
 """Two sides of one map, one of which is written over in place by no one, and a vector."""
@@ -126,8 +127,8 @@ def test_missing_shards_of_any_layer_are_made_again_to_the_bit(
         embeddings.shard(homes[layer], number).unlink()
     kept = {path: path.stat().st_mtime_ns for home in homes for path in home.glob("shard-*")}
     passed = []
-    forward = extract.Tapped.forward
-    monkeypatch.setattr(extract.Tapped, "forward", lambda self, x: (passed.append(len(x)), forward(self, x))[1])
+    forward = taps.Tapped.forward
+    monkeypatch.setattr(taps.Tapped, "forward", lambda self, x: (passed.append(len(x)), forward(self, x))[1])
     found = together(tmp_path, data, source)[1]
     assert [each.sha256 for each in found] == [each.sha256 for each in whole]
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
@@ -147,7 +148,8 @@ def test_what_is_done_to_an_image_is_part_of_the_key(tmp_path: Path) -> None:
     network, layer = networks.of(source)
 
     def coded() -> str:
-        (origin,) = extract._origins(replace(source, code=code), data, network, layer, (), amp=False)
+        coded = replace(source, code=code)
+        (origin,) = origins.keyed(coded, data, origins.traits(coded, data, network, layer, (), amp=False))
         return origin.key
 
     first = coded()

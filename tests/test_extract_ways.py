@@ -16,6 +16,7 @@ from leakaudit import network as networks
 from leakaudit.dataset import Dataset, Pixels
 from leakaudit.datasets import table
 from leakaudit.embeddings import Embeddings
+from leakaudit.numerics import taps
 
 
 @pytest.fixture
@@ -56,13 +57,13 @@ def test_any_shards_that_are_missing_are_made_again_to_the_bit(tmp_path: Path, s
 def test_large_images_pass_in_pieces_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more numbers enter the network at a time than stay close to the processor, whatever the batch size."""
     data, seen = dataset(40), []
-    passes = extract.Tapped.forward
+    passes = taps.Tapped.forward
 
-    def watched(self: extract.Tapped, x: torch.Tensor) -> object:
+    def watched(self: taps.Tapped, x: torch.Tensor) -> object:
         seen.append(len(x))
         return passes(self, x)
 
-    monkeypatch.setattr(extract.Tapped, "forward", watched)
+    monkeypatch.setattr(taps.Tapped, "forward", watched)
     monkeypatch.setattr(extract, "PIECE", 16 * 3 * 8 * 8)
     run(tmp_path, data, batch_size=512)
     assert seen[-3:] == [16, 16, 8]
