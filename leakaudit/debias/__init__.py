@@ -53,10 +53,11 @@ class Batch:
     One batch of training rows.
 
     Under an objective with views every row stands in it as many times, under another view each: first all rows in one
-    view, then all in the next.
+    view, then all in the next. Among several ranks `x` holds the images of this rank's share alone, everything else is
+    of the whole batch: a network of `Sizes.network`, as the model, takes the share and answers for all rows.
     """
 
-    x: Float[Tensor, "n c h w"]
+    x: Float[Tensor, "m c h w"]
     """Normalised images."""
     y: Int64[Tensor, " n"] | Float[Tensor, " n"]
     """Target class; or a number, in standard deviations of the training rows from their mean."""

@@ -9,21 +9,23 @@ that sees the whole batch. Every rank calls these functions in the same order. I
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch import distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from leakaudit.errors import InputError
+from leakaudit.numerics import ending
+from leakaudit.numerics.device import resolve
+from leakaudit.numerics.launching import launched
 
 PATIENCE_SECONDS = 1800
 """How long one rank waits for another: rank 0 alone writes to disk."""
-LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""What torchrun says to each process that it starts."""
 
 
 class Ranks(NamedTuple):
@@ -49,52 +51,70 @@ def ranks() -> Ranks:
     return Ranks(dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else Ranks()
 
 
-def launched() -> bool:
-    """Whether torchrun started this process among others."""
-    return all(name in os.environ for name in LAUNCHED) and int(os.environ["WORLD_SIZE"]) > 1
-
-
 @contextlib.contextmanager
 def joined(device: str) -> Iterator[str]:
     """
     Join the others that torchrun started, if it did; gives the device of this process.
 
-    `device` is `auto`, `cpu` or `cuda`: each process of a node takes the GPU of its own local rank.
+    `device` is `auto`, `cpu` or `cuda`: each process of a node takes the GPU of its own local rank. What goes wrong in
+    here is raised on one rank alone, and ends all (`numerics.ending`).
 
     Raises:
-        InputError: a node has fewer GPUs than processes, or one GPU is asked for by number.
+        InputError: a node has fewer GPUs than processes, one GPU is asked for by number, or the others cannot be
+            reached.
     """
-    from leakaudit.numerics.device import resolve
-
     if not launched():
         yield resolve(device)
         return
+    patience = timedelta(seconds=PATIENCE_SECONDS)
+    try:
+        store, rank, world = next(rendezvous("env://", timeout=patience))
+    except (RuntimeError, ValueError) as error:
+        address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        raise InputError(
+            f"torchrun: process 0 cannot be reached at {address} ({str(error).splitlines()[0]})"
+        ) from error
+    with ending.one_voice(store, rank, world):
+        mine = _own(device)
+        backend = "gloo" if mine == "cpu" else "nccl"
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=patience)
+        try:
+            yield mine
+        except BaseException:
+            if backend == "gloo":  # nccl would wait for those that wait for this one
+                dist.destroy_process_group()
+            raise
+        dist.destroy_process_group()
+
+
+def _own(device: str) -> str:
+    """The device of this process, among those of its node."""
     if ":" in device:
         raise InputError(
             f"--device {device}: under torchrun each process has a GPU of its own; auto, cpu or cuda expected"
         )
     local = int(os.environ["LOCAL_RANK"])
     mine = resolve(device)
-    if mine != "cpu":
-        if local >= torch.cuda.device_count():
-            raise InputError(
-                f"torchrun: process {local} of this node has no GPU: there are {torch.cuda.device_count()}; at most as "
-                f"many processes per node, or --device cpu"
-            )
-        mine = f"cuda:{local}"
-        torch.cuda.set_device(mine)
-    dist.init_process_group("gloo" if mine == "cpu" else "nccl", timeout=timedelta(seconds=PATIENCE_SECONDS))
-    try:
-        yield mine
-    finally:
-        dist.destroy_process_group()
+    if mine == "cpu":
+        return mine
+    if local >= torch.cuda.device_count():
+        raise InputError(
+            f"torchrun: process {local} of this node has no GPU: there are {torch.cuda.device_count()}; at most as "
+            f"many processes per node, or --device cpu"
+        )
+    torch.cuda.set_device(local)
+    return f"cuda:{local}"
 
 
-def gather(x: Shaped[Tensor, "n ..."]) -> Shaped[Tensor, "_ ..."]:
-    """The rows of all ranks, in order of rank; differentiable. Ranks may hold unlike counts of rows, or none."""
+def gather(x: Shaped[Tensor, "n ..."], counts: Sequence[int] | None = None) -> Shaped[Tensor, "_ ..."]:
+    """
+    The rows of all ranks, in order of rank; differentiable. Ranks may hold unlike counts of rows, or none.
+
+    `counts`: how many each rank holds, where all know it; else they ask one another.
+    """
     if ranks().world == 1:
         return x
-    made: Tensor = _Gather.apply(x)
+    made: Tensor = _Gather.apply(x, counts)
     return made
 
 
@@ -102,26 +122,65 @@ class _Gather(torch.autograd.Function):
     """All-gather forwards; backwards each rank's share of the gradients of all ranks, summed."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, counts: Sequence[int] | None) -> Tensor:
         """Rows of all ranks, padded to the longest for the way."""
         here = ranks()
-        counts = torch.zeros(here.world, dtype=torch.int64, device=x.device)
-        counts[here.rank] = len(x)
-        dist.all_reduce(counts)
-        ctx.counts = counts.tolist()
-        padded = x.new_zeros(max(ctx.counts), *x.shape[1:])
-        padded[: len(x)] = x
+        if counts is None:
+            asked = torch.zeros(here.world, dtype=torch.int64, device=x.device)
+            asked[here.rank] = len(x)
+            dist.all_reduce(asked)
+            counts = asked.tolist()
+        ctx.counts = counts
+        padded = x.contiguous()
+        if len(x) < max(counts):
+            padded = x.new_zeros(max(counts), *x.shape[1:])
+            padded[: len(x)] = x
         parts = [torch.empty_like(padded) for _ in range(here.world)]
         dist.all_gather(parts, padded)
-        return torch.cat([part[:count] for part, count in zip(parts, ctx.counts, strict=True)])
+        return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
         """What every rank's loss says of this rank's rows."""
-        slope = slope.contiguous().clone()
+        slope = slope.clone(memory_format=torch.contiguous_format)
         dist.all_reduce(slope)
         start = sum(ctx.counts[: ranks().rank])
-        return slope[start : start + ctx.counts[ranks().rank]]
+        return slope[start : start + ctx.counts[ranks().rank]], None
+
+
+def summed(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """The sum over ranks; differentiable: a gradient is what every rank's loss says, summed."""
+    if ranks().world == 1:
+        return x
+    made: Tensor = _Sum.apply(x)
+    return made
+
+
+class _Sum(torch.autograd.Function):
+    """All-reduce, both ways."""
+
+    @staticmethod
+    def forward(_: Any, x: Tensor) -> Tensor:
+        """The sum."""
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: Any, slope: Tensor) -> Tensor:
+        """The sum of the slopes."""
+        total = slope.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+
+def agreed(x: Shaped[Tensor, "..."]) -> Shaped[Tensor, "..."]:
+    """What rank 0 has for this, on every rank; out of any graph."""
+    if ranks().world == 1:
+        return x
+    whole = x.detach().clone(memory_format=torch.contiguous_format)
+    dist.broadcast(whole, 0)
+    return whole
 
 
 def told(said: bytes | None, device: str) -> bytes:

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from leakaudit.errors import InputError
 from leakaudit.layer import Layer
 from leakaudit.numerics import compiling, pooling, returned
+from leakaudit.numerics.sharing import Sharing
+from leakaudit.numerics.synchronised import share
 
 FEW = 8
 """Layers that a message names, where a network has no more."""
@@ -72,6 +74,7 @@ class Tapped(nn.Module):
         self._amp = self._last = False
         self._compiled: Callable[[Tensor], Out] | None = None
         self._full: torch.Size | None = None
+        self._sharing: Sharing | None = None
         if bottleneck or not layers:
             _layer(network, bottleneck).register_forward_pre_hook(self._keep_input, with_kwargs=True)
         for name in taps:
@@ -106,8 +109,22 @@ class Tapped(nn.Module):
             self.to(memory_format=torch.channels_last)
         self._compiled = compiling.compiled(self._pass, where) if compiled else None
 
+    def share(self, sharing: Sharing | None) -> None:
+        """From now on a pass takes this rank's rows of a batch and gives the answers for all; None: as it was."""
+        self._sharing = sharing
+        share(self.network, sharing is not None)
+
     def forward(self, x: Float[Tensor, "n ..."]) -> Out:
         """One pass."""
+        sharing = self._sharing
+        if sharing is None:
+            return self._run(x)
+        with sharing.chance.drawn():
+            out = self._run(x)
+        taps = {name: sharing.whole(tap) for name, tap in out.taps.items()}
+        return Out(sharing.whole(out.z), sharing.whole(out.logits), taps)
+
+    def _run(self, x: Float[Tensor, "n ..."]) -> Out:
         if self._last:
             x = x.contiguous(memory_format=torch.channels_last)
         if self._compiled is None or not self.training:
