@@ -16,6 +16,7 @@ from leakaudit import (
     cli_datasets,
     cli_extract,
     cli_inspect,
+    cli_sweep,
     cli_train,
     cli_verify,
     console,
@@ -190,6 +191,7 @@ def report(
     finish.finish(finish.report(archive.gather(audits, place.store), asks), output, gates)
 
 
+app.command("sweep")(cli_sweep.sweep)
 app.command("inspect")(cli_inspect.inspect)
 app.command("verify")(cli_verify.verify)
 

@@ -159,15 +159,34 @@ class Place:
     ] = Path(".leakaudit")
 
 
+Device = Annotated[str, flag("auto, cpu, cuda or cuda:N.", "--device", panel="Run", metavar="D")]
+Quiet = Annotated[bool, flag("No progress.", "-q", "--quiet", panel="Run")]
+Verbose = Annotated[bool, flag("One line per step.", "-v", "--verbose", panel="Run")]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Watched(Place):
+    """Where it runs, and how it is watched."""
+
+    device: Device = "auto"
+    quiet: Quiet = False
+    verbose: Verbose = False
+
+    @property
+    def manner(self) -> Manner:
+        """How progress is shown."""
+        return "quiet" if self.quiet else "lines" if self.verbose else "bar"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run(Place):
     """Where and how it runs."""
 
-    device: Annotated[str, flag("auto, cpu, cuda or cuda:N.", "--device", panel="Run", metavar="D")] = "auto"
+    device: Device = "auto"
     batch_size: Annotated[int, flag("Images in one pass, at most.", "--batch-size", panel="Run", metavar="N")] = 512
     seed: Seed = 0
-    quiet: Annotated[bool, flag("No progress.", "-q", "--quiet", panel="Run")] = False
-    verbose: Annotated[bool, flag("One line per step.", "-v", "--verbose", panel="Run")] = False
+    quiet: Quiet = False
+    verbose: Verbose = False
 
     def __post_init__(self) -> None:
         """Refuse what no run can be."""

@@ -3,10 +3,15 @@ What the cells of a sweep came to, one line of JSON each, appended as they end.
 
 A line is a cell: recipe, settings, seed, and what came of it. It holds no path. Of two lines of one cell the later
 holds; a line that was cut off, by a crash, is left out, and the cell is run again.
+
+Who compares cells with something else (the papers' figures) asks `read` for them and looks at `recipe`, `settings`,
+`seed`, and where `status` is 0 at `accuracy` or `mae`, `papers`, `private`, `excess`, `verdict` and `attacker`. `cell`
+is by content and by version: another leakaudit runs the cell again, under other digits.
 """
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +53,7 @@ class Result:
     rows: int = 0
     """Rows attacked."""
     fingerprint: str = ""
-    """Of the attack data."""
+    """Of the data, those of training and those attacked: a cell on other data is run again."""
     tensors: str = ""
     """sha256 of the weights."""
     audit: str = ""
@@ -58,6 +63,26 @@ class Result:
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     """On the clock, training and attack; no part of any table."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether all figures are there."""
+        return self.status == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What the cells of one plan came to, as a table shows it."""
+
+    plan: str
+    """Its name."""
+    text: str
+    """The plan, verbatim."""
+    command: str
+    cells: int
+    """Of the plan."""
+    results: tuple[Result, ...]
+    """In the order of the table; fewer than `cells` where a sweep was cut short."""
 
 
 def append(path: Path, result: Result) -> None:
@@ -94,9 +119,22 @@ def read(path: Path) -> dict[str, Result]:
     return {result.cell: result for result in sorted(found.values(), key=order)}
 
 
-def order(result: Result) -> tuple[str, str, int]:
-    """How a table is sorted."""
-    return result.recipe, store.canonical(result.settings), result.seed
+def order(result: Result) -> tuple[str, list[tuple[str, bool, float, str]], int]:
+    """How a table is sorted: by recipe, by settings, of which numbers count as numbers, and by seed."""
+    settings = [(knob, *_rank(value)) for knob, value in sorted(result.settings.items())]
+    return result.recipe, settings, result.seed
+
+
+def short(knobs: Iterable[str]) -> dict[str, str]:
+    """Each knob by its last word, `rho` for `dataset.rho`; by its whole name where two of them share that word."""
+    known = sorted(set(knobs))
+    last = Counter(knob.rpartition(".")[2] for knob in known)
+    return {knob: knob if last[knob.rpartition(".")[2]] > 1 else knob.rpartition(".")[2] for knob in known}
+
+
+def _rank(value: Any) -> tuple[bool, float, str]:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return not number, float(value) if number else 0.0, "" if number else store.canonical(value)
 
 
 def _back(name: str, value: Any) -> Any:

@@ -1,0 +1,60 @@
+"""Text for a terminal: cells under a line for their recipe and settings, and means over seeds."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from leakaudit.render import _tame
+from leakaudit.render._sweep import parts
+from leakaudit.results import Tally
+
+NARROW, WIDEST, WIDE = 72, 120, 100
+RIGHT = 4
+"""The first columns, of numbers alone, end at one place; the others begin at one."""
+
+
+def render(made: Tally, *, width: int) -> str:
+    """The table as text of at most `width` columns (80 where that is less), without escape codes."""
+    return "\n".join(_lines(_tame.plain(made), max(NARROW, min(width, WIDEST)))) + "\n"
+
+
+def _lines(made: Tally, width: int) -> Iterator[str]:
+    yield parts.head(made)
+    yield from _wrapped(parts.constant(made) and f"everywhere: {parts.constant(made)}", width)
+    aim, titles = parts.aims(made), parts.varying(made)
+    heads = ("seed", *parts.columns(made))
+    table: list[Sequence[str] | str] = []
+    for group in parts.groups(made):
+        said = [f"{title}={parts.value(group.settings[knob])}" for knob, title in titles.items()
+                if knob in group.settings]  # fmt: skip
+        table += ["", "  ".join([group.recipe, *said])]
+        for cell in group.cells:
+            table.append((str(cell.seed), *parts.figures(cell, aim)))
+            table += [f"{'':6}{line}" for line in _wrapped(cell.message, width - 6)]
+        both = parts.means(group) or ()
+        table += [(word, *figures) for word, figures in zip(("mean", "range"), both, strict=False)]
+    rows = [heads, *(row for row in table if not isinstance(row, str))]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(heads))]
+    gap = " " * (2 if width >= WIDE else 1)
+    yield ""
+    yield _row(heads, widths, gap)
+    for line in table:
+        if isinstance(line, str):
+            yield from _wrapped(line, width) if line.strip() else [""]
+        else:
+            yield _row(line, widths, gap)
+    yield ""
+    for sentence in parts.legend(made):
+        yield from _wrapped(sentence, width)
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], gap: str) -> str:
+    padded = [
+        cell.rjust(wide) if place < RIGHT else cell.ljust(wide)
+        for place, (cell, wide) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return gap.join(padded).rstrip()
+
+
+def _wrapped(words: str, width: int) -> list[str]:
+    before = words[: len(words) - len(words.lstrip())]
+    return textwrap.wrap(words.strip(), width, initial_indent=before, subsequent_indent=before)
