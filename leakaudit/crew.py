@@ -10,6 +10,7 @@ from the memory of one process to that of another: no disk is shared.
 import contextlib
 import json
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +31,8 @@ PATIENCE = timedelta(days=1)
 """How long one rank waits for another that lives: it may have to read all images."""
 GRACE = timedelta(seconds=10)
 """How long rank 0 waits for one that it tells to stop."""
+PAUSE_SECONDS = 3
+"""For rank 0 to say why: torchrun ends all others as soon as one has ended."""
 STOPPED, INTERRUPTED = 2, 130
 """Exit statuses of a rank that is told to stop, and of one that Ctrl-C ended."""
 
@@ -143,6 +146,7 @@ class Crew:
         with contextlib.ExitStack() as held:
             while (said := self._hear(0)[0])["order"] != "over":
                 if said["order"] == "stop":
+                    time.sleep(PAUSE_SECONDS)
                     raise SystemExit(STOPPED)
                 answer: dict[str, Any] = {"who": f"process {self.here.rank} on {socket.gethostname()}"}
                 arrays: list[np.ndarray] = []

@@ -156,10 +156,10 @@ def _way(
     opened: _Opened, encoder: Encoder, dataset: Dataset, *, device: str, batch_size: int, amp: bool = False
 ) -> tuple[Way, tuple[str, ...]]:
     """The network on its device, and what a reader must know of how it is read."""
-    tapped, notes = passes.prepared(encoder, opened.network, opened.bottleneck, opened.layers, device, amp=amp)
+    tapped, width, notes = passes.prepared(encoder, opened.network, opened.bottleneck, opened.layers, device, amp=amp)
     if torch.device(device).type == "cpu":
         batch_size = min(batch_size, max(1, PIECE // math.prod(encoder.shape)))
-    return Way(tapped, encoder, dataset, batch_size, device), notes
+    return Way(tapped, encoder, dataset, batch_size, device, width), notes
 
 
 def _filled(places: list[_Place], way: Way, traits: Traits, make: Make) -> Iterator[Shard]:
@@ -180,13 +180,13 @@ def _filled(places: list[_Place], way: Way, traits: Traits, make: Make) -> Itera
                 written.append(_work(writer, places, way, kept.popleft(), None))
             written.append(_work(writer, places, way, rows, arrays))
             while len(written) > 1:
-                work, rows, path = written.popleft()
-                done += len(rows)
+                work, whole, path = written.popleft()
+                done += len(whole)
                 yield _finished(work, Shard(done, total, path))
         assert not left, f"never made: {left}"
         written.extend(_work(writer, places, way, rows, None) for rows in kept)
-        for work, rows, path in written:
-            done += len(rows)
+        for work, whole, path in written:
+            done += len(whole)
             yield _finished(work, Shard(done, total, path))
 
 

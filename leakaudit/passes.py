@@ -50,6 +50,8 @@ class Way:
     size: int
     """Rows of a batch."""
     device: str
+    width: int
+    """Numbers that are read of an image."""
 
 
 Make = Callable[[Way, Sequence[range], Traits], Generator[Shared, None, None]]
@@ -63,9 +65,9 @@ def alone(way: Way, missing: Sequence[range], _: Traits) -> Generator[Shared, No
 
 def prepared(
     encoder: Encoder, network: nn.Module, bottleneck: str, layers: tuple[Layer, ...], device: str, *, amp: bool
-) -> tuple[Tapped, tuple[str, ...]]:
+) -> tuple[Tapped, int, tuple[str, ...]]:
     """
-    The network on the device with hooks in it, and what a reader must know of how it is read.
+    The network on the device with hooks in it, how many numbers are read, and what a reader must know of it.
 
     Raises:
         InputError: it has no such layer, does not take the images, or gives more numbers than can be kept.
@@ -83,7 +85,7 @@ def prepared(
             f"{encoder.name}: {len(layers)} layers of together {total:,} numbers for each image, at most "
             f"{pooling.MOST:,} in one pass; ask for fewer, or for pool=mean"
         )
-    return tapped, notes
+    return tapped, total, notes
 
 
 def _laid_out(tapped: Tapped, encoder: Encoder, device: str, *, amp: bool) -> list[Float32[Tensor, "b _"]]:

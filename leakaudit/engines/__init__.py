@@ -1,7 +1,7 @@
 """
 Engines. One file is one way to run independent jobs, with one function:
 
-    run(jobs, *, attempts, <knobs>) -> Generator[Note | Ended, None, dict[str, Any]]    what every job came to, by name
+    run(jobs, *, attempts, keep, <knobs>) -> Generator[Note | Ended, None, dict[str, Any]]    what jobs came to, by name
 
 Jobs meet through files and results. The numbers do not depend on the engine: each job declares its threads, and chance
 is seeded inside it. A job that fails leaves the others alone: what it comes to is `Failed`, and whoever asked decides.
@@ -69,9 +69,11 @@ class Ended(NamedTuple):
 class Run(Protocol):
     """The contract of `run`."""
 
-    def __call__(self, jobs: Sequence[Job], *, attempts: int = 3) -> Generator[Note | Ended, None, dict[str, Any]]:
+    def __call__(
+        self, jobs: Sequence[Job], *, attempts: int = 3, keep: bool = True
+    ) -> Generator[Note | Ended, None, dict[str, Any]]:
         """
-        Run all jobs to their end.
+        Run all jobs to their end; without `keep` a result is handed over once, in `Ended`, and held no longer.
 
         Raises:
             InputError: a job needs more than there is, or the engine cannot run here; before any job starts.
