@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from leakaudit import catalog, console, flags, options, progress, recipe, start, store
+from leakaudit import catalog, console, flags, options, progress, recipe
 from leakaudit.errors import InputError
+from leakaudit.numerics import launching
 
 
 @flags.spread
@@ -25,21 +26,28 @@ def train(
 ) -> None:
     """Train recipes; print the line to type next."""
     changes = {**dict(map(_change, overrides or [])), **({} if epochs is None else {"train.epochs": epochs})}
-    plans = [recipe.load(name, changes) for name in recipes]
+    plans = [] if launching.launched() else _read(recipes, changes)  # alone: before torch is loaded
     from leakaudit import train as training
+    from leakaudit.numerics.gather import joined
 
-    broken, how = (
-        [],
-        dict[str, Any](store=store.open_store(run.store), root=root, seed=run.seed, device=start.device(run)),
-    )
-    for plan in plans:
-        made = progress.watch(training.train(plan, resume=resume, **how), f"train {plan.name}", run.manner)
-        typer.echo(made.told, err=True, nl=False)
-        broken += training.broken_promises(made, plan) if check_promise else []
-        typer.echo(f"leakaudit attack {shlex.quote(str(made.folder))} --private {shlex.quote(plan.private)}")
+    broken, manner = [], run.manner if launching.first() else "quiet"
+    with joined(run.device) as device:
+        for plan in plans or _read(recipes, changes):
+            work = training.train(plan, store=run.store, root=root, seed=run.seed, device=device, resume=resume)
+            made = progress.watch(work, f"train {plan.name}", manner)
+            broken += training.broken_promises(made, plan) if check_promise else []
+            if launching.first():
+                typer.echo(made.told, err=True, nl=False)
+                typer.echo(f"leakaudit attack {shlex.quote(str(made.folder))} --private {shlex.quote(plan.private)}")
+    if not launching.first():
+        return
     if broken:
         console.end(1, f"promise broken: {'; '.join(broken)}")
     console.say("exit 0: trained")
+
+
+def _read(recipes: list[str], changes: dict[str, Any]) -> list[recipe.Recipe]:
+    return [recipe.load(name, changes) for name in recipes]
 
 
 def _change(text: str) -> tuple[str, Any]:

@@ -20,7 +20,7 @@ from leakaudit.datasets import splits
 from leakaudit.debias import Objective, Sizes
 from leakaudit.errors import InputError
 from leakaudit.loop import Loop, chance
-from leakaudit.numerics import state, unit
+from leakaudit.numerics import sharing, state, synchronised, unit
 from leakaudit.numerics.taps import Tapped
 from leakaudit.numerics.unit import Unit
 from leakaudit.recipe import Recipe
@@ -119,7 +119,15 @@ def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoin
     state.pack(loop.state_dict(), "", {})
     made_of = files.digest_tensors({"contents": data["train"].contents})
     what = [recipe.key, str(seed), fingerprint, made_of, "" if first is None else first.card.tensors, __version__]
+    if loop.ranks.world > 1 and any(_by_rank(each.network, train.images.shape, device) for each in loop.networks):
+        what.append(f"{loop.ranks.world} ranks")
     return Plan(recipe, seed, loop, data, layer, sizes, fingerprint, files.digest(*what)[:12], blind)
+
+
+def _by_rank(network: nn.Module, shape: tuple[int, ...], device: str) -> bool:
+    """Whether ranks do otherwise than one process, not by rounding alone: they take statistics, or draw, each alone."""
+    with chance(0, "network"):
+        return synchronised.normalises(network) or sharing.draws(network, torch.zeros(2, *shape, device=device))
 
 
 def _asked(recipe: Recipe, parts: Iterable[Dataset]) -> dict[str, set[int]]:

@@ -2,41 +2,37 @@
 Training by a recipe, into a folder that is named by what is trained: recipe, seed, data and version.
 
 After each epoch everything the next one needs lies in the folder's `resume/`, so a run that was killed ends with the
-same weights as one that was not.
+same weights as one that was not. Of several ranks that torchrun started the first alone looks into the store and writes
+there; the others hear from it where the run stands, and need no disk in common with it.
 """
 
 import contextlib
 import json
-import platform
 import shutil
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from jaxtyping import UInt64
-from torch import nn
 
-from leakaudit import __version__, checkpoint, stats
+from leakaudit import checkpoint
 from leakaudit import recipe as recipes
 from leakaudit import store as files
-from leakaudit.checkpoint import Agreement, Card, Checkpoint, Closeness
+from leakaudit.certificate import finish, heard, held_out, spoken
+from leakaudit.checkpoint import Checkpoint
 from leakaudit.dataset import Dataset
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.images import decoded
 from leakaudit.images.decoded import Keeping
 from leakaudit.loop import Loop, Target
-from leakaudit.numerics import device as devices
 from leakaudit.numerics import state
-from leakaudit.numerics.agreement import agreement
-from leakaudit.numerics.closeness import closeness, plain
 from leakaudit.numerics.feed import Feed
+from leakaudit.numerics.gather import ranks, told
 from leakaudit.plan import Plan, prepare
 from leakaudit.recipe import Recipe
-from leakaudit.stats import Interval
 
 
 @dataclass(frozen=True)
@@ -87,12 +83,13 @@ def train(
         first = yield from train(parent, store=store, root=root, seed=seed, device=device, resume=resume)
     plan = prepare(recipe, root, seed, device, first)
     folder = store / "checkpoints" / recipe.name / plan.key
-    files.open_store(store)
-    with _alone(folder):
-        if (folder / "checkpoint.json").exists():
-            shutil.rmtree(folder / "resume", ignore_errors=True)
-            return checkpoint.load(folder)
-        history = _continue(plan.loop, folder, recipe.train.epochs, resume=resume)
+    writes = ranks().first
+    if writes:
+        files.open_store(store)
+    with _alone(folder) if writes else contextlib.nullcontext():
+        made, history = _stand(plan, folder, resume=resume)
+        if made is not None:
+            return made
         made_of = plan.splits["train"].contents
         sets = plan.splits
         if recipe.train.decoded:
@@ -108,7 +105,7 @@ def train(
             except InputError as error:
                 kept = f"; the state after epoch {number} is kept in {folder / 'resume'}" if number else ""
                 raise InputError(f"{error}{kept}") from error
-            accuracy, mae, r2 = _held_out(plan, feeds)
+            accuracy, mae, r2 = held_out(plan, feeds)
             seconds = time.perf_counter() - start
             history.append(
                 Epoch(
@@ -116,12 +113,12 @@ def train(
                     seconds, learned.mae, learned.r2, mae, r2,
                 )
             )  # fmt: skip
-            lines = list(map(asdict, history))  # before the state: a run killed in between learns the epoch again
-            files.write_bytes(folder / "history.jsonl", "".join(json.dumps(line) + "\n" for line in lines).encode())
-            state.save(folder / "resume", number + 1, {"history": lines, "loop": plan.loop.state_dict()})
+            if writes:
+                _keep(plan.loop, folder, history)
             yield history[-1]
-        made = _finish(plan, feeds, folder, made_of, sum(epoch.seconds for epoch in history))
-        shutil.rmtree(folder / "resume", ignore_errors=True)
+        made = finish(plan, feeds, folder, made_of, sum(epoch.seconds for epoch in history))
+        if writes:
+            shutil.rmtree(folder / "resume", ignore_errors=True)
         return made
 
 
@@ -178,6 +175,48 @@ def _alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def _stand(plan: Plan, folder: Path, *, resume: bool) -> tuple[Checkpoint | None, list[Epoch]]:
+    """
+    The run where it is complete, else the epochs that are done already, with the loop standing after the last of them.
+
+    Rank 0 looks, and tells the others.
+
+    Raises:
+        InputError: another rank has other data, or is another leakaudit.
+    """
+    loop, made, history = plan.loop, None, list[Epoch]()
+    here = ranks()
+    if here.first:
+        if (folder / "checkpoint.json").exists():
+            shutil.rmtree(folder / "resume", ignore_errors=True)
+            made = checkpoint.load(folder)
+        else:
+            history = _continue(loop, folder, plan.recipe.train.epochs, resume=resume)
+    if here.world == 1:
+        return made, history
+    said: dict[str, Any] = {"key": plan.key, "made": None if made is None else spoken(made)}
+    said |= {"history": list(map(asdict, history)), "loop": loop.state_dict() if history else None}
+    said = state.from_bytes(told(state.to_bytes(said) if here.first else None, loop.device))
+    if said["key"] != plan.key:
+        raise InputError(
+            f"recipe {plan.recipe.name} is another run here ({plan.key}) than for process 0 ({said['key']}): the same "
+            f"data, leakaudit and options expected on every node"
+        )
+    if not here.first:
+        history = [Epoch(**line) for line in said["history"]]
+        made = None if said["made"] is None else heard(said["made"], folder)
+        if history:
+            loop.load_state_dict(said["loop"])
+    return made, history
+
+
+def _keep(loop: Loop, folder: Path, history: list[Epoch]) -> None:
+    """Where the run stands after an epoch."""
+    lines = list(map(asdict, history))  # before the state: a run killed in between learns the epoch again
+    files.write_bytes(folder / "history.jsonl", "".join(json.dumps(line) + "\n" for line in lines).encode())
+    state.save(folder / "resume", len(history), {"history": lines, "loop": loop.state_dict()})
+
+
 def _continue(loop: Loop, folder: Path, epochs: int, *, resume: bool) -> list[Epoch]:
     """The epochs that are done already, with the loop standing after the last of them."""
     if not (folder / "resume" / "state.json").exists():
@@ -198,89 +237,3 @@ def _continue(loop: Loop, folder: Path, epochs: int, *, resume: bool) -> list[Ep
 
 def _column(data: Dataset, name: str, device: str) -> Target:
     return torch.from_numpy(data.column(name).values).to(device)
-
-
-def _held_out(plan: Plan, feeds: dict[str, Feed]) -> tuple[float | None, float | None, float | None]:
-    """Accuracy, or mean absolute error and R^2, on the `validation` split; nothing where there is none."""
-    if "validation" not in feeds or not len(feeds["validation"]):
-        return None, None, None
-    guess, truth = _said(plan, feeds, "validation")
-    return (float((guess == truth).mean()), None, None) if plan.loop.unit is None else (None, *plain(guess, truth))
-
-
-def _figures(plan: Plan, feeds: dict[str, Feed], split: str) -> tuple[Interval | None, Closeness | None]:
-    """Target accuracy on a split; or how close the numbers come, where the target is one."""
-    guess, truth = _said(plan, feeds, split)
-    if plan.loop.unit is not None:
-        return None, closeness(guess, truth, plan.splits[split].group, plan.seed)
-    share, rows = float((guess == truth).mean()), float(len(truth))
-    return Interval(share, *stats.clopper_pearson(share, rows, 0.025)), None
-
-
-def _said(plan: Plan, feeds: dict[str, Feed], split: str) -> tuple[np.ndarray, np.ndarray]:
-    """What the network says of each row of a split, and the truth."""
-    return plan.loop.guesses(feeds[split]).cpu().numpy(), plan.splits[split].column(plan.recipe.target).values
-
-
-def _finish(
-    plan: Plan, feeds: dict[str, Feed], folder: Path, made_of: UInt64[np.ndarray, " n"], seconds: float
-) -> Checkpoint:
-    """Write the checkpoint: what the objective learned, then the network, then what must be known of it."""
-    recipe, loop, train = plan.recipe, plan.loop, plan.splits["train"]
-    split = next(name for name in ("test", "validation", "train") if name in feeds and len(feeds[name]))
-    accuracy, close = _figures(plan, feeds, split)
-    weights, learned = _arrays(loop.tapped.network), _arrays(loop.objective)
-    if loop.unit is not None:
-        weights = loop.unit.folded(weights, plan.bottleneck)
-    if learned:
-        files.write_tensors(folder / "objective.safetensors", learned)
-    card = Card(
-        recipe=recipe.name,
-        text=recipe.text,
-        overrides=recipe.overrides,
-        seed=plan.seed,
-        tensors=files.digest_tensors(weights),
-        shape=plan.sizes.shape,
-        mean=train.mean,
-        std=train.std,
-        target_classes=train.column(recipe.target).classes,
-        private_classes=train.column(recipe.private).classes,
-        bottleneck=plan.bottleneck,
-        width=plan.sizes.width,
-        table=tuple(map(tuple, plan.sizes.table.tolist())),
-        accuracy=accuracy,
-        accuracy_split=split,
-        provenance={
-            "leakaudit": __version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "device": devices.describe(loop.device),
-            "seconds": round(seconds, 3),
-            "rows": len(train),
-            "data": train.name,
-            "fingerprint": plan.fingerprint,
-            "threads": torch.get_num_threads(),
-        },
-        trained=files.digest_tensors({"ids": train.ids}),
-        contents=files.digest_tensors({"contents": made_of}),
-        guessed=_guessed(plan),
-        closeness=close,
-        unit=tuple(loop.unit or ()),
-    )
-    return checkpoint.save(folder, card, weights, train.ids, made_of)
-
-
-def _guessed(plan: Plan) -> Agreement | None:
-    """How good the labels are that the method made out, where it did; the truth is looked at here and nowhere else."""
-    guess = plan.loop.objective.guessed()
-    if guess is None:
-        return None
-    data = plan.splits["train"]
-    target, private = data.column(plan.recipe.target), data.column(plan.recipe.private)
-    truth = private.values if private.classes else np.full(len(data), -1)
-    return agreement(guess.cpu().numpy(), truth.astype(np.int64), target.values.astype(np.int64))
-
-
-def _arrays(module: nn.Module) -> dict[str, np.ndarray]:
-    return {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}

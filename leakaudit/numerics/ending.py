@@ -10,7 +10,7 @@ import contextlib
 import platform
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import distributed as dist
 
@@ -24,6 +24,7 @@ LOST = ("gloo", "nccl", "peer", "connection", "socket", "store")
 """Words of torch about another process that is not there any more."""
 
 
+@runtime_checkable
 class Board(Protocol):
     """What of torch's `Store` is used here."""
 

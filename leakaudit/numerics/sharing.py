@@ -31,18 +31,19 @@ class OwnChance:
     @contextlib.contextmanager
     def drawn(self) -> Iterator[None]:
         """In here chance is this rank's; outside it is as if nothing had been drawn."""
-        before = self._states()
+        before = self.now()
         self._set(self.states)
         try:
             yield
         finally:
-            self.states = self._states()
+            self.states = self.now()
             self._set(before)
 
     def _devices(self) -> list[torch.device]:
         return [torch.device("cpu"), *[self.device] * (self.device.type == "cuda")]
 
-    def _states(self) -> list[Tensor]:
+    def now(self) -> list[Tensor]:
+        """Where they stand."""
         return [
             torch.get_rng_state() if each.type == "cpu" else torch.cuda.get_rng_state(each) for each in self._devices()
         ]
@@ -50,6 +51,18 @@ class OwnChance:
     def _set(self, states: list[Tensor]) -> None:
         for each, state in zip(self._devices(), states, strict=True):
             torch.set_rng_state(state) if each.type == "cpu" else torch.cuda.set_rng_state(state, each)
+
+
+def draws(network: nn.Module, x: Float[Tensor, "n ..."]) -> bool:
+    """Whether a training pass draws on chance, as dropout does; the network stays as it is."""
+    before, states = [each.clone() for each in network.buffers()], OwnChance(0, str(x.device)).now()
+    mode = network.training
+    with torch.no_grad():
+        network.train()(x)
+        for each, was in zip(network.buffers(), before, strict=True):
+            each.copy_(was)
+    network.train(mode)
+    return not all(map(torch.equal, states, OwnChance(0, str(x.device)).now()))
 
 
 class Sharing:

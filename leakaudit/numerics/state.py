@@ -10,6 +10,7 @@ disk before it is renamed, so an older state may stand there again, or `state.js
 is not the one it was; such a state is refused and said, never gone on with. Then delete the run's folder.
 """
 
+import json
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from leakaudit import store
 from leakaudit.errors import RefusedError
 
 Json = Any
+CONTENT = "content"
+"""Of the pieces of `to_bytes`, the one that is no tensor; names of tensors begin with a dot."""
 
 
 def pack(value: Any, path: str, tensors: dict[str, np.ndarray]) -> Json:
@@ -59,6 +62,24 @@ def unpack(value: Json, tensors: Mapping[str, np.ndarray]) -> Any:
         return tuple(unpack(part, tensors) for part in content)
     items = {key: unpack(part, tensors) for key, part in content}
     return Counter(items) if kind == "counter" else items
+
+
+def to_bytes(value: Any) -> bytes:
+    """The same in one piece, for another process: safetensors, the JSON as one of them."""
+    from safetensors.numpy import save as packed
+
+    tensors: dict[str, np.ndarray] = {}
+    content = json.dumps(pack(value, ".", tensors)).encode()
+    arrays = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
+    return packed({**arrays, CONTENT: np.frombuffer(content, dtype=np.uint8)})
+
+
+def from_bytes(data: bytes) -> Any:
+    """What `to_bytes` was given."""
+    from safetensors.numpy import load as unpacked
+
+    tensors = unpacked(data)
+    return unpack(json.loads(tensors.pop(CONTENT).tobytes()), tensors)
 
 
 def save(folder: Path, epoch: int, value: Any) -> None:

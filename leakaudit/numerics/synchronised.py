@@ -2,7 +2,8 @@
 Batch norm whose statistics are those of the rows of all ranks.
 
 On CUDA it is torch's own SyncBatchNorm, which takes no tensor of a CPU; there it is the same arithmetic on sums over
-ranks, through which gradients flow. A layer is turned in place: its parameters, statistics and hooks stay, and a state dict does not tell.
+ranks, through which gradients flow. A layer is turned in place: its parameters, statistics and hooks stay, and a state
+dict does not tell.
 """
 
 import torch
