@@ -12,6 +12,7 @@ covers the whole table. Everything that can be wrong with a plan is said before 
 """
 
 import itertools
+import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -49,7 +50,7 @@ class Cell:
     parents: tuple[str, ...]
     """Keys of the recipes that it starts from."""
     name: str
-    """`digits/end rho=0.9 seed 0`: no two cells of a plan share it."""
+    """`digits/end rho=0.9 seed 0`, with the settings that vary: no two cells of a plan share it."""
 
     @property
     def key(self) -> str:
@@ -104,10 +105,11 @@ def read(text: str, name: str, where: str) -> Grid:
         orders.resources(tables.get("resources", {}), where),
     )
     values = _values(tables.get("set", {}), f"{where} [set]")
+    most = len(names) * len(seeds) * math.prod(map(len, values.values()))
+    if most > MOST:
+        raise InputError(f"{where}: {most:,} cells; at most {MOST:,} are run")
     made = _settled(names, values, where)
-    if len(made) * len(seeds) > MOST:
-        raise InputError(f"{where}: {len(made) * len(seeds):,} cells; at most {MOST:,} are run")
-    titles = short(key for _, settings, _ in made for key in settings)
+    titles = short(key for key, listed in values.items() if len(listed) > 1)
     cells = tuple(
         Cell(recipe, settings, seed, attack, resources, parents, _name(recipe.name, settings, titles, seed))
         for seed in seeds
@@ -186,9 +188,12 @@ def _values(table: Mapping[str, Any], where: str) -> dict[str, list[Any]]:
         listed = value if isinstance(value, list) else [value]
         if not listed:
             raise InputError(f"{where}: {key} = []: at least one value expected")
-        for place, each in enumerate(listed):
-            if any(each == other and isinstance(each, bool) == isinstance(other, bool) for other in listed[:place]):
+        seen: set[Any] = set()
+        for each in listed:
+            same = repr(each) if isinstance(each, (bool, dict, list)) else each
+            if same in seen:
                 raise InputError(f"{where}: {key}: {each!r} stands there twice")
+            seen.add(same)
         found[key] = listed
     return found
 
@@ -255,6 +260,9 @@ def _check(recipe: Recipe) -> None:
 
 
 def _name(recipe: str, settings: Mapping[str, Any], titles: Mapping[str, str], seed: int) -> str:
-    said = [f"{titles[key]}={value if isinstance(value, str) else store.canonical(value)}"
-            for key, value in settings.items()]  # fmt: skip
+    said = [
+        f"{titles[key]}={value if isinstance(value, str) else store.canonical(value)}"
+        for key, value in settings.items()
+        if key in titles
+    ]
     return " ".join([recipe, *said, f"seed {seed}"])
