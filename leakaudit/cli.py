@@ -16,6 +16,7 @@ from leakaudit import (
     cli_datasets,
     cli_extract,
     cli_inspect,
+    cli_report,
     cli_sweep,
     cli_train,
     cli_verify,
@@ -29,6 +30,7 @@ from leakaudit import (
     store,
 )
 from leakaudit.errors import LeakauditError, interrupted
+from leakaudit.numerics import launching
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,6 +44,8 @@ app.add_typer(cli_datasets.app, name="datasets")
 app.add_typer(cli_checkpoints.app, name="checkpoints")
 
 INTERRUPTED = 130
+TOGETHER = ("train", "extract")
+"""Commands that torchrun may start."""
 STOPPED = (
     "interrupted; finished epochs, and extracted rows by the 8,192, are kept, and the next run (train: --resume) goes "
     "on from there"
@@ -85,6 +89,8 @@ def roof(
         typer.echo(f"leakaudit {__version__}")
         raise typer.Exit
     context.default_map = settings.configured(getattr(context.command, "commands", {}))
+    if launching.launched() and context.invoked_subcommand not in TOGETHER:
+        launching.alone(f"{context.invoked_subcommand} under torchrun: {' and '.join(TOGETHER)} alone share their work")
 
 
 @app.command()
@@ -175,22 +181,7 @@ def reconstruct(
     finish.finish(finish.report([path], ()), output, options.Gates())
 
 
-@app.command()
-@flags.spread
-def report(
-    audits: Annotated[list[str], typer.Argument(metavar="AUDIT...", help="Audit documents, or names in the store.")],
-    *,
-    place: options.Place,
-    output: options.Output,
-    gates: options.Gates,
-) -> None:
-    """Put audits side by side, with paired differences."""
-    from leakaudit import archive
-
-    asks = gates.asks_in(place.store)
-    finish.finish(finish.report(archive.gather(audits, place.store), asks), output, gates)
-
-
+app.command("report")(cli_report.report)
 app.command("sweep")(cli_sweep.sweep)
 app.command("inspect")(cli_inspect.inspect)
 app.command("verify")(cli_verify.verify)

@@ -1,0 +1,257 @@
+"""
+A paper's tables beside our runs: lines of sweeps laid to the rows that they are of, and never mixed where they differ.
+
+Runs that were changed alike (fewer images, other data, another precision) stand in a section of their own, which says
+what was changed. A published figure is held against ours only where nothing that matters was changed: there it lies in
+or outside the range in which one more of our seeds would lie (normal, Student's t on the spread over training seeds).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from scipy.special import stdtrit
+
+from leakaudit import published, reproduction, results, stats, store
+from leakaudit.errors import InputError
+from leakaudit.reproduction import Claim, Line, Ours, Reproduction, Section
+from leakaudit.results import Result
+from leakaudit.stats import Interval
+
+QUICK = ("train.amp", "train.channels_last", "train.compile")
+"""Knobs that make a run fast, and change its figures by rounding alone."""
+FEWEST = 3
+"""Seeds from which their spread says where one more would lie."""
+ORDER = {"full": 0, "quick": 1, "changed": 2, "stand-in": 3}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A line of results, and the name of the file that it stands in."""
+
+    result: Result
+    file: str
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A line that belongs to a row: what kind of run it is, and what was changed of the row's recipe."""
+
+    place: int
+    """Of the row."""
+    kind: reproduction.Kind
+    changed: Mapping[str, Any]
+    method: Mapping[str, Any]
+    found: Found
+
+
+def gather(files: Sequence[Path], home: Path) -> list[Found]:
+    """
+    The last line of every recipe, settings and seed: of these files, or else of those that ship and of the store's.
+
+    Raises:
+        InputError: a file that was named is not there.
+        RefusedError: a file holds something else than results.
+    """
+    lacking = next((path for path in files if not path.is_file()), None)
+    if lacking is not None:
+        raise InputError(f"--results {lacking}: no such file; lines that `leakaudit sweep` left expected")
+    paths = files or [*published.shipped(), *sorted((home / "sweeps").rglob("*.jsonl"))]
+    held: dict[str, Found] = {}
+    for path in paths:
+        for result in results.read(path).values():
+            key = store.canonical([result.recipe, result.settings, result.seed])
+            if result.finished or key not in held:
+                held[key] = Found(result, path.name)
+    return sorted(held.values(), key=lambda each: results.order(each.result))
+
+
+def beside(paper: published.Paper, found: Sequence[Found]) -> Reproduction:
+    """The paper's tables, each with the runs that are of its rows."""
+    audits: dict[str, None] = {}
+    tables = []
+    for table in paper.tables:
+        laid = [each for line in found for each in _laid(table, line)]
+        audits |= dict.fromkeys(each.found.result.audit for each in laid if each.found.result.audit)
+        tables.append(_table(table, laid))
+    return Reproduction(paper.name, paper.title, paper.source, tuple(tables), tuple(audits))
+
+
+def documents(made: Reproduction, home: Path) -> list[Path]:
+    """
+    The audits behind the lines that lie in the store.
+
+    Raises:
+        InputError: there is none: lines that ship came without their audits.
+    """
+    found = [home / "audits" / f"{name}.json" for name in made.audits]
+    there = [path for path in found if path.is_file()]
+    if not there:
+        raise InputError(
+            f"--figures: none of the {len(found)} audits behind {made.paper} is in {home}; leakaudit sweep makes them, "
+            "by one of its plans"
+        )
+    return there
+
+
+def _laid(table: published.Table, line: Found) -> Iterable[Laid]:
+    """The rows that a line is of."""
+    result = line.result
+    for place, row in enumerate(table.rows):
+        own = row.recipe == result.recipe
+        if not own and not (row.stand_in and row.stand_in == result.recipe):
+            continue
+        if any(key not in result.settings or result.settings[key] != value for key, value in row.settings.items()):
+            continue
+        rest = {key: value for key, value in result.settings.items() if key not in row.settings}
+        method = {key: value for key, value in rest.items() if key.startswith("method.")}
+        changed = {key: value for key, value in rest.items() if key not in method}
+        kind: reproduction.Kind = "full" if not rest else "quick" if set(rest) <= set(QUICK) else "changed"
+        yield Laid(place, kind if own else "stand-in", changed, method, line)
+
+
+def _table(table: published.Table, laid: Sequence[Laid]) -> reproduction.Table:
+    groups: dict[tuple[int, str], list[Laid]] = {}
+    for each in laid:
+        groups.setdefault((ORDER[each.kind], store.canonical(each.changed)), []).append(each)
+    sections = [_section(table, groups[key]) for key in sorted(groups)]
+    if not any(section.kind in ("full", "quick") for section in sections):
+        bare = _section(table, [])
+        sections = sections if any(section.kind == "changed" for section in sections) else [bare, *sections]
+    return reproduction.Table(
+        table.name, table.where, table.target, table.private, table.measure, table.unit, tuple(_says(table, sections)),
+        tuple(sections), table.notes,
+    )  # fmt: skip
+
+
+def _says(table: published.Table, sections: Sequence[Section]) -> Iterable[str]:
+    """What was run, what was not, and what the published figures are."""
+    rows = [row for row in table.rows if row.recipe]
+    best = max((_ran(section) for section in sections if section.kind in ("full", "quick")), default=0)
+    whole = f"{len(rows)} row{'s' * (len(rows) > 1)} with a recipe"
+    command = f"leakaudit sweep {published.FOLDER}/{table.plan}"
+    if best:
+        yield f"In full {best} of {whole} have runs; the plan: {command}."
+    else:
+        yield f"In full none of {whole} was run; to run them: {command}."
+    if not table.comparable:
+        yield "Even in full, runs of these recipes cannot be held against the published figures: see the notes."
+    if table.private:
+        yield f"The published private accuracy: {table.protocol}."
+    yield f"The published spread: {table.spread}."
+
+
+def _ran(section: Section) -> int:
+    """Rows of a section that have a run that ended in figures."""
+    return len({line.name for line in section.lines if line.seeds})
+
+
+def _section(table: published.Table, laid: Sequence[Laid]) -> Section:
+    kind = laid[0].kind if laid else "full"
+    comparable = table.comparable and kind in ("full", "quick")
+    lines = []
+    for place, row in enumerate(table.rows):
+        own = [each for each in laid if each.place == place]
+        variants = sorted({store.canonical(each.method): each.method for each in own}.items()) or [("", {})]
+        for key, method in variants:
+            same = [each.found.result for each in own if store.canonical(each.method) == key or not key]
+            lines.append(_line(table, row, method, same, kind, comparable=comparable))
+    changed = laid[0].changed if laid else {}
+    methods = dict.fromkeys(text for each in laid for text in _spelt(each.method))
+    done = [each.found.result for each in laid if each.found.result.status == 0]
+    return Section(
+        kind, _words(table, kind), tuple(_spelt(changed)), tuple(methods), comparable, tuple(lines), len(done),
+        len(laid) - len(done), _made_by(laid), tuple(dict.fromkeys(each.found.file for each in laid)),
+    )  # fmt: skip
+
+
+def _words(table: published.Table, kind: reproduction.Kind) -> str:
+    return {
+        "full": "In full",
+        "quick": "In full, but for what makes it fast",
+        "changed": "Reduced or otherwise changed, and not comparable with the published figures",
+        "stand-in": f"A stand-in, {table.stand_in}: nothing in it speaks of the published figures",
+    }[kind]
+
+
+def _spelt(settings: Mapping[str, Any]) -> list[str]:
+    return [f"{key}={value if isinstance(value, str) else store.canonical(value)}" for key, value in settings.items()]
+
+
+def _made_by(laid: Sequence[Laid]) -> tuple[str, ...]:
+    """Versions and devices."""
+    versions = dict.fromkeys(
+        f"{name} {version}"
+        for each in laid
+        for name, version in sorted(each.found.result.versions.items())
+        if name in ("leakaudit", "torch", "numpy")
+    )
+    devices = dict.fromkeys(each.found.result.device for each in laid if each.found.result.device)
+    return (*versions, *(f"on {device}" for device in devices))
+
+
+def _line(
+    table: published.Table, row: published.Row, method: Mapping[str, Any], runs: Sequence[Result],
+    kind: reproduction.Kind, *, comparable: bool,
+) -> Line:  # fmt: skip
+    done = [run for run in runs if run.status == 0]
+    near = kind != "stand-in"
+    target, private = (_claim(figure, row.images) if near else None for figure in (row.target, row.private))
+    aims = [run.mae if table.measure == "mae" else run.accuracy for run in done]
+    excesses = [run.excess for run in done if run.excess is not None]
+    return Line(
+        name=row.name,
+        recipe=row.recipe if near else row.stand_in,
+        settings=method,
+        seeds=tuple(sorted(run.seed for run in done)),
+        wanted=table.seeds if near else 1,
+        failed=tuple(f"seed {run.seed}: {run.message}" for run in runs if run.status != 0),
+        published_target=target,
+        published_private=private,
+        target=_ours(aims, target if comparable else None),
+        papers=_ours([run.papers for run in done], private if comparable else None),
+        private=_ours([run.private for run in done], None),
+        excess=_pooled(excesses),
+        verdicts=tuple(Counter(run.verdict for run in done if run.verdict).most_common()),
+        rows=tuple(sorted({run.rows for run in done if run.rows})),
+        mixed=len({run.fingerprint for run in done}) > 1,
+        note=row.note if near else "",
+    )
+
+
+def _claim(figure: published.Figure | None, images: int | None) -> Claim | None:
+    if figure is None:
+        return None
+    bounds = stats.clopper_pearson(figure.value, images, stats.LEVEL / 2) if images else None
+    return Claim(figure.value, figure.spread, None if bounds is None else Interval(figure.value, *bounds))
+
+
+def _pooled(found: Sequence[Interval]) -> Interval | None:
+    """The mean, and from the lowest lower to the highest upper bound."""
+    if not found:
+        return None
+    ends = min(each.low for each in found), max(each.high for each in found)
+    return Interval(fmean(each.value for each in found), *ends)
+
+
+def _ours(found: Sequence[Interval | None], claim: Claim | None) -> Ours | None:
+    known = [each for each in found if each is not None]
+    if not known:
+        return None
+    values = [each.value for each in known]
+    mean = fmean(values)
+    low, high = (known[0].low, known[0].high) if len(known) == 1 else (min(values), max(values))
+    if len(values) < FEWEST:
+        return Ours(mean, low, high, None, None)
+    reach = further(values)
+    return Ours(mean, low, high, reach, None if claim is None else reach[0] <= claim.value <= reach[1])
+
+
+def further(values: Sequence[float]) -> tuple[float, float]:
+    """Where one more draw of a normal lies in 95 % of cases: mean +- t s sqrt(1 + 1 / n)."""
+    count = len(values)
+    half = float(stdtrit(count - 1, 1 - stats.LEVEL / 2)) * stdev(values) * (1 + 1 / count) ** 0.5
+    return fmean(values) - half, fmean(values) + half
