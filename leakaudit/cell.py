@@ -6,6 +6,7 @@ the files that it made travel back with the result.
 """
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -19,6 +20,7 @@ from leakaudit.errors import HereError, InputError, LeakauditError
 from leakaudit.grid import Cell, parents
 from leakaudit.results import Result
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 BEACON = Path("sweeps") / ".beacon"
 """A file of the store with a word drawn for one sweep: who reads that word there shares the store."""
 
@@ -86,6 +88,10 @@ def work(cell: Cell, place: Place) -> Generator[Step, None, Made]:
         return (yield from _work(cell, here, shared=shared))
     except LeakauditError as error:
         raise _plain(error, here) from error
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise _plain(HereError(f"cannot write {error.filename or here.store}: {error.strerror}"), here) from error
 
 
 def check(cell: Cell) -> None:

@@ -8,16 +8,17 @@ failed leaves the others alone, and is tried again next time.
 import contextlib
 import functools
 import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from leakaudit import cell as cells
 from leakaudit import results, store
 from leakaudit.cell import BEACON, Made, Place
-from leakaudit.engines import Ended, Failed, Job, Note, Run
+from leakaudit.engines import Ended, Failed, Job, Note
 from leakaudit.errors import InputError
 from leakaudit.grid import Cell, Grid
 from leakaudit.progress import Begun
@@ -28,7 +29,8 @@ from leakaudit.results import Result
 class Engine:
     """What runs the jobs of a sweep."""
 
-    run: Run
+    run: Callable[..., Generator[Note | Ended, None, Any]]
+    """`run` of an engine, that takes `keep` as well: without it what a cell came to is handed over once."""
     away: bool = False
     """Whether jobs may run on other machines than this one."""
     attempts: int = 3
@@ -53,7 +55,7 @@ def sweep(
         yield Begun(len(grid.cells), len(grid.cells) - len(waiting))
         with _beacon(place, away=engine.away) as told:
             jobs = [_job(cell, told, work) for cell in waiting]
-            with contextlib.closing(engine.run(jobs, attempts=engine.attempts)) as run:
+            with contextlib.closing(engine.run(jobs, attempts=engine.attempts, keep=False)) as run:
                 for record in run if jobs else ():
                     if isinstance(record, Ended):
                         _keep(by_name[record.job], record.result, place.store, path)
