@@ -21,7 +21,7 @@ from leakaudit.errors import InputError
 from leakaudit.numerics import compiling
 from leakaudit.numerics import device as devices
 from leakaudit.numerics.feed import Feed
-from leakaudit.numerics.gather import agreed, ranks
+from leakaudit.numerics.gather import agreed, align, ranks
 from leakaudit.numerics.optimiser import advance, optimiser, restore, schedule
 from leakaudit.numerics.sharing import FEWEST, OwnChance, Sharing, averaged, reached, spread, whole
 from leakaudit.numerics.synchronised import synchronise
@@ -128,7 +128,6 @@ class Loop:
                 )
             self._agree()
             self.objective.epoch(self._table(number + 1, feed, y, v))
-            self._agree()
         for each in self.schedulers:
             advance(each, mean)
         first, second = (tally / rows).tolist()
@@ -224,8 +223,7 @@ class Loop:
 
     def _agree(self) -> None:
         """All that is not learned by gradients is rank 0's from here on."""
-        for tensor in (*self.tapped.buffers(), *self.objective.buffers()) if self.ranks.world > 1 else ():
-            tensor.copy_(agreed(tensor))
+        align([*self.tapped.buffers(), *self.objective.buffers()])
 
     def _tally(self, logits: Float[Tensor, "n k"], y: Target) -> Float[Tensor, "2"]:
         """Hits, twice; for numbers, absolute and squared errors in deviations: sums over rows."""

@@ -9,7 +9,7 @@ that sees the whole batch. Every rank calls these functions in the same order. I
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -181,6 +181,19 @@ def agreed(x: Shaped[Tensor, "..."]) -> Shaped[Tensor, "..."]:
     whole = x.detach().clone(memory_format=torch.contiguous_format)
     dist.broadcast(whole, 0)
     return whole
+
+
+def align(tensors: Iterable[Tensor]) -> None:
+    """Give these the numbers that they have on rank 0, in place; one message for all of a kind."""
+    if ranks().world == 1:
+        return
+    kinds: dict[torch.dtype, list[Tensor]] = {}
+    for tensor in tensors:
+        kinds.setdefault(tensor.dtype, []).append(tensor.detach())
+    for parts in kinds.values():
+        flat = agreed(torch.cat([part.flatten() for part in parts]))
+        for part, numbers in zip(parts, flat.split([part.numel() for part in parts]), strict=True):
+            part.copy_(numbers.view(part.shape))
 
 
 def told(said: bytes | None, device: str) -> bytes:
