@@ -20,6 +20,7 @@ from leakaudit.datasets import splits
 from leakaudit.debias import Objective, Sizes
 from leakaudit.errors import InputError
 from leakaudit.loop import Loop, chance
+from leakaudit.numerics import device as devices
 from leakaudit.numerics import sharing, state, synchronised, unit
 from leakaudit.numerics.taps import Tapped
 from leakaudit.numerics.unit import Unit
@@ -55,8 +56,8 @@ def prepare(recipe: Recipe, root: Path, seed: int, device: str, first: Checkpoin
         InputError: the recipe does not fit its data set, backbone, method, optimiser or device.
     """
     where = f"recipe {recipe.name}"
-    if recipe.train.amp and not device.startswith("cuda"):
-        raise InputError(f"{where} [train]: amp = true needs CUDA; this run is on {device}")
+    if recipe.train.amp and not devices.halves(device):
+        raise InputError(f"{where} [train]: amp = true needs CUDA, or a processor with bfloat16; this one has none")
     backbone = catalog.thing("backbones", recipe.backbone.name, f"{where} [backbone]")
     method = catalog.thing("debias", recipe.method.name, f"{where} [method]")
     source = catalog.thing("datasets", recipe.dataset.name, f"{where} [dataset]")

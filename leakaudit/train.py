@@ -28,6 +28,7 @@ from leakaudit.errors import InputError, RefusedError
 from leakaudit.images import decoded
 from leakaudit.images.decoded import Keeping
 from leakaudit.loop import Loop, Target
+from leakaudit.numerics import device as devices
 from leakaudit.numerics import state
 from leakaudit.numerics.feed import Feed
 from leakaudit.numerics.gather import ranks, told
@@ -86,7 +87,7 @@ def train(
     writes = ranks().first
     if writes:
         files.open_store(store)
-    with _alone(folder) if writes else contextlib.nullcontext():
+    with _alone(folder) if writes else contextlib.nullcontext(), devices.hoarding(device):
         made, history = _stand(plan, folder, resume=resume)
         if made is not None:
             return made

@@ -38,7 +38,6 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"train__optimizer.name": "Adm"}, "Did you mean 'Adam'"),
     ({"train__optimizer.beta": 1.0}, "Adam has no argument 'beta'"),
     ({"train__scheduler.gama": 1.0}, "StepLR has no argument 'gama'"),
-    ({"train__amp": True}, "amp = true needs CUDA"),
     ({"train__start": "no/such"}, "no recipe 'no/such'"),
     ({"promise__speed": {"value": 1.0, "tolerance": 0.1, "source": "me"}}, "no figure 'speed'"),
 ]

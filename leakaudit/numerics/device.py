@@ -1,6 +1,8 @@
 """Which device arithmetic runs on, and how chance is seeded there."""
 
 import contextlib
+import ctypes
+import os
 from collections.abc import Iterator
 
 import torch
@@ -9,6 +11,11 @@ from leakaudit.errors import InputError
 
 SMALL = 1 << 22
 """Numbers in an array up to which one thread is quicker than several, which would mostly wait for each other."""
+
+MAPPED, TRIMMED = (-4, 0), (-1, -1)
+"""glibc's M_MMAP_MAX and M_TRIM_THRESHOLD (malloc.h): no block apart from the heap, nothing of which is given back."""
+USUAL = ((-4, 65536), (-3, 32 << 20), (-1, 64 << 20))
+"""As it sets them, and M_MMAP_THRESHOLD, by itself when it has seen a block of 32 MiB freed."""
 
 
 def resolve(name: str) -> str:
@@ -60,3 +67,34 @@ def describe(device: str) -> str:
     if device.startswith("cuda"):
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return f"cpu ({torch.get_num_threads()} threads)"
+
+
+@contextlib.contextmanager
+def hoarding(device: str) -> Iterator[None]:
+    """
+    What a step on a CPU frees stays with the process for the next, rather than going back to the system each time.
+
+    There every map of a layer is memory that the system takes back when it is freed and must clear when it is asked for
+    again: a sixth to a third of a step of the networks here (tests/benchmarks/processor.py). With glibc's `mallopt` it
+    comes from the heap, which is trimmed afterwards; where there is no glibc nothing is done. No number depends on it.
+    """
+    adjust = getattr(ctypes.CDLL(None), "mallopt", None) if device == "cpu" and os.name == "posix" else None
+    if adjust is None:
+        yield
+        return
+    for name, value in (MAPPED, TRIMMED):
+        adjust(name, value)
+    try:
+        yield
+    finally:
+        for name, value in USUAL:
+            adjust(name, value)
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def halves(device: str) -> bool:
+    """Whether products of bfloat16 are computed as such: on CUDA, and on processors with instructions for it."""
+    found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return device.startswith("cuda") or bool(found.get("avx512_bf16") or found.get("amx_bf16"))

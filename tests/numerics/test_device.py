@@ -1,4 +1,8 @@
-"""Devices are named or refused, and small work keeps to one thread."""
+"""Devices are named or refused, small work keeps to one thread, and what a step frees is kept for the next."""
+
+import platform
+import resource
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -37,3 +41,36 @@ def test_there_is_no_silent_fallback() -> None:
     with pytest.raises(InputError, match="no CUDA device here"):
         device.resolve("cuda")
     assert device.resolve("auto") == "cpu"
+
+
+def faults(work: Callable[[], object]) -> int:
+    """Pages that the system had to find for some work."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    work()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no glibc here")
+def test_memory_that_a_step_frees_is_there_for_the_next() -> None:
+    """Within `hoarding` the second of two alike asks the system for none; outside it asks for all of it, each time."""
+
+    def step() -> None:
+        for _ in range(2):
+            torch.ones(48 << 18)  # 48 MiB: larger than what glibc keeps by itself
+
+    pages = (48 << 20) // resource.getpagesize()
+    step()
+    assert faults(step) >= 2 * pages // 512  # 512 small pages make a huge one
+    with device.hoarding("cpu"):
+        step()
+        assert faults(step) < 2 * pages // 512
+    step()
+    assert faults(step) >= 2 * pages // 512
+
+
+def test_bfloat16_is_computed_on_cuda_and_where_a_processor_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that does not say so has none."""
+    assert device.halves("cuda:0")
+    for found, expected in (({}, False), ({"avx512_bf16": True}, True), ({"avx512_bf16": False}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=found: found, raising=False)
+        assert device.halves("cpu") is expected
