@@ -123,7 +123,7 @@ def _table(table: published.Table, laid: Sequence[Laid]) -> reproduction.Table:
         sections = sections if any(section.kind == "changed" for section in sections) else [bare, *sections]
     return reproduction.Table(
         table.name, table.where, table.target, table.private, table.measure, table.unit, tuple(_says(table, sections)),
-        tuple(sections), table.notes,
+        tuple(sections), table.notes, table.fits,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from leakaudit import catalog, recipe
 from leakaudit.errors import InputError
+from leakaudit.reproduction import Fit
 
 ENDING = ".published.toml"
 FOLDER = "papers"
@@ -49,16 +50,6 @@ class Row:
     stand_in: str
     """A recipe that was run in its place, on other data; empty where there is none."""
     note: str
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A normal density that was fitted to one group's scores on the first principal component."""
-
-    model: str
-    group: str
-    mean: float
-    std: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,6 +90,16 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """A published normal density of one group's scores on the first principal component."""
+
+    model: str
+    group: str
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
 class Table:
     """One published table and ours."""
 
@@ -103,6 +113,7 @@ class Table:
     """What was run, what not, and what the published figures are."""
     sections: tuple[Section, ...]
     notes: tuple[str, ...]
+    fits: tuple[Fit, ...]
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,9 @@ def notes(table: Table) -> list[str]:
     rows = dict.fromkeys(
         f"{line.name}: {line.note}." for section in table.sections for line in section.lines if line.note
     )
-    return [*rows, *table.notes]
+    fits = [f"{fit.model} {fit.group} {fit.mean:g} ({fit.std:g})" for fit in table.fits]
+    drawn = f"Published mean (standard deviation) on the first principal component: {', '.join(fits)}."
+    return [*rows, *table.notes, *([drawn] if fits else [])]
 
 
 def closing(made: Reproduction) -> Iterator[str]:
