@@ -188,9 +188,11 @@ app.command("verify")(cli_verify.verify)
 
 
 @app.command("list")
-def list_(room: Annotated[str | None, typer.Argument(metavar="[ROOM]", help="One room, or recipes.")] = None) -> None:
-    """List the things there are: data sets, backbones, methods, attackers, decoders, formats, recipes."""
-    rooms = (*catalog.ROOMS, "recipes")
+def list_(
+    room: Annotated[str | None, typer.Argument(metavar="[ROOM]", help="One room, recipes or plans.")] = None,
+) -> None:
+    """List the things there are: data sets, backbones, methods, attackers, decoders, formats, recipes, plans."""
+    rooms = (*catalog.ROOMS, "recipes", "plans")
     for name in (console.pick("room", room, rooms),) if room else rooms:
         console.things(name)
 

@@ -43,9 +43,11 @@ def put(text: str, form: str, output: Path | None = None, style: Callable[[str],
 
 
 def things(room: str) -> None:
-    """What there is in a room, or the recipes, each with what it is."""
-    if room == "recipes":
-        known = dict.fromkeys(recipe.available(), "")
+    """What there is in a room, the recipes or the plans, each with what it is."""
+    if room in ("recipes", "plans"):
+        from leakaudit import grid
+
+        known = dict.fromkeys(recipe.available() if room == "recipes" else grid.available(), "")
     else:
         known = {name: catalog.summary(room, name) for name in catalog.names(room)}
     typer.echo("\n".join([f"{room}:", *(f"  {name:<22} {words}".rstrip() for name, words in known.items())]))

@@ -63,8 +63,7 @@ class Model:
     """What is attacked, for which attribute."""
 
     private: Annotated[
-        list[str] | None,
-        flag("Attribute to read; may be repeated.", "--private", panel="Subject", metavar="NAME"),
+        list[str] | None, flag("Attribute to read; may be repeated.", "--private", panel="Subject", metavar="NAME")
     ] = None
     target: Annotated[
         str | None,
@@ -82,8 +81,6 @@ class Model:
 Root = Annotated[
     Path, flag("Where named data sets lie.", "--root", panel="Data", metavar="DIR", variable="LEAKAUDIT_DATA")
 ]
-
-
 Group = Annotated[str | None, flag("Column that says whose row it is.", "--group", panel="Data", metavar="COLUMN")]
 Seed = Annotated[int, flag("Seed of all chance.", "--seed", panel="Run", metavar="N")]
 
@@ -159,18 +156,13 @@ class Place:
     ] = Path(".leakaudit")
 
 
-Device = Annotated[str, flag("auto, cpu, cuda or cuda:N.", "--device", panel="Run", metavar="D")]
-Quiet = Annotated[bool, flag("No progress.", "-q", "--quiet", panel="Run")]
-Verbose = Annotated[bool, flag("One line per step.", "-v", "--verbose", panel="Run")]
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Watched(Place):
     """Where it runs, and how it is watched."""
 
-    device: Device = "auto"
-    quiet: Quiet = False
-    verbose: Verbose = False
+    device: Annotated[str, flag("auto, cpu, cuda or cuda:N.", "--device", panel="Run", metavar="D")] = "auto"
+    quiet: Annotated[bool, flag("No progress.", "-q", "--quiet", panel="Run")] = False
+    verbose: Annotated[bool, flag("One line per step.", "-v", "--verbose", panel="Run")] = False
 
     @property
     def manner(self) -> Manner:
@@ -179,24 +171,16 @@ class Watched(Place):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Run(Place):
+class Run(Watched):
     """Where and how it runs."""
 
-    device: Device = "auto"
     batch_size: Annotated[int, flag("Images in one pass, at most.", "--batch-size", panel="Run", metavar="N")] = 512
     seed: Seed = 0
-    quiet: Quiet = False
-    verbose: Verbose = False
 
     def __post_init__(self) -> None:
         """Refuse what no run can be."""
         within("--batch-size", self.batch_size, 1)
         within("--seed", self.seed, 0, LARGEST)
-
-    @property
-    def manner(self) -> Manner:
-        """How progress is shown."""
-        return "quiet" if self.quiet else "lines" if self.verbose else "bar"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -282,8 +266,7 @@ class Gates:
         str | None, flag("Audit that --max-increase compares with.", "--baseline", panel="Gates", metavar="AUDIT")
     ] = None
     max_increase: Annotated[
-        list[str] | None,
-        flag("Fail where E rose by more than D.", "--max-increase", panel="Gates", metavar="[NAME=]D"),
+        list[str] | None, flag("Fail where E rose by more than D.", "--max-increase", panel="Gates", metavar="[NAME=]D")
     ] = None
     on_inconclusive: Annotated[Policy, flag("What an open gate does.", "--on-inconclusive", panel="Gates")] = (
         Policy.FAIL
@@ -294,9 +277,7 @@ class Gates:
         if self.max_increase and not self.baseline:
             raise InputError("--max-increase: --baseline AUDIT is missing: by how much more than which audit?")
         if self.baseline and not self.max_increase:
-            raise InputError(
-                f"--baseline {self.baseline}: --max-increase [NAME=]D is missing: how much more may be read?"
-            )
+            raise InputError(f"--baseline {self.baseline}: --max-increase [NAME=]D is missing: by how much at most?")
 
     def asks_in(self, place: Path) -> "tuple[Ask, ...]":
         """The gates that were asked for, with the baseline as it is now: the command may write over it."""
