@@ -32,7 +32,7 @@ JOBS = 64
 RESULT = 512 << 20
 """Bytes that a job may return, if it makes more than one shard."""
 THREADS = 4
-"""Of a job, at most: a node may have far fewer cores than this machine."""
+"""Of a job with a GPU, at most, to decode images. One without has one, so that its numbers are the same anywhere."""
 VARIABLE = "LEAKAUDIT_DATA"
 
 
@@ -68,17 +68,22 @@ def make(run: Run, subject: str, terms: Terms) -> Make:
     Who makes shards as jobs: each has a GPU to itself where the device says cuda, or says auto and there is one here.
 
     Raises:
-        InputError: one GPU is asked for by number, or torchrun shares out the work already.
+        InputError: torchrun shares out the work already.
     """
     if launched():
         raise InputError("--engine: torchrun shares out the rows already; one of both expected")
-    if ":" in terms.device:
-        raise InputError(f"--device {terms.device}: each job has a GPU of its own; auto, cpu or cuda expected")
     return partial(_made, run, subject, terms)
 
 
 def device(asked: str) -> str:
-    """The device of whoever asks, who passes next to nothing: a GPU that the jobs are to have may not be here."""
+    """
+    The device of whoever asks, who passes next to nothing: a GPU that the jobs are to have may not be here.
+
+    Raises:
+        InputError: one GPU is asked for by number.
+    """
+    if ":" in asked:
+        raise InputError(f"--device {asked}: each job has a GPU of its own; auto, cpu or cuda expected")
     return "auto" if asked == "cuda" else asked
 
 
@@ -93,8 +98,7 @@ def _made(
     """
     gpus = float(terms.device == "cuda" or (terms.device == "auto" and torch.cuda.is_available()))
     parts = _parts(missing, 4 * way.width)
-    cores = os.cpu_count() or 1
-    threads = min(THREADS, cores if gpus else max(1, cores // len(parts)))
+    threads = min(THREADS, os.cpu_count() or 1) if gpus else 1
     place = (terms, Path.cwd(), os.environ.get(VARIABLE), traits)
     jobs = {}
     for rows in parts:
@@ -112,7 +116,8 @@ def _made(
     if failed:
         name, first = failed[0]
         error = first.raised()
-        raise type(error)(f"{name}: {error} ({len(failed)} of {len(jobs)} jobs failed; what others made is kept)")
+        rest = f" ({len(failed)} of {len(jobs)} jobs failed; what the others made is kept)" * (len(jobs) > 1)
+        raise type(error)(f"{name}: {error}{rest}")
 
 
 def work(errand: Errand) -> Generator[Step, None, list[list[np.ndarray]]]:
