@@ -82,7 +82,9 @@ def sleep(folder: Path, seconds: float = 600) -> Generator[Note, None, None]:
     (folder / "child").write_text(str(child.pid))
     try:
         yield Note("", "", 0, 1)
-        time.sleep(seconds)
+        last = time.monotonic() + seconds
+        while time.monotonic() < last:  # Ray interrupts Python, not a call that waits in the kernel
+            time.sleep(0.05)
     finally:
         (folder / "cleaned").touch()
 
@@ -94,10 +96,37 @@ def send(size: int, seconds: float = 0.0) -> Generator[Note, None, np.ndarray]:
     return np.arange(size)
 
 
+def node() -> str:
+    """The name of the node of a test's cluster that this is on."""
+    return os.environ.get("LEAKAUDIT_NODE", "")
+
+
+def only_on(name: str, *, full: bool = False) -> Generator[Note, None, str]:
+    """End well on one node, and fail on any other by what it lacks: the data, or room on its disk."""
+    yield Note("", "", 0, 1)
+    if node() != name and full:
+        with Path("/dev/full").open("wb") as file:
+            file.write(b"x" * 100_000)
+    if node() != name:
+        raise HereError(f"{name}: not on this machine")
+    return node()
+
+
+def where(folder: Path, seconds: float, size: int, name: str = "") -> Generator[Note, None, np.ndarray]:
+    """Say where it runs, sleep, and send many numbers; with `name`, on that node until `anywhere` is said."""
+    if name and node() != name and not (folder / "anywhere").exists():
+        raise HereError(f"{name}: not on this machine")
+    (folder / node()).touch()
+    yield Note("", "", 0, 1)
+    time.sleep(seconds)
+    (folder / f"{node()}.done").touch()
+    return np.arange(size)
+
+
 def unsendable() -> Generator[Note, None, object]:
     """End with what no other process can be sent."""
     yield Note("", "", 0, 1)
-    return lambda: None
+    return (number for number in range(3))
 
 
 def look() -> Generator[Note, None, dict[str, object]]:

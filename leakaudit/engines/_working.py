@@ -1,5 +1,6 @@
 """What every engine does in the process that a job runs in: the job's threads, its notes, and what it comes to."""
 
+import contextlib
 import errno
 import sys
 import traceback
@@ -47,13 +48,13 @@ def outcome(job: Job, tell: Callable[[Note], None]) -> Outcome:
     if "torch" in sys.modules:  # else it takes them from the environment, once it is loaded
         sys.modules["torch"].set_num_threads(job.threads)
     try:
-        work = job.work()
-        while True:
-            try:
-                record = next(work)
-            except StopIteration as end:
-                return Outcome(end.value)
-            tell(Note(job.name, getattr(record, "words", ""), record.done, record.total))
+        with contextlib.closing(job.work()) as work:  # interrupted between two records, it cleans up too
+            while True:
+                try:
+                    record = next(work)
+                except StopIteration as end:
+                    return Outcome(end.value)
+                tell(Note(job.name, getattr(record, "words", ""), record.done, record.total))
     except LeakauditError as error:
         return Outcome(Failed(error.exit_status, str(error), error))
     except BaseException as error:
