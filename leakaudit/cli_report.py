@@ -16,7 +16,7 @@ FORMS = ("terminal", "markdown", "csv", "json", "html")
 @flags.spread
 def report(
     audits: Annotated[
-        list[str] | None, typer.Argument(metavar="AUDIT...", help="Audit documents, or names in the store.")
+        list[str] | None, typer.Argument(metavar="AUDIT", help="Audit documents, or names in the store.")
     ] = None,
     *,
     paper: Annotated[

@@ -53,7 +53,7 @@ def gather(files: Sequence[Path], home: Path) -> list[Found]:
     The last line of every recipe, settings and seed: of these files, or else of those that ship and of the store's.
 
     Raises:
-        InputError: a file that was named is not there.
+        InputError: a file that was named is not there, or holds no line of a sweep.
         RefusedError: a file holds something else than results.
     """
     lacking = next((path for path in files if not path.is_file()), None)
@@ -62,7 +62,10 @@ def gather(files: Sequence[Path], home: Path) -> list[Found]:
     paths = files or [*published.shipped(), *sorted((home / "sweeps").rglob("*.jsonl"))]
     held: dict[str, Found] = {}
     for path in paths:
-        for result in results.read(path).values():
+        lines = results.read(path)
+        if files and not lines:
+            raise InputError(f"--results {path}: no line of a sweep is in it")
+        for result in lines.values():
             key = store.canonical([result.recipe, result.settings, result.seed])
             if result.finished or key not in held:
                 held[key] = Found(result, path.name)

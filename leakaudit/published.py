@@ -150,7 +150,8 @@ def read(name: str) -> Paper:
         tables = tuple(_table(dict(table), str(path)) for table in held["table"])
         return Paper(name, str(held["title"]), str(held["source"]), tables)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not figures of a paper ({error!r})") from error
+        why = error if isinstance(error, (OSError, ValueError)) else repr(error)
+        raise InputError(f"{path}: not figures of a paper ({why})") from error
 
 
 def shipped() -> list[Path]:
