@@ -105,7 +105,9 @@ def read(path: Path) -> dict[str, Result]:
         RefusedError: a whole line is no result, or of a later format.
     """
     found: dict[str, Result] = {}
-    for number, line in enumerate(path.read_text(errors="replace").splitlines() if path.exists() else [], 1):
+    for number, line in enumerate(
+        path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else [], 1
+    ):
         try:
             held = json.loads(line)
         except ValueError:
