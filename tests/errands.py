@@ -35,9 +35,11 @@ def meet(mine: Path, other: Path) -> Generator[Note, None, bool]:
     return False
 
 
-def fail(how: str) -> Generator[Note, None, None]:
-    """Fail as a user causes it, as a bug does, or die."""
+def fail(how: str, once: Path | None = None) -> Generator[Note, None, None]:
+    """Fail as a user causes it, as a bug does, or die; once there is such a file."""
     yield Note("", "", 0, 1)
+    while once is not None and not once.exists():
+        time.sleep(0.02)
     if how == "input":
         raise InputError("faces.csv: nothing there")
     if how == "refused":

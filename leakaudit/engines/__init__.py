@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from leakaudit.errors import InputError, LeakauditError
 
+BUG = 70
+"""The exit status of a bug."""
 Work = Callable[[], Generator[Any, None, Any]]
 
 
@@ -49,9 +51,9 @@ class Failed(NamedTuple):
     error: LeakauditError | None = None
     """What a user caused; None for a bug and for a worker that died."""
 
-    def raised(self) -> LeakauditError:
-        """As an exception, to end on."""
-        return self.error or InputError(self.words)
+    def raised(self) -> Exception:
+        """As an exception, to end on; the traceback of a bug was told by the engine."""
+        return self.error or (RuntimeError if self.status == BUG else InputError)(self.words)
 
 
 class Ended(NamedTuple):

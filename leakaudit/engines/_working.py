@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from leakaudit.engines import Failed, Job, Note
+from leakaudit.engines import BUG, Failed, Job, Note
 from leakaudit.errors import HereError, LeakauditError, interrupted, spelt
 
 THREADS = (
@@ -21,7 +21,6 @@ THREADS = (
 EXACTLY = {"MKL_DYNAMIC": "FALSE"}
 """So that MKL takes as many threads as it is told to, on a machine with fewer cores too, as `torch.set_num_threads`."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
-BUG = 70
 LONGEST = 400
 """Letters of what an exception says."""
 

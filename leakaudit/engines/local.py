@@ -17,9 +17,9 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from leakaudit.engines import Ended, Failed, Job, Note
+from leakaudit.engines import BUG, Ended, Failed, Job, Note
 from leakaudit.engines._room import NEGLIGIBLE, Room, check, fits
-from leakaudit.engines._working import BUG, Outcome, bug, environment, outcome
+from leakaudit.engines._working import Outcome, bug, environment, outcome
 
 PATIENCE_SECONDS = 0.5
 """Between two looks at who is still alive."""

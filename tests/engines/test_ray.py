@@ -4,20 +4,12 @@ from functools import partial
 
 import numpy as np
 import pytest
-from clustered import machines
 from errands import alive, count, die_until, fail, finish, gone, look, only_on, send, sleep, where
 
 from leakaudit.engines import Ended, Failed, Job, Note, ray
 from leakaudit.errors import HereError, InputError
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("three")]
-
-
-@pytest.fixture(scope="module")
-def three(tmp_path_factory):
-    """A cluster of three nodes of one core each; a test that kills one adds another."""
-    with machines(tmp_path_factory.mktemp("cluster")) as found:
-        yield found
 
 
 def test_every_job_ends_with_its_result_and_its_notes(three, capfd):

@@ -13,7 +13,7 @@ from leakaudit import catalog, protocol
 REPOSITORY = Path(__file__).parents[2]
 SOURCES = sorted((REPOSITORY / "leakaudit").rglob("*.py"))
 TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
-HEAVY = ("torch", "torchvision", "timm", "sklearn", "pandas", "scipy", "matplotlib", "jinja2")
+HEAVY = ("torch", "ray", "torchvision", "timm", "sklearn", "pandas", "scipy", "matplotlib", "jinja2")
 
 
 def test_imports_go_down():
