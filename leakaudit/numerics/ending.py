@@ -18,6 +18,8 @@ from leakaudit.errors import HereError, InputError, LeakauditError
 
 GRACE_SECONDS = 1.0
 """How long the others wait for what rank 0 has to say."""
+PAUSE_SECONDS = 3.0
+"""How long a rank that lost another waits for what that one has to say."""
 INTERRUPTED = 130
 KEY = "leakaudit/end"
 LOST = ("gloo", "nccl", "peer", "connection", "socket", "store")
@@ -58,7 +60,7 @@ def one_voice(store: Board, rank: int, world: int) -> Iterator[None]:
         _claim(store, rank, INTERRUPTED)
         raise
     except RuntimeError as error:
-        time.sleep(GRACE_SECONDS)
+        time.sleep(PAUSE_SECONDS)
         said = _said(store)
         if said is not None:
             raise SystemExit(said) from error

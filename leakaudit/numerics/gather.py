@@ -78,13 +78,14 @@ def joined(device: str) -> Iterator[str]:
         mine = _own(device)
         backend = "gloo" if mine == "cpu" else "nccl"
         dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=patience)
-        try:
+    try:
+        with ending.one_voice(store, rank, world):
             yield mine
-        except BaseException:
-            if backend == "gloo":  # nccl would wait for those that wait for this one
-                dist.destroy_process_group()
-            raise
-        dist.destroy_process_group()
+    except BaseException:
+        if backend == "gloo":  # nccl would wait for those that wait for this one
+            dist.destroy_process_group()
+        raise
+    dist.destroy_process_group()
 
 
 def _own(device: str) -> str:
