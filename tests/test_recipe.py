@@ -69,7 +69,8 @@ def test_the_key_is_that_of_what_is_trained() -> None:
     assert read(dataset__rho=0.9).key == key
     assert key == "1bec21267651"  # of version 0.1: checkpoints that lie in stores are found by it
     assert read(train__compile=False, train__channels_last=False).key == key
-    assert len({read(**{f"train__{knob}": True}).key for knob in recipe.HASTE} | {key}) == 3
+    assert len({read(**{f"train__{knob}": True}).key for knob in recipe.HASTE} | {key}) == len(recipe.HASTE) + 1
+    assert all(read(**{f"train__{knob}": value}).key == key for knob in recipe.IDLE for value in (True, False))
     assert read(TEXT.split("[promise]", maxsplit=1)[0]).key == key
     changes = {
         "dataset__rho": 0.8,

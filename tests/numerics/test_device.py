@@ -52,20 +52,17 @@ def faults(work: Callable[[], object]) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no glibc here")
 def test_memory_that_a_step_frees_is_there_for_the_next() -> None:
-    """Within `hoarding` the second of two alike asks the system for none; outside it asks for all of it, each time."""
+    """48 MiB, more than glibc keeps by itself, are new each time, but not within `hoarding`; and afterwards again."""
 
-    def step() -> None:
-        for _ in range(2):
-            torch.ones(48 << 18)  # 48 MiB: larger than what glibc keeps by itself
+    def least() -> int:
+        """Pages in one of eight tries: where a block lies settles after some."""
+        return min(faults(lambda: torch.ones(48 << 18)) for _ in range(8))
 
-    pages = (48 << 20) // resource.getpagesize()
-    step()
-    assert faults(step) >= 2 * pages // 512  # 512 small pages make a huge one
+    huge = (48 << 20) >> 21  # pages of 2 MiB, of which there are the fewest
+    assert least() >= huge
     with device.hoarding("cpu"):
-        step()
-        assert faults(step) < 2 * pages // 512
-    step()
-    assert faults(step) >= 2 * pages // 512
+        assert least() < huge
+    assert least() >= huge
 
 
 def test_bfloat16_is_computed_on_cuda_and_where_a_processor_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
