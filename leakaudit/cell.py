@@ -225,6 +225,6 @@ def _packed(home: Path, checkpoint: Path, audit: Path) -> Iterator[tuple[str, by
 def _plain(error: LeakauditError, here: Place) -> LeakauditError:
     """The same error, in words that are the same on every machine."""
     words = str(error)
-    for name, folder in (("STORE", here.store), ("DATA", here.root)):
+    for name, folder in (("DATA", here.root), ("STORE", here.store)):  # the data may lie in the store
         words = words.replace(str(folder), name) if len(folder.parts) > 1 else words
     return type(error)(words)
