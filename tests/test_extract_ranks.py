@@ -1,6 +1,8 @@
 """Processes that work together share out the rows of an extraction: none is lost or doubled, and one writes."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import crews
 import numpy as np
 import pytest
+from farmed import LINE, files, furnish
 from hypothesis import given
 from hypothesis import strategies as some
 from test_extract import dataset, encoder, run
@@ -27,15 +30,6 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (embeddings, extract):
         monkeypatch.setattr(module, "SHARD", 10)
     monkeypatch.setattr(crew, "PAUSE_SECONDS", 0)
-
-
-def files(home: Path) -> dict[str, bytes]:
-    """All that lies in a store, but locks."""
-    return {
-        str(path.relative_to(home)): path.read_bytes()
-        for path in sorted(home.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
 
 
 @given(
@@ -208,3 +202,26 @@ def test_a_process_that_dies_is_missed(tmp_path: Path) -> None:
     said = (tmp_path.parent / f"{tmp_path.name}-said" / "0").read_text()
     assert "process 1 of the 2 that torchrun started is gone" in said
     assert 20 < len(list(tmp_path.rglob("shard-*"))) < 32
+
+
+@pytest.mark.slow
+def test_the_command_under_torchrun(tmp_path: Path, leakaudit, environment: dict[str, str], repository: Path) -> None:
+    """The files of the command alone, told once; a bad image that another process meets is one line, and exit 2."""
+    furnish(tmp_path)
+    line = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    line += ["-m", "leakaudit", "extract", *LINE, "--store", "many"]
+    how = {"cwd": tmp_path, "env": environment | {"PYTHONPATH": str(repository)}, "capture_output": True, "text": True}
+    alone = leakaudit("extract", *LINE, "--store", "one")
+    done = subprocess.run(line, **how, timeout=200, check=False)
+    assert (done.returncode, done.stdout) == (0, alone.stdout.replace("one", "many")), done.stderr
+    assert files(tmp_path / "many") == files(tmp_path / "one")
+    assert done.stderr.count("exit 0: extracted") == 1
+    path = tmp_path / "17.bmp"  # of the second process; nobody looks at it for the key
+    path.write_bytes(path.read_bytes()[:60])
+    done = subprocess.run(line, **how, timeout=200, check=False)
+    said = [each for each in done.stderr.splitlines() if each.startswith("leakaudit: ")]
+    assert len(said) == 1, done.stderr
+    assert said[0].startswith("leakaudit: exit 2: process 1 on ")
+    assert "17.bmp does not decode" in said[0]
+    assert "/leakaudit/" not in done.stderr  # no traceback of ours
+    assert "exitcode  : 2" in done.stderr
