@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from small import PRIVATES, TARGETS
@@ -10,9 +11,12 @@ from torch import Tensor, nn
 
 from leakaudit import catalog
 from leakaudit.backbones import simple_convnet
+from leakaudit.dataset import Dataset, Pixels
 from leakaudit.debias import Batch, Objective, Out, Sizes
 from leakaudit.loop import Loop
+from leakaudit.numerics.feed import Feed
 from leakaudit.numerics.optimiser import optimiser
+from leakaudit.numerics.painting import Painted
 from leakaudit.numerics.taps import Tapped
 from leakaudit.recipe import Training
 
@@ -85,6 +89,17 @@ def test_a_step_that_asks_is_noticed() -> None:
         float(step(*case("vanilla", {}, "meta"))[0])
 
 
+@pytest.mark.parametrize("painted", [True, False])
+def test_images_that_sit_on_the_device_come_without_a_question(*, painted: bool) -> None:
+    """Coloured there or normalised there, a batch of any rows is made of shapes alone."""
+    drawn = np.zeros((ROWS, 8, 8), np.uint8)
+    images = Painted(drawn, np.zeros((ROWS, 3), np.uint8)) if painted else Pixels(np.zeros((ROWS, 3, 8, 8), np.uint8))
+    data = Dataset("toy", "train", images, {}, np.arange(ROWS, dtype=np.uint64), (0.5,) * 3, (0.5,) * 3)
+    feed = Feed(data, "meta")
+    for x in feed.batches(feed.in_order(5)):
+        assert x.device.type == "meta"
+
+
 @pytest.fixture
 def strict() -> Iterator[None]:
     """Torch refuses to wait for the device."""
@@ -105,6 +120,22 @@ def test_a_step_of_any_method_does_not_wait_for_cuda(
     step(loop, batch)
     request.getfixturevalue("strict")
     step(loop, batch)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+def test_batches_of_an_epoch_do_not_wait_for_cuda(request: pytest.FixtureRequest) -> None:
+    """From the rows of its parts to the last tally; the epoch itself asks once for all, when it is over."""
+    loop, batch = case("vanilla", {}, "cuda:0", amp=True, channels_last=True)
+    images = Painted(np.zeros((3 * ROWS, 8, 8), np.uint8), np.zeros((3 * ROWS, 3), np.uint8))
+    data = Dataset("toy", "train", images, {}, np.arange(3 * ROWS, dtype=np.uint64), (0.5,) * 3, (0.5,) * 3)
+    feed, generator = Feed(data, "cuda:0"), torch.Generator("cuda:0")
+    y, v = batch.y.repeat(3), batch.v.repeat(3)
+    for attempt in range(2):
+        if attempt:
+            request.getfixturevalue("strict")
+        for part in loop._batches(feed, loop._draw(len(y), None, generator), y, v, generator):
+            step(loop, part)
 
 
 @pytest.mark.gpu

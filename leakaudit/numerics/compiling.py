@@ -5,6 +5,12 @@ It takes a C++ compiler on a CPU and Triton on CUDA; what is missing is said in 
 mode is torch's default. CUDA graphs (`reduce-overhead`) keep what a pass gives in memory that the next replay writes
 over, while here the model's answer outlives passes of a second network that learns from it, and the step itself: the
 epoch's tallies read it.
+
+Nor is a whole step captured as one graph. It would spare the processor the launches of a step, which costs time only
+where the device waits for them: as no step asks anything back, the processor runs ahead of it (tests/benchmarks/
+training.py prints after what part of an epoch it has). And a graph holds what a step read when it was captured: the
+rates of schedules, sampled rows, views drawn by a generator, weights that a method changes from epoch to epoch would
+each have to be fed to it by hand, in a way that no CPU can test.
 """
 
 import time

@@ -4,6 +4,7 @@ import platform
 import resource
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
@@ -56,7 +57,7 @@ def test_memory_that_a_step_frees_is_there_for_the_next() -> None:
 
     def least() -> int:
         """Pages in one of eight tries: where a block lies settles after some."""
-        return min(faults(lambda: torch.ones(48 << 18)) for _ in range(8))
+        return min(faults(lambda: np.ones(48 << 17)) for _ in range(8))
 
     huge = (48 << 20) >> 21  # pages of 2 MiB, of which there are the fewest
     assert least() >= huge
