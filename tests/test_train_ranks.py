@@ -3,19 +3,27 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 from ranked import End, command
 from safetensors.numpy import load_file
 from trying import TEXT
 
+from leakaudit.errors import InputError
+from leakaudit.loop import Loop
+
 OPTIMIZER = 'optimizer = { name = "SGD", lr = 0.05, momentum = 0.9 }'
 """Not Adam, whose first steps are as large where a gradient is all rounding."""
 SMALL = TEXT.replace('optimizer = { name = "Adam", lr = 5e-3 }', OPTIMIZER)
+REPOSITORY = Path(__file__).parent.parent
 SYNC = ("--set", "train.sync_batch_norm=true")
 MLP = SMALL.replace('name = "simple-convnet"\nkernel = 3\nwidth = 2\nactivation = "tanh"', 'name = "mlp"')
 
@@ -147,6 +155,23 @@ def test_what_another_alone_finds_wrong_ends_all(home: Path) -> None:
     assert refused(ends, "recipe small is another run here", "(process 1 of 0-1, on ", speaker=1), ends
 
 
+@pytest.mark.slow
+def test_an_image_that_one_cannot_read_ends_all_in_the_middle(home: Path) -> None:
+    """The others wait for its share by then; what is kept is said, and nothing hangs."""
+
+    def before(rank: int) -> None:
+        elsewhere(home)(rank)
+        if rank:
+            Loop._step = _unreadable  # type: ignore[method-assign]
+
+    ends = train(home, "small", *SYNC, before=before)
+    assert refused(ends, "b.png: not an image", "(process 1 of 0-1, on ", speaker=1), ends
+
+
+def _unreadable(*_: object) -> NoReturn:
+    raise InputError("b.png: not an image")
+
+
 def _stop_after_one(rank: int, home: Path) -> None:
     """Die as by a SIGKILL once an epoch is kept."""
     elsewhere(home)(rank)
@@ -193,3 +218,24 @@ def test_a_recipe_that_starts_from_another_trains_both(home: Path) -> None:
         assert silent(ends)
         assert len(folders(home)) == len(folders(home, "after")) == 1
         shutil.rmtree(home / ".leakaudit" / "checkpoints" / "after")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [("--device", "cpu"), pytest.param((), marks=pytest.mark.gpu)])
+def test_torchrun_itself_trains(home: Path, environment: dict[str, str], words: tuple[str, ...]) -> None:
+    """The real launcher: two processes come to the weights of one, and to its figures; the exit status is 0."""
+    if not words and torch.cuda.device_count() < 2:
+        pytest.skip("no two CUDA devices here")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    done = subprocess.run(
+        [*launcher, "-m", "leakaudit", "train", "small", *SYNC, *words], cwd=home, capture_output=True, text=True,
+        env=environment | {"PYTHONPATH": str(REPOSITORY)}, check=False, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if "leakaudit" in line][-1] == "leakaudit: exit 0: trained"
+    assert done.stdout.count("leakaudit attack ") == 1
+    two = weights(home)
+    shutil.rmtree(home / ".leakaudit")
+    assert alone(home, "small", *SYNC).status == 0
+    for name, tensor in weights(home).items():
+        np.testing.assert_allclose(two[name], tensor, rtol=1e-3, atol=1e-4, err_msg=name)
