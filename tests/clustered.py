@@ -14,8 +14,14 @@ SAID = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": "^",
 }
-HASTE = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
-"""So that a killed node is missed within seconds."""
+HASTE = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 4,
+    "prestart_worker_first_driver": False,
+    "enable_worker_prestart": False,
+}
+"""So that a killed node is missed within seconds, and no process is started that no job needs."""
 STORE = 80 << 20
 """Bytes of a node's object store: the least that Ray takes is 75 MiB."""
 
@@ -40,8 +46,8 @@ class Machines:
         """A node's own folder: the cache and the home of whatever runs there."""
         return self._folder / name
 
-    def add(self, *, wait: bool = True, **more: str) -> str:
-        """One more node, with more in its environment; its name."""
+    def add(self, *, cpus: int = 0, wait: bool = True, **more: str) -> str:
+        """One more node, with more cores than the others or more in its environment; its name."""
         name = f"node{len(list(self._folder.glob('node*')))}"
         home = self.home(name)
         home.mkdir(parents=True)
@@ -51,7 +57,7 @@ class Machines:
         config = {"_system_config": HASTE} if not self.nodes else {}
         self.nodes[name] = self._cluster.add_node(
             wait=wait,
-            num_cpus=self._cpus,
+            num_cpus=cpus or self._cpus,
             object_store_memory=STORE,
             include_dashboard=False,
             env_vars=given,

@@ -46,8 +46,8 @@ class Try(NamedTuple):
     attempt: int = 1
     refused: tuple[str, ...] = ()
     """Nodes that lack what it needs."""
-    words: str = ""
-    """What they lack."""
+    lacks: str = ""
+    """What that is."""
 
 
 class Answer(NamedTuple):

@@ -37,16 +37,17 @@ def check(jobs: Sequence[Job], rooms: Sequence[Room], where: str) -> None:
     largest = Room(*(max((room[each] for room in rooms), default=0) for each in range(len(Room._fields))))
     for job in jobs:
         if job.threads < 1 or job.gpus < 0 or job.memory < 0 or not math.isfinite(job.gpus):
-            raise InputError(f"{job.name}: {_needs(job)}: at least 1 CPU, and no GPUs or memory below 0, expected")
+            raise InputError(f"{job.name}: {needs(job)}: at least 1 CPU, and no GPUs or memory below 0, expected")
         if job.gpus > 1 and job.gpus != int(job.gpus):
             raise InputError(f"{job.name}: {job.gpus:g} GPUs: a share of one, or a whole number of them, expected")
         for need, there in _short(job, largest):
             raise InputError(f"{job.name}: needs {need}, {where} has {there}")
         if not any(fits(job, room) for room in rooms):
-            raise InputError(f"{job.name}: needs {_needs(job)}, and no machine has all of it")
+            raise InputError(f"{job.name}: needs {needs(job)}, and no machine has all of it")
 
 
-def _needs(job: Job) -> str:
+def needs(job: Job) -> str:
+    """What a job declared, in words."""
     gpus, memory = job.gpus and f", {_gpus(job.gpus)}", job.memory and f", {_gigabytes(job.memory)} of memory"
     return f"{_cpus(job.threads)}{gpus or ''}{memory or ''}"
 

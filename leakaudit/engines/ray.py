@@ -12,7 +12,7 @@ from typing import Any
 
 from leakaudit.engines import Ended, Failed, Job, Note
 from leakaudit.engines._cluster import Answer, Cluster, Lost, Try, connect, library
-from leakaudit.engines._room import check, fits
+from leakaudit.engines._room import check, fits, needs
 from leakaudit.engines._working import Outcome
 from leakaudit.errors import HereError, InputError
 
@@ -72,7 +72,8 @@ def _run(
             again = _again(cluster, each, answer, attempts)
             if again is not None:
                 cluster.ask(again)
-                yield Note(each.job.name, again.words, 0, 1)
+                lost = f"{answer.words}; attempt {again.attempt} of {attempts}" if isinstance(answer, Lost) else ""
+                yield Note(each.job.name, lost or f"{again.lacks}; tried on another node", 0, 1)
             else:
                 yield ended(each.job.name, _over(cluster, each, answer))
             del said, answer
@@ -84,14 +85,13 @@ def _run(
 def _again(cluster: Cluster, each: Try, answer: Answer | Lost, attempts: int) -> Try | None:
     """The job to be asked for once more, if it makes sense to."""
     if isinstance(answer, Lost):
-        words = f"{answer.words}; attempt {each.attempt + 1} of {attempts}"
-        return each._replace(attempt=each.attempt + 1, words=words) if each.attempt < attempts else None
+        return each._replace(attempt=each.attempt + 1) if each.attempt < attempts else None
     result = answer.came_to.result
     if not isinstance(result, Failed) or not isinstance(result.error, HereError):
         return None
     refused = (*each.refused, answer.node)
     left = any(fits(each.job, room) for node, room in cluster.nodes().items() if node not in refused)
-    return each._replace(refused=refused, words=f"{result.words}; tried on another node") if left else None
+    return each._replace(refused=refused, lacks=result.words) if left else None
 
 
 def _over(cluster: Cluster, each: Try, answer: Answer | Lost) -> Outcome:
@@ -107,10 +107,7 @@ def _over(cluster: Cluster, each: Try, answer: Answer | Lost) -> Outcome:
 
 def _placeless(cluster: Cluster, each: Try) -> Failed:
     """Of a job that no node which is left has room for, or only nodes that lack what it needs."""
-    rooms = [room for node, room in cluster.nodes().items() if node not in each.refused]
-    try:
-        check([each.job], rooms, "the largest node that is left")
-    except InputError as error:
-        tried = f" ({each.words} than {cluster.names(each.refused)})" if each.refused else ""
-        return Failed(error.exit_status, f"{error}{tried}", error)
-    raise AssertionError(f"{each.job.name}: there is room for it")
+    error: InputError = InputError(f"{each.job.name}: needs {needs(each.job)}, and no node that is left has it")
+    if each.refused:
+        error = HereError(f"{each.lacks} (tried on {cluster.names(each.refused)}), and no other node is left")
+    return Failed(error.exit_status, str(error), error)
