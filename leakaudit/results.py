@@ -9,19 +9,19 @@ Who compares cells with something else (the papers' figures) asks `read` for the
 is by content and by version: another leakaudit runs the cell again, under other digits.
 """
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from leakaudit import store
-from leakaudit.errors import RefusedError
+from leakaudit import record, store
+from leakaudit.errors import RefusedError, spelt
 from leakaudit.stats import Interval
 
 FORMAT = 1
-INTERVALS = ("accuracy", "mae", "papers", "private", "excess")
+BEGINS = b'{"accuracy":'
+"""How every line does: a torn one is told from a foreign one by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,23 +102,32 @@ def read(path: Path) -> dict[str, Result]:
     The latest line of every cell, by the cell's digits, in order of recipe, settings and seed.
 
     Raises:
-        RefusedError: a whole line is no result, or of a later format.
+        InputError: it is a folder, a pipe or a device.
+        RefusedError: a line is no result, nor the torn beginning of one, or is of a later format.
     """
     found: dict[str, Result] = {}
-    for number, line in enumerate(
-        path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else [], 1
-    ):
+    for number, line in enumerate(_lines(path), 1):
+        where = f"{path}: line {number}"
         try:
-            held = json.loads(line)
-        except ValueError:
-            continue
-        try:
-            if held.pop("format") != FORMAT:
-                raise RefusedError(f"{path}: line {number}: of another format than {FORMAT}")
-            found[held["cell"]] = Result(**{name: _back(name, value) for name, value in held.items()})
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise RefusedError(f"{path}: line {number}: not a result of a sweep ({error!r})") from error
+            held = store.parsed(line)
+        except (ValueError, RecursionError) as error:
+            if line.startswith(BEGINS[: len(line)]):
+                continue
+            raise RefusedError(f"{where}: not a result of a sweep, nor the beginning of one") from error
+        if not isinstance(held, dict) or held.get("format") != FORMAT:
+            said = f"format {spelt(repr(held.get('format')))}" if isinstance(held, dict) else type(held).__name__
+            raise RefusedError(f"{where}: not a result of a sweep (format {FORMAT} expected, {said} found)")
+        result = record.from_json(Result, held, where)
+        found[result.cell] = result
     return {result.cell: result for result in sorted(found.values(), key=order)}
+
+
+def _lines(path: Path) -> list[bytes]:
+    """The lines that are not empty; of a file that is not there none."""
+    if not path.exists():
+        return []
+    with store.opened(path) as file:
+        return [line for line in file.read().split(b"\n") if line.strip()]
 
 
 def order(result: Result) -> tuple[str, list[tuple[str, bool, float, str]], int]:
@@ -137,7 +146,3 @@ def short(knobs: Iterable[str]) -> dict[str, str]:
 def _rank(value: Any) -> tuple[bool, float, str]:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return not number, float(value) if number else 0.0, "" if number else store.canonical(value)
-
-
-def _back(name: str, value: Any) -> Any:
-    return Interval(**value) if name in INTERVALS and isinstance(value, Mapping) else value

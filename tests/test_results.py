@@ -1,11 +1,13 @@
 """Lines of a sweep: whole or absent, the latest of a cell holds, and a table is in one order."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from leakaudit import results
-from leakaudit.errors import RefusedError
+from leakaudit.errors import InputError, RefusedError
 from leakaudit.results import Result
 from leakaudit.stats import Interval
 
@@ -50,6 +52,49 @@ def test_foreign_lines_are_refused(tmp_path, line):
     path.write_text(f"{line}\n")
     with pytest.raises(RefusedError, match="line 1"):
         results.read(path)
+
+
+FOREIGN = {
+    "words": b"# Notes\n\nof mine\n",
+    "bytes": bytes(range(256)),
+    "nothing": b"\0" * 100,
+    "deep": b"[" * 100_000,
+    "kinds": b'{"format":1,"cell":"a","recipe":null,"settings":{},"seed":0,"status":0}',
+    "settings": b'{"format":1,"cell":"a","recipe":"r","settings":[1],"seed":0,"status":0}',
+    "cell": b'{"format":1,"cell":["a"],"recipe":"r","settings":{},"seed":0,"status":0}',
+    "endless": b'{"format":1,"cell":"a","recipe":"r","settings":{},"seed":0,"status":0,"seconds":NaN}',
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path, name):
+    """Only what begins as a line of a sweep does is taken for one that was cut off; values are of their kinds."""
+    path = tmp_path / "notes.txt"
+    path.write_bytes(FOREIGN[name])
+    with pytest.raises(RefusedError, match="line 1"):
+        results.read(path)
+    assert path.read_bytes() == FOREIGN[name]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
+    """A device is not read without end, nor a pipe until somebody writes."""
+    path = Path("/dev/zero") if kind == "device" else tmp_path / kind
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    with pytest.raises(InputError, match="the name of a file expected"):
+        results.read(path)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 12, 200])
+def test_a_line_may_be_cut_anywhere(tmp_path, cut):
+    """From its first letter on."""
+    path = tmp_path / "lines.jsonl"
+    results.append(path, ONE)
+    path.write_bytes(path.read_bytes() + path.read_bytes()[:cut])
+    assert results.read(path) == {ONE.cell: ONE}
 
 
 def test_numbers_are_sorted_as_numbers(tmp_path):
