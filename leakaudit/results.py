@@ -117,7 +117,7 @@ def read(path: Path) -> dict[str, Result]:
         if not isinstance(held, dict) or held.get("format") != FORMAT:
             said = f"format {spelt(repr(held.get('format')))}" if isinstance(held, dict) else type(held).__name__
             raise RefusedError(f"{where}: not a result of a sweep (format {FORMAT} expected, {said} found)")
-        result = record.from_json(Result, held, where)
+        result = record.from_json(Result, held, f"{where}: not a result of a sweep: line")
         found[result.cell] = result
     return {result.cell: result for result in sorted(found.values(), key=order)}
 

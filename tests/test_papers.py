@@ -169,8 +169,11 @@ def test_lines_of_the_store_are_read_unasked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--results .*nothing.jsonl: no such file"):
         papers.gather([tmp_path / "nothing.jsonl"], tmp_path)
     (tmp_path / "no text.jsonl").write_bytes(b"\x7fELF\xd0\n")
-    with pytest.raises(InputError, match="no line of a sweep"):
+    with pytest.raises(RefusedError, match="not a result of a sweep"):
         papers.gather([tmp_path / "no text.jsonl"], tmp_path)
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(InputError, match="no line of a sweep"):
+        papers.gather([tmp_path / "empty.jsonl"], tmp_path)
     (tmp_path / "foreign.jsonl").write_text('{"format": 1, "recipe": "x"}\n')
     with pytest.raises(RefusedError, match="not a result of a sweep"):
         papers.gather([tmp_path / "foreign.jsonl"], tmp_path)
