@@ -140,7 +140,7 @@ def _work(cell: Cell, here: Place, *, shared: bool) -> Generator[Step, None, Mad
     began = time.perf_counter()
     yield Step(0, cell.recipe.train.epochs, "reading the data")
     try:
-        data = fingerprint(cell, here.root)
+        first, data = parents(cell.recipe), fingerprint(cell, here.root)
     except InputError as error:
         raise HereError(str(error)) from error
     device = devices.resolve(("cuda" if cell.resources.gpus else "cpu") if here.device == "auto" else here.device)
@@ -150,7 +150,7 @@ def _work(cell: Cell, here: Place, *, shared: bool) -> Generator[Step, None, Mad
         "seed": cell.seed,
         "device": device,
     }
-    for parent in reversed(parents(cell.recipe)):
+    for parent in reversed(first):
         with _alone(here.store, parent.key, cell.seed):
             yield from _steps(train.train(parent, resume=True, **how), f"{parent.name} first: ")
     made = yield from _steps(train.train(cell.recipe, resume=True, **how), "")

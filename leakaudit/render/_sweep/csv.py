@@ -5,7 +5,8 @@ import io
 from typing import Any
 
 from leakaudit import store
-from leakaudit.results import INTERVALS, Result, Tally
+from leakaudit.render._sweep import parts
+from leakaudit.results import Result, Tally
 
 ENDS = ("value", "low", "high")
 PLAIN = ("verdict", "attacker", "rows", "status", "message", "fingerprint", "tensors", "audit", "cell")
@@ -17,7 +18,7 @@ def render(made: Tally, *, width: int) -> str:
     knobs = sorted({knob for cell in made.results for knob in cell.settings})
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    figures = [f"{name}_{end}".removesuffix("_value") for name in INTERVALS for end in ENDS]
+    figures = [f"{name}_{end}".removesuffix("_value") for name in parts.FIGURES for end in ENDS]
     lines.writerow(["recipe", *knobs, "seed", *figures, *PLAIN])
     lines.writerows(_line(cell, knobs) for cell in made.results)
     return text.getvalue()
@@ -25,7 +26,7 @@ def render(made: Tally, *, width: int) -> str:
 
 def _line(cell: Result, knobs: list[str]) -> list[Any]:
     settings = [_plain(cell.settings.get(knob, "")) for knob in knobs]
-    figures = [getattr(getattr(cell, name), end, "") for name in INTERVALS for end in ENDS]
+    figures = [getattr(getattr(cell, name), end, "") for name in parts.FIGURES for end in ENDS]
     return [cell.recipe, *settings, cell.seed, *figures, *(getattr(cell, name) for name in PLAIN)]
 
 

@@ -2,7 +2,7 @@
 
 from leakaudit import record, store
 from leakaudit.render._sweep import parts
-from leakaudit.results import INTERVALS, Tally
+from leakaudit.results import Tally
 
 
 def render(made: Tally, *, width: int) -> str:
@@ -16,7 +16,7 @@ def render(made: Tally, *, width: int) -> str:
             "recipe": group.recipe,
             "settings": group.settings,
             "seeds": [cell.seed for cell in group.finished],
-            **{name: None if found is None else found._asdict() for name in INTERVALS
+            **{name: None if found is None else found._asdict() for name in parts.FIGURES
                for found in (parts.spread(group.finished, name),)},
         }
         for group in parts.groups(made)

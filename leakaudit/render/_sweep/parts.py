@@ -10,6 +10,8 @@ from leakaudit.results import Result, Tally, short
 from leakaudit.stats import Interval
 
 NONE = "-"
+FIGURES = ("accuracy", "mae", "papers", "private", "excess")
+"""Those of a cell that have an interval."""
 SHARES = ("papers", "private")
 SUMMARY = "mean and range over the seeds that finished"
 
