@@ -75,7 +75,7 @@ def hoarding(device: str) -> Iterator[None]:
     What a step on a CPU frees stays with the process for the next, rather than going back to the system each time.
 
     There every map of a layer is memory that the system takes back when it is freed and must clear when it is asked for
-    again: a sixth to a third of a step of the networks here (tests/benchmarks/processor.py). With glibc's `mallopt` it
+    again: an eighth to two fifths of a step here (tests/benchmarks/processor.py). With glibc's `mallopt` it
     comes from the heap, which is trimmed afterwards; where there is no glibc nothing is done. No number depends on it.
     """
     adjust = getattr(ctypes.CDLL(None), "mallopt", None) if device == "cpu" and os.name == "posix" else None

@@ -8,9 +8,10 @@ Ours is the loop over a ResNet-18 with images decoded once and kept as bytes (`i
 device as a whole, as sets are that fit, and `streamed` from disk, two batches ahead. `bare` steps over batches that lie
 on the device already, normalised: as many as fit into a gigabyte, again and again. `decoded` is the loop with files
 that are decoded in each epoch, which was the way before. Files are generated, faces' size and weight (178x218 pixels,
-7,000 bytes), or are the JPEG files of `--folder`; keeping them is timed apart. The unit is CPU seconds of all threads
-on a CPU (torch on one, decoding on as many as there are cores) and seconds on the clock on CUDA; all take turns, and of
-each the least epoch counts. The last line is the most memory that the process had, and what its images take decoded.
+7,000 bytes), or are the JPEG files of `--folder`; keeping them is timed apart, and so are both ways of images without
+a network. The unit is CPU seconds of all threads on a CPU (torch on one, decoding on as many as there are cores) and
+seconds on the clock on CUDA; all take turns, and of each the least epoch counts. The last line is the most memory that
+the process had.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import platform
 import resource
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -138,6 +140,11 @@ def compare(a: argparse.Namespace, data: Dataset, home: Path) -> None:
 
     print(f"{len(data):,} files; {3 * a.side**2 * len(data) / 1e6:,.0f} MB decoded, kept in", end=" ", flush=True)
     print(f"{seconds(keep, a.device):.2f} s, opened again in {seconds(keep, a.device):.2f} s")
+    parts = torch.randperm(len(data)).split(a.batch)
+    for name, images in (("kept", made["train"]), ("files", data)):
+        feed = Feed(images, a.device, 0)
+        took = min(seconds(lambda feed=feed: deque(feed.batches(parts), 0), a.device) for _ in range(3))
+        print(f"{name} alone, to the device and normalised: {len(data) / took:,.0f} images/s", flush=True)
     works = {
         "bare": bare(a, made["train"]),
         "held": ours(a, made["train"], 1 << 60),
