@@ -107,8 +107,8 @@ def errand(tmp_path: Path) -> farming.Errand:
     ("change", "words"),
     [
         ("gone", r"no such table|no such file"),
-        ("weights", r"other weights than on the machine that asked$"),
-        ("labels", r"other rows or labels than on the machine that asked$"),
+        pytest.param("weights", r"other weights than on the machine that asked$", marks=pytest.mark.slow),
+        pytest.param("labels", r"other rows or labels than on the machine that asked$", marks=pytest.mark.slow),
         ("image", r"rows 0 to 9 of .*faces\.csv test: other images than on the machine that asked$"),
     ],
 )
