@@ -57,4 +57,4 @@ def _row(cells: Sequence[str], widths: Sequence[int], gap: str) -> str:
 
 def _wrapped(words: str, width: int) -> list[str]:
     before = words[: len(words) - len(words.lstrip())]
-    return textwrap.wrap(words.strip(), width, initial_indent=before, subsequent_indent=before)
+    return textwrap.wrap(words.strip(), width, initial_indent=before, subsequent_indent=before, break_on_hyphens=False)
