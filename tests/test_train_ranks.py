@@ -126,6 +126,11 @@ def test_what_all_find_wrong_one_says(home: Path) -> None:
     """A recipe that is not there, and a command that shares no work: one line, of the first."""
     assert refused(train(home, "smal"), "exit 2: no recipe 'smal'. Did you mean 'small'?")
     assert refused(command("report", "a", folder=home), "report under torchrun: train and extract alone share")
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_is_said_once(home: Path) -> None:
+    """All see it, and all stop."""
     ends = train(home, "small", "--set", "train.optimizer.lr=1e30", *SYNC)
     assert refused(ends, "the loss is not finite in epoch 1 of 3")
 
@@ -145,6 +150,7 @@ def test_what_the_first_alone_finds_wrong_ends_all(home: Path) -> None:
     assert "3/3" in ends[0].err
 
 
+@pytest.mark.slow
 def test_what_another_alone_finds_wrong_ends_all(home: Path) -> None:
     """It says so itself, and on which machine; the first is ended without a word."""
     (home / "other" / "recipes" / "small.toml").unlink()

@@ -74,6 +74,7 @@ def test_two_processes_learn_what_one_learns(part: list[tuple[str, dict[str, Any
         torch.testing.assert_close(shared, whole, **CLOSE)
 
 
+@pytest.mark.slow
 def test_three_processes_do_so_without_batch_norm_too() -> None:
     """Shares of 7 rows, and a last batch that all three pass whole; a second network, views, no norm."""
 
