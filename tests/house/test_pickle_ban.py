@@ -65,13 +65,15 @@ def plain(name: str, call: ast.Call) -> bool:
     """Whether it is a call of something above in a form that loads no code of a stranger."""
     if name == "numpy.load":
         return any(each.arg == "allow_pickle" and says(each.value, value=False) for each in call.keywords)
+    if name == "ctypes.CDLL":  # the C library of this process itself, from no file
+        return says(call.args[0], value=None)
     if name == "importlib.import_module":
         first = call.args[0].values[0] if isinstance(call.args[0], ast.JoinedStr) else call.args[0]
         return isinstance(first, ast.Constant) and str(first.value).startswith("leakaudit.")
     return False
 
 
-def says(node: ast.expr, *, value: bool) -> bool:
+def says(node: ast.expr, *, value: bool | None) -> bool:
     """Whether it is that constant."""
     return isinstance(node, ast.Constant) and node.value is value
 
