@@ -245,6 +245,9 @@ def summary(every: list[Price], a: Assumed) -> None:
     kept, state = sum(each.kept for each in every), max(each.state for each in every)
     print(f"\nAll plans in full, each cell once ({TWIN} is bridging-mnist again): {len(every)} cells,")
     print(f"  {total / 1e18:,.2f} EFLOP at {a.tflops:.0f} TFLOP/s, or steps where longer: {gpu / HOUR:,.0f} GPU hours")
+    slow = sum(max(each.operations / (FLOAT32 * 1e12), each.gpu) for each in every)
+    said = f"where a plan does not set train.amp ({TWIN} alone does)"
+    print(f"  in float32 at {FLOAT32} TFLOP/s, {said}: {slow / HOUR:,.0f}")
     print(
         f"  {len(every)} x ({a.attack:.0f} + {a.start:.0f}) CPU s for audits and starts: {attack / HOUR:,.1f} CPU hours"
     )
