@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leakaudit import grid, published, recipe, results
+from leakaudit import grid, published, recipe, results, store
 from leakaudit.errors import InputError
 from leakaudit.grid import Grid
 from leakaudit.published import Table
@@ -95,20 +95,29 @@ def test_the_leak_axis_mirrors_the_target_axis() -> None:
     assert abs(100 * pairs.sum(axis=1).mean() - 110) < 3
 
 
-@pytest.mark.parametrize("path", published.shipped(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", {path.name: path for path in published.shipped()}.values(), ids=lambda path: path.stem)
 def test_lines_that_ship_are_of_their_plan(path: Path) -> None:
     """Each is a cell of the plan that its file is named after, and no line holds a path of the machine that made it."""
     known = {
-        (cell.recipe.name, str(sorted(cell.settings.items())), cell.seed)
-        for cell in loaded(f"papers/{path.stem}").cells
+        store.canonical([cell.recipe.name, cell.settings, cell.seed]) for cell in loaded(f"papers/{path.stem}").cells
     }
     found = results.read(path)
     assert found
     for line in found.values():
-        assert (line.recipe, str(sorted(line.settings.items())), line.seed) in known
+        assert store.canonical([line.recipe, line.settings, line.seed]) in known
         assert line.finished, line.message
     assert "/home/" not in path.read_text()
     assert (path.parent / "README.md").read_text().count(f"papers/{path.stem}")
+
+
+def test_an_interval_is_of_figures_that_were_counted_on_those_images() -> None:
+    """A private accuracy of n images is a whole number of them, to the digits published; of targets it is not so."""
+    counted = [row for _, table in tables() for row in table.rows if row.images]
+    assert [row.images for row in counted] == [728, 728, 36, 36]
+    for row in counted:
+        assert row.private is not None
+        hits = row.private.value * row.images
+        assert abs(hits - round(hits)) < 0.5e-4 * row.images, row.name
 
 
 def test_figures_are_read_in_their_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +137,7 @@ def test_figures_are_read_in_their_unit(tmp_path: Path, monkeypatch: pytest.Monk
         ('title = "A paper"', "", "not figures of a paper .*'title'"),
         ("[[table]]", "[[table", "not figures of a paper"),
         ("target_spread", "target_std", "Digits: Vanilla: no knob 'target_std'. Did you mean 'target_spread'"),
+        ('where = "table 1"', 'where = "t"\ncomparable = ["targets"]', "of target and private expected"),
         ("target = 90.5", 'target = "high"', "Vanilla: target = 'high': a number"),
     ],
 )
