@@ -9,12 +9,13 @@ folder that is not whole. Of several runs that want one set at once the first de
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import zlib
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from jaxtyping import Bool, Int64, Shaped, UInt8, UInt32, UInt64
+from PIL import features
 
 from leakaudit import __version__, store
 from leakaudit.dataset import Dataset, Images, Selected
@@ -40,6 +42,8 @@ BLOCK = 1 << 26
 GIGABYTE = 10**9
 NONE = "--set train.decoded=false keeps none"
 FILES = ("images.npy", "sums.npy", "decoded.json")
+PART = "images.part"
+DECODERS = ("pillow", "pydicom", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg")
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ class Decoded:
         if not torn:
             self.sound[rows] = True
             return found.transpose(0, 3, 1, 2) if self.last else found
-        (self.folder / FILES[-1]).unlink(missing_ok=True)  # so that the next run keeps them anew
+        with contextlib.suppress(OSError):  # a folder that is only read
+            (self.folder / FILES[-1]).unlink(missing_ok=True)  # so that the next run keeps them anew
         found[torn] = _laid(_sent(self.source, rows[torn], self.device), last=self.last)
         return found.transpose(0, 3, 1, 2) if self.last else found
 
@@ -128,15 +133,19 @@ def _kept(data: Dataset, home: Path, device: str) -> Generator[Keeping, None, Im
     if size < LEAST:
         return data.images
     resized = "" if raw.shape == first.shape else torch.device(device).type
-    folder = home / _key(data, resized, last=last)
+    folder = home / _key(data, first, resized, last=last)
     shape = (len(data), *_laid(first, last=last).shape[1:])
-    with store.writing(folder):
+    found = _opened(data, folder, shape, device, last=last)  # it may be whole, and only to be read
+    if found is not None:
+        return found
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock")
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            yield Keeping(0, len(data), f"another leakaudit decodes {data.name}; this one waits")
+            said = f"another process decodes {data.name} ({data.split}) into {folder}; this one waits for it"
+            yield Keeping(0, len(data), said, said)
             lock.acquire()
     try:
         found = _opened(data, folder, shape, device, last=last)
@@ -147,7 +156,7 @@ def _kept(data: Dataset, home: Path, device: str) -> Generator[Keeping, None, Im
             said = f"{data.name} would take {_amount(size)} decoded, more than a quarter of {_amount(free)} free"
             yield Keeping(len(data), len(data), said, f"{said} in {home}: files are decoded in each epoch")
             return data.images
-        yield from _keep(data, folder, shape, device, last=last)
+        yield from _keep(data, folder, shape, device, each=max(raw.nbytes, first.nbytes), last=last)
         made = _opened(data, folder, shape, device, last=last)
     finally:
         lock.release()
@@ -157,37 +166,63 @@ def _kept(data: Dataset, home: Path, device: str) -> Generator[Keeping, None, Im
 
 
 def _keep(
-    data: Dataset, folder: Path, shape: tuple[int, ...], device: str, *, last: bool
+    data: Dataset, folder: Path, shape: tuple[int, ...], device: str, *, each: int, last: bool
 ) -> Generator[Keeping, None, None]:
-    """Decode all images into the folder."""
+    """Decode all images into the folder, or leave nothing there; one has so many bytes before it is resized."""
     count, size = shape[0], int(np.prod(shape[1:]))
     words = f"{data.name} ({data.split}), {_amount(count * size)} in {folder}"
     told = f"decoding {count:,} images once, to be kept: {words} ({NONE})"
-    part, step, sums = folder / "images.part", max(1, BLOCK // size), np.empty(count, np.uint32)
-    for name in (*FILES, part.name):
-        (folder / name).unlink(missing_ok=True)
+    step, sums = max(1, BLOCK // each), np.empty(count, np.uint32)
+    with _writing(folder):
+        _cleared(folder)
     try:
-        with _writing(folder), part.open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            file.flush()
-            if hasattr(os, "posix_fallocate"):  # a disk that is too full says so now
-                os.posix_fallocate(file.fileno(), file.tell(), count * size)
+        with _writing(folder):
+            file = (folder / PART).open("wb")
+        try:
+            with _writing(folder):
+                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                file.flush()
+                _reserve(file.fileno(), file.tell(), count * size)
             for start in range(0, count, step):
                 yield Keeping(start, count, words, "" if start else told)
                 rows = np.arange(start, min(start + step, count), dtype=np.int64)
                 block = _laid(_sent(data.images, rows, device), last=last)
                 sums[rows] = [zlib.crc32(image.data) for image in block]
-                file.write(block.data)
-            file.flush()
-            os.fsync(file.fileno())
-            part.replace(folder / FILES[0])
+                with _writing(folder):
+                    file.write(block.data)
+            with _writing(folder):
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            with contextlib.suppress(OSError):  # told already, or nothing is left to write
+                file.close()
+        with _writing(folder):
+            (folder / PART).replace(folder / FILES[0])
             np.save(folder / FILES[1], sums)
-        about = {"format": 1, "kind": "decoded", "data": data.name, "split": data.split, "sums": zlib.crc32(sums.data)}
-        store.write_json(folder / FILES[2], about)
-    finally:
-        part.unlink(missing_ok=True)
+            about = {"format": 1, "kind": "decoded", "data": data.name, "split": data.split}
+            store.write_json(folder / FILES[2], about | {"sums": zlib.crc32(sums.data)})
+    except BaseException:
+        with contextlib.suppress(OSError):
+            _cleared(folder)
+        raise
     yield Keeping(count, count, words)
+
+
+def _cleared(folder: Path) -> None:
+    """Nothing of a set, the document that says that it is whole first."""
+    for name in (*reversed(FILES), PART):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _reserve(file: int, start: int, size: int) -> None:
+    """Have a disk that is too full say so now, where it can."""
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file, start, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
 
 
 @contextlib.contextmanager
@@ -217,10 +252,23 @@ def _opened(data: Dataset, folder: Path, shape: tuple[int, ...], device: str, *,
     return Decoded(data.images, folder, lines, sums, np.zeros(shape[0], bool), last, device)
 
 
-def _key(data: Dataset, resized: str, *, last: bool) -> str:
-    """Sixteen hexadecimal digits: what the files hold, and all that their pixels come from besides."""
-    by = [__version__, version("pillow"), torch.__version__, torch.backends.cpu.get_cpu_capability(), resized, last]
-    return store.digest("decoded", store.canonical([_way(data.images), by]), data.contents.tobytes())[:16]
+def _key(data: Dataset, first: Shaped[np.ndarray, "1 c h w"], resized: str, *, last: bool) -> str:
+    """
+    Sixteen hexadecimal digits: what the files hold, and all that their pixels come from besides.
+
+    The first image is among it as it is decoded here: libraries below these, and leakaudit between two versions, tell
+    of no change.
+    """
+    by = [__version__, [_version(each) for each in DECODERS], features.version("jpg"), torch.__version__]
+    how = [_way(data.images), by, torch.backends.cpu.get_cpu_capability(), resized, last]
+    return store.digest("decoded", store.canonical(how), data.contents.tobytes(), first.tobytes())[:16]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def _way(images: Images) -> list[Any]:

@@ -14,6 +14,8 @@ SMALL = 1 << 22
 
 MAPPED, TRIMMED = (-4, 0), (-1, -1)
 """glibc's M_MMAP_MAX and M_TRIM_THRESHOLD (malloc.h): no block apart from the heap, nothing of which is given back."""
+TOLD = ("MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")
+"""Variables by which a user sets the same (mallopt(3))."""
 USUAL = ((-4, 65536), (-3, 32 << 20), (-1, 64 << 20))
 """As it sets them, and M_MMAP_THRESHOLD, by itself when it has seen a block of 32 MiB freed."""
 
@@ -76,9 +78,12 @@ def hoarding(device: str) -> Iterator[None]:
 
     There every map of a layer is memory that the system takes back when it is freed and must clear when it is asked for
     again: an eighth to two fifths of a step here (tests/benchmarks/processor.py). With glibc's `mallopt` it
-    comes from the heap, which is trimmed afterwards; where there is no glibc nothing is done. No number depends on it.
+    comes from the heap, which is trimmed afterwards; where there is no glibc nothing is done, nor where the environment
+    says how glibc is to keep memory. No number depends on it.
     """
-    adjust = getattr(ctypes.CDLL(None), "mallopt", None) if device == "cpu" and os.name == "posix" else None
+    told = any(name in os.environ for name in TOLD) or "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", "")
+    ours = device == "cpu" and os.name == "posix" and not told
+    adjust = getattr(ctypes.CDLL(None), "mallopt", None) if ours else None
     if adjust is None:
         yield
         return

@@ -78,7 +78,8 @@ class Feed:
 
     def _blocks(self, size: int) -> Iterator[Shaped[Tensor, "n c h w"]]:
         """All images as they lie on the device, some at a time; one has `size` bytes."""
-        step = max(1, BLOCK // max(1, size))
+        read = self.images.batch(np.zeros(min(1, len(self)), dtype=np.int64)).nbytes  # larger, where it is resized
+        step = max(1, BLOCK // max(1, size, read))
         for start in range(0, len(self), step):
             yield self._send(np.arange(start, min(start + step, len(self)), dtype=np.int64))
 

@@ -1,5 +1,6 @@
 """Image files are decoded once, kept as what a device is sent, and never trusted where they are damaged."""
 
+import errno
 import resource
 import shutil
 from collections.abc import Iterator
@@ -172,6 +173,11 @@ def test_a_file_that_is_cut_off_under_a_run_does_not_stop_it(tmp_path: Path) -> 
     assert not (made.folder / "decoded.json").exists()
 
 
+def refused(*_: object) -> None:
+    """As a file system says that reserves no room."""
+    raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+
 @pytest.fixture
 def full() -> Iterator[None]:
     """No file may grow beyond 600 bytes, as on a disk that is full."""
@@ -181,14 +187,71 @@ def full() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """It is this machine's fault, the line says what to do, and the room is free again."""
+@pytest.mark.parametrize("how", ["reserved", "written"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    how: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is written, or in the middle: this machine's fault, what to do, and nothing is left."""
     source = files(tmp_path, [(9, 12)] * ROWS, 8)
+    if how == "written":
+        monkeypatch.setattr(decoded.os, "posix_fallocate", refused)
     request.getfixturevalue("full")
     with pytest.raises(HereError, match=r"cannot write .*; --set train.decoded=false keeps none") as told:
         keep(toy(source), tmp_path / "kept")
     assert "\n" not in str(told.value)
     assert [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()] == [".lock"]
+
+
+def test_a_disk_that_reserves_no_room_is_written_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no failure; and a disk that is full after the images leaves none of them."""
+    source = files(tmp_path, [(9, 12)] * ROWS, 8)
+    monkeypatch.setattr(decoded.os, "posix_fallocate", refused)
+    assert isinstance(keep(toy(source), tmp_path / "kept")[0], Decoded)
+    monkeypatch.setattr(decoded.np, "save", refused)
+    with pytest.raises(HereError, match="Operation not supported; --set"):
+        keep(toy(source), tmp_path / "other")
+    assert [path.name for path in (tmp_path / "other").rglob("*") if path.is_file()] == [".lock"]
+
+
+def test_nothing_is_written_where_images_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even a lock; what is found damaged under way is decoded anew, and the line is that of a full disk else."""
+    source = files(tmp_path, [(9, 12)] * ROWS, 8)
+    made, _ = keep(toy(source), tmp_path / "kept")
+    assert isinstance(made, Decoded)
+    overwrite(made.folder / "images.npy", -1)
+    (made.folder / ".lock").unlink()
+    forbid(monkeypatch)
+    again, said = keep(toy(source), tmp_path / "kept")
+    assert isinstance(again, Decoded)
+    assert not said
+    equal(again, source)
+    with pytest.raises(HereError, match=r"cannot write .*; --set train.decoded=false keeps none"):
+        keep(toy(source).take(np.arange(2)), made.folder / "below")
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a disk that is mounted to be read."""
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for name in ("mkdir", "unlink"):
+        monkeypatch.setattr(Path, name, forbidden)
+
+
+def test_another_decoder_keeps_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether its version says so, or the pixels alone do."""
+    source = files(tmp_path, [(9, 12)] * ROWS, 8)
+    real = decoding.decode
+    folders = {keep(toy(source), tmp_path / "kept")[0].folder}  # type: ignore[attr-defined]
+    with monkeypatch.context() as patch:
+        patch.setattr(decoded, "_version", lambda _: "another")
+        folders |= {keep(toy(source), tmp_path / "kept")[0].folder}  # type: ignore[attr-defined]
+    monkeypatch.setattr(decoding, "decode", lambda path, size: real(path, size) ^ np.uint8(1))
+    other, said = keep(toy(source), tmp_path / "kept")
+    assert said
+    equal(other, source)
+    assert len(folders | {other.folder}) == 3  # type: ignore[attr-defined]
 
 
 def test_a_disk_with_little_room_keeps_none_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import platform
 import resource
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,6 +65,28 @@ def test_memory_that_a_step_frees_is_there_for_the_next() -> None:
     with device.hoarding("cpu"):
         assert least() < huge
     assert least() >= huge
+
+
+@pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES", ""])
+def test_memory_is_kept_as_the_environment_says_or_where_it_says_nothing(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a user has set is neither changed nor set back to what is usual; without a mallopt (musl) nothing fails."""
+    calls: list[tuple[int, int]] = []
+    library = SimpleNamespace(mallopt=lambda *words: calls.append(words))
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda _: library)
+    for each in (*device.TOLD, "GLIBC_TUNABLES"):
+        monkeypatch.delenv(each, raising=False)
+    if name:
+        monkeypatch.setenv(name, "glibc.malloc.trim_threshold=4096")
+    with device.hoarding("cuda:0"):
+        assert not calls
+    with pytest.raises(RuntimeError), device.hoarding("cpu"):
+        raise RuntimeError
+    assert calls == ([] if name else [device.MAPPED, device.TRIMMED, *device.USUAL])
+    library = SimpleNamespace()
+    with device.hoarding("cpu"):
+        pass
 
 
 def test_bfloat16_is_computed_on_cuda_and_where_a_processor_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

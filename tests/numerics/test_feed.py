@@ -1,12 +1,13 @@
 """Images reach the device normalised, in the order asked for, whether they sit there or stream."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 
-from leakaudit.dataset import Batch, Dataset, Pixels
+from leakaudit.dataset import Batch, Dataset, Pixels, Selected
 from leakaudit.errors import InputError
 from leakaudit.numerics import feed as feeding
 from leakaudit.numerics.feed import Feed
@@ -114,3 +115,22 @@ def test_channels_may_lie_last(resident: int, block: int, monkeypatch: pytest.Mo
     ):
         assert mine.is_contiguous(memory_format=torch.channels_last)
         assert torch.allclose(mine, other, atol=1e-6)
+
+
+class Counted(Pixels):
+    """Images of which it is noted how many are asked for at a time."""
+
+    asked: ClassVar[list[int]] = []
+
+    def batch(self, rows: np.ndarray) -> np.ndarray:
+        """As they lie."""
+        self.asked.append(len(rows))
+        return super().batch(rows)
+
+
+def test_what_is_larger_before_it_is_resized_is_read_in_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block is that of what is read, not of what is left of it."""
+    monkeypatch.setattr("leakaudit.numerics.feed.BLOCK", 2 * 3 * 32 * 32)
+    large = Selected(Counted(np.zeros((9, 3, 32, 32), np.uint8)), np.arange(9), 4)
+    Feed(replace(dataset(9), images=large), "cpu")
+    assert max(Counted.asked) == 2
