@@ -66,7 +66,13 @@ def _beside(
     from leakaudit import papers, published
 
     told = published.read(paper)
-    made = papers.beside(told, papers.gather(results, place.store))
+    found = papers.gather(results, place.store)
+    made = papers.beside(told, found)
+    if results and sum(count for _, count in made.foreign) == len(found):
+        plans = ", ".join(dict.fromkeys(f"{published.FOLDER}/{table.plan}" for table in told.tables))
+        raise InputError(
+            f"--results {results[0]}: none of {len(found)} lines is of a row of {paper}, whose plans are {plans}"
+        )
     if output.figures is not None:
         finish.figures(finish.report(papers.documents(made, place.store), ()), output.figures)
     form = import_module(f"leakaudit.render._papers.{output.format}")

@@ -55,8 +55,12 @@ class Cell:
     @property
     def key(self) -> str:
         """Twelve hexadecimal digits that two cells share exactly when they are the same work, by the same leakaudit."""
+        return self.by(__version__)
+
+    def by(self, version: str) -> str:
+        """The key that it has for leakaudit of that version."""
         what = [self.recipe.name, self.recipe.key, self.parents, self.settings, self.seed, asdict(self.attack)]
-        return store.digest(store.canonical(what), __version__)[:12]
+        return store.digest(store.canonical(what), version)[:12]
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,23 @@
 A paper's tables beside our runs: lines of sweeps laid to the rows that they are of, and never mixed where they differ.
 
 Runs that were changed alike (fewer images, other data, another precision) stand in a section of their own, which says
-what was changed. A published figure is held against ours only where nothing that matters was changed: there it lies in
-or outside the range in which one more of our seeds would lie (normal, Student's t on the spread over training seeds).
+what was changed; so do runs of another recipe of that name, or attacked otherwise than the table's plan says. A
+published figure is held against ours only where nothing that matters was changed and both were measured alike: there it
+lies in or outside the range in which one more of our seeds would lie (normal, Student's t over training seeds).
 """
 
+import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 from scipy.special import stdtrit
 
-from leakaudit import published, reproduction, results, stats, store
+from leakaudit import grid, orders, published, recipe, reproduction, results, stats, store
 from leakaudit.errors import InputError
 from leakaudit.reproduction import Claim, Line, Ours, Reproduction, Section
 from leakaudit.results import Result
@@ -25,6 +28,8 @@ QUICK = ("train.amp", "train.channels_last", "train.compile")
 """Knobs that make a run fast, and change its figures by rounding alone."""
 FEWEST = 3
 """Seeds from which their spread says where one more would lie."""
+OTHERWISE = {"recipe or attack": "other than the plan's"}
+"""What was changed where the lines themselves do not say."""
 ORDER = {"full": 0, "quick": 1, "changed": 2, "stand-in": 3}
 
 
@@ -50,7 +55,7 @@ class Laid:
 
 def gather(files: Sequence[Path], home: Path) -> list[Found]:
     """
-    The last line of every recipe, settings and seed: of these files, or else of those that ship and of the store's.
+    The lines of these files, or else of those that ship and of the store's; of one recipe in the order of the files.
 
     Raises:
         InputError: a file that was named is not there, or holds no line of a sweep.
@@ -60,27 +65,55 @@ def gather(files: Sequence[Path], home: Path) -> list[Found]:
     if lacking is not None:
         raise InputError(f"--results {lacking}: no such file; lines that `leakaudit sweep` left expected")
     paths = files or [*published.shipped(), *sorted((home / "sweeps").rglob("*.jsonl"))]
-    held: dict[str, Found] = {}
+    found: list[Found] = []
     for path in paths:
         lines = results.read(path)
         if files and not lines:
             raise InputError(f"--results {path}: no line of a sweep is in it")
-        for result in lines.values():
-            key = store.canonical([result.recipe, result.settings, result.seed])
-            if result.finished or key not in held:
-                held[key] = Found(result, path.name)
-    return sorted(held.values(), key=lambda each: results.order(each.result))
+        found += [Found(result, path.name) for result in lines.values()]
+    return sorted(found, key=lambda each: results.order(each.result))
 
 
-def beside(paper: published.Paper, found: Sequence[Found]) -> Reproduction:
-    """The paper's tables, each with the runs that are of its rows."""
+Plain = Callable[[published.Paper, published.Table, Result], bool]
+"""Whether a line is the recipe that ships beside the paper, attacked as the table's plan says."""
+
+
+def plain(paper: published.Paper, table: published.Table, line: Result) -> bool:
+    """Whether a line's cell has the digits of that recipe, with its settings and seed, and of that plan's attack."""
+    own = any(row.recipe == line.recipe for row in table.rows)
+    path = paper.folder / published.FOLDER / f"{table.plan if own else table.stand_in_plan}{grid.ENDING}"
+    try:
+        attack = orders.attack(tomllib.loads(path.read_text(encoding="utf-8")).get("attack", {}), str(path))
+        made = recipe.load(str(paper.folder / f"{line.recipe}.toml"), line.settings)
+        parents = tuple(each.key for each in grid.parents(made))
+    except (InputError, OSError, ValueError):
+        return False
+    cell = grid.Cell(made, line.settings, line.seed, attack, orders.Resources(), parents, "")
+    return cell.by(line.versions.get("leakaudit", "")) == line.cell
+
+
+def beside(paper: published.Paper, found: Sequence[Found], plain: Plain = plain) -> Reproduction:
+    """The paper's tables, each with the runs of its rows; of one row, settings and seed the last that ended."""
     audits: dict[str, None] = {}
-    tables = []
+    tables, used = [], set[int]()
     for table in paper.tables:
-        laid = [each for line in found for each in _laid(table, line)]
-        audits |= dict.fromkeys(each.found.result.audit for each in laid if each.found.result.audit)
-        tables.append(_table(table, laid))
-    return Reproduction(paper.name, paper.title, paper.source, tuple(tables), tuple(audits))
+        last: dict[tuple[int, str, str], Laid] = {}
+        for number, line in enumerate(found):
+            for each in _laid(table, line, partial(plain, paper, table)):
+                used.add(number)
+                key = each.place, each.kind, store.canonical([each.changed, each.method, line.result.seed])
+                if line.result.finished or key not in last:
+                    last[key] = each
+        audits |= dict.fromkeys(each.found.result.audit for each in last.values() if each.found.result.audit)
+        tables.append(_table(table, list(last.values())))
+    return Reproduction(
+        paper.name, paper.title, paper.source, tuple(tables), tuple(audits), tuple(_foreign(found, used))
+    )
+
+
+def _foreign(found: Sequence[Found], used: set[int]) -> Iterable[tuple[str, int]]:
+    """Files and how many of their lines are of no row."""
+    return Counter(line.file for number, line in enumerate(found) if number not in used).items()
 
 
 def documents(made: Reproduction, home: Path) -> list[Path]:
@@ -100,7 +133,7 @@ def documents(made: Reproduction, home: Path) -> list[Path]:
     return there
 
 
-def _laid(table: published.Table, line: Found) -> Iterable[Laid]:
+def _laid(table: published.Table, line: Found, plain: Callable[[Result], bool]) -> Iterable[Laid]:
     """The rows that a line is of."""
     result = line.result
     for place, row in enumerate(table.rows):
@@ -113,6 +146,8 @@ def _laid(table: published.Table, line: Found) -> Iterable[Laid]:
         method = {key: value for key, value in rest.items() if key.startswith("method.")}
         changed = {key: value for key, value in rest.items() if key not in method}
         kind: reproduction.Kind = "full" if not rest else "quick" if set(rest) <= set(QUICK) else "changed"
+        if not plain(result):
+            kind, changed = "changed", {**changed, **OTHERWISE}
         yield Laid(place, kind if own else "stand-in", changed, method, line)
 
 
@@ -140,8 +175,10 @@ def _says(table: published.Table, sections: Sequence[Section]) -> Iterable[str]:
         yield f"In full {best} of {whole} have runs; the plan: {command}."
     else:
         yield f"In full none of {whole} was run; to run them: {command}."
-    if not table.comparable:
-        yield "Even in full, runs of these recipes cannot be held against the published figures: see the notes."
+    apart = [name for name in (published.BOTH if table.private else ("target",)) if name not in table.comparable]
+    if apart:
+        figures = "figures" if not table.comparable else f"{apart[0]} accuracy"
+        yield f"Even in full, runs of these recipes cannot be held against the published {figures}: see the notes."
     if table.private:
         yield f"The published private accuracy: {table.protocol}."
     yield f"The published spread: {table.spread}."
@@ -154,19 +191,19 @@ def _ran(section: Section) -> int:
 
 def _section(table: published.Table, laid: Sequence[Laid]) -> Section:
     kind = laid[0].kind if laid else "full"
-    comparable = table.comparable and kind in ("full", "quick")
+    comparable = table.comparable if kind in ("full", "quick") else ()
     lines = []
     for place, row in enumerate(table.rows):
         own = [each for each in laid if each.place == place]
         variants = sorted({store.canonical(each.method): each.method for each in own}.items()) or [("", {})]
         for key, method in variants:
             same = [each.found.result for each in own if store.canonical(each.method) == key or not key]
-            lines.append(_line(table, row, method, same, kind, comparable=comparable))
+            lines.append(_line(table, row, method, same, kind, comparable))
     changed = laid[0].changed if laid else {}
     methods = dict.fromkeys(text for each in laid for text in _spelt(each.method))
     done = [each.found.result for each in laid if each.found.result.status == 0]
     return Section(
-        kind, _words(table, kind), tuple(_spelt(changed)), tuple(methods), comparable, tuple(lines), len(done),
+        kind, _words(table, kind), tuple(_spelt(changed)), tuple(methods), bool(comparable), tuple(lines), len(done),
         len(laid) - len(done), _made_by(laid), tuple(dict.fromkeys(each.found.file for each in laid)),
     )  # fmt: skip
 
@@ -198,11 +235,11 @@ def _made_by(laid: Sequence[Laid]) -> tuple[str, ...]:
 
 def _line(
     table: published.Table, row: published.Row, method: Mapping[str, Any], runs: Sequence[Result],
-    kind: reproduction.Kind, *, comparable: bool,
+    kind: reproduction.Kind, comparable: Sequence[str],
 ) -> Line:  # fmt: skip
     done = [run for run in runs if run.status == 0]
     near = kind != "stand-in"
-    target, private = (_claim(figure, row.images) if near else None for figure in (row.target, row.private))
+    target, private = (_claim(row.target, None), _claim(row.private, row.images)) if near else (None, None)
     aims = [run.mae if table.measure == "mae" else run.accuracy for run in done]
     excesses = [run.excess for run in done if run.excess is not None]
     return Line(
@@ -214,8 +251,8 @@ def _line(
         failed=tuple(f"seed {run.seed}: {run.message}" for run in runs if run.status != 0),
         published_target=target,
         published_private=private,
-        target=_ours(aims, target if comparable else None),
-        papers=_ours([run.papers for run in done], private if comparable else None),
+        target=_ours(aims, target if "target" in comparable else None),
+        papers=_ours([run.papers for run in done], private if "private" in comparable else None),
         private=_ours([run.private for run in done], None),
         excess=_pooled(excesses),
         verdicts=tuple(Counter(run.verdict for run in done if run.verdict).most_common()),

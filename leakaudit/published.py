@@ -3,7 +3,7 @@ What a paper published, as data: `recipes/papers/NAME.published.toml`, figures i
 
     title, source
     [[table]]  name, where, plan, seeds, target, private, spread, protocol, and where they apply measure = "mae", unit,
-               comparable = false, stand_in, stand_in_plan, notes, fits
+               comparable, stand_in, stand_in_plan, notes, fits
     rows       name, recipe, set, target, target_spread, private, private_spread, images, stand_in, note
 """
 
@@ -22,6 +22,7 @@ FOLDER = "papers"
 RESULTS = "results"
 """Below it, lines of sweeps that ship."""
 PERCENT = 100.0
+BOTH = ("target", "private")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Row:
     target: Figure | None
     private: Figure | None
     images: int | None
-    """Test images behind the figures, where they are known to be few."""
+    """Test images behind the private figure, where their number is known."""
     stand_in: str
     """A recipe that was run in its place, on other data; empty where there is none."""
     note: str
@@ -69,8 +70,8 @@ class Table:
     measure: Literal["accuracy", "mae"]
     unit: str
     """Of a mean absolute error."""
-    comparable: bool
-    """Whether a run of the plan in full may be held against the published figures at all."""
+    comparable: tuple[str, ...]
+    """Which of `target` and `private` runs of the plan in full may be held against: measured as the paper did."""
     spread: str
     """What the published spread is of."""
     protocol: str
@@ -92,6 +93,8 @@ class Paper:
     title: str
     source: str
     tables: tuple[Table, ...]
+    folder: Path
+    """Of the recipes and of the folder of plans that its tables speak of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +125,7 @@ class _Head:
     private: str = ""
     measure: Literal["accuracy", "mae"] = "accuracy"
     unit: str = ""
-    comparable: bool = True
+    comparable: tuple[str, ...] = BOTH
     spread: str = ""
     protocol: str = ""
     stand_in: str = ""
@@ -148,7 +151,7 @@ def read(name: str) -> Paper:
     try:
         held = tomllib.loads(path.read_text(encoding="utf-8"))
         tables = tuple(_table(dict(table), str(path)) for table in held["table"])
-        return Paper(name, str(held["title"]), str(held["source"]), tables)
+        return Paper(name, str(held["title"]), str(held["source"]), tables, path.parents[1])
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         why = error if isinstance(error, (OSError, ValueError)) else repr(error)
         raise InputError(f"{path}: not figures of a paper ({why})") from error
@@ -167,6 +170,8 @@ def _table(held: dict[str, Any], where: str) -> Table:
     rows, fits = held.pop("rows"), tuple(Fit(**fit) for fit in held.pop("fits", ()))
     place = f"{where}: {held.get('name', 'a table without a name')}"
     head = _Head(**catalog.check(_Head, held, place))
+    if not set(head.comparable) <= set(BOTH):
+        raise InputError(f"{place}: comparable = {list(head.comparable)}: of {' and '.join(BOTH)} expected")
     unit = PERCENT if head.measure == "accuracy" else 1.0
     return Table(**vars(head), fits=fits, rows=tuple(_row(row, unit, place) for row in rows))
 

@@ -80,6 +80,7 @@ class Section:
     methods: tuple[str, ...]
     """The same, of methods that have the knob."""
     comparable: bool
+    """Whether at least one of the published figures may be held against these runs."""
     lines: tuple[Line, ...]
     runs: int
     failed: int
@@ -126,6 +127,8 @@ class Reproduction:
     tables: tuple[Table, ...]
     audits: tuple[str, ...]
     """Names of the audit documents behind the lines."""
+    foreign: tuple[tuple[str, int], ...]
+    """Files, and how many of their lines are of no row of these tables."""
 
 
 def document(made: Reproduction) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from leakaudit import papers, published, results
+from leakaudit import grid, orders, papers, published, recipe, results
 from leakaudit.errors import InputError, RefusedError
 from leakaudit.papers import Found
 from leakaudit.published import Figure, Paper, Row, Table
@@ -16,11 +16,11 @@ from leakaudit.results import Result
 from leakaudit.stats import Interval
 
 ROW = Row("EnD", "x/end", {}, Figure(0.60, 0.01), Figure(0.15, 0.0), None, "", "")
-IRENE = Row("IRENE .1", "x/irene", {"method.gamma": 0.1}, Figure(0.5, None), None, 36, "", "few images")
+IRENE = Row("IRENE .1", "x/irene", {"method.gamma": 0.1}, Figure(0.6, None), Figure(0.5, None), 36, "", "few images")
 TABLE = Table(
     name="Digits", where="table 1", plan="none", seeds=3, target="digit", private="colour", measure="accuracy", unit="",
-    comparable=True, spread="none", protocol="a linear attacker", stand_in="", stand_in_plan="", notes=(), fits=(),
-    rows=(ROW, IRENE),
+    comparable=("target", "private"), spread="none", protocol="a linear attacker", stand_in="", stand_in_plan="",
+    notes=(), fits=(), rows=(ROW, IRENE),
 )  # fmt: skip
 
 
@@ -36,9 +36,9 @@ def line(recipe: str = "x/end", seed: int = 0, accuracy: float = 0.6, file: str 
     return Found(replace(plain, **more), file)  # type: ignore[arg-type]
 
 
-def sections(found: list[Found], table: Table = TABLE) -> tuple[Section, ...]:
-    """The sections of the one table."""
-    return papers.beside(Paper("p", "P", "q", (table,)), found).tables[0].sections
+def sections(found: list[Found], table: Table = TABLE, plain: papers.Plain = lambda *_: True) -> tuple[Section, ...]:
+    """The sections of the one table; all lines are of its plan, if nothing else is said."""
+    return papers.beside(Paper("p", "P", "q", (table,), Path()), found, plain).tables[0].sections
 
 
 def test_seeds_are_one_row() -> None:
@@ -90,10 +90,45 @@ def test_only_full_runs_of_three_seeds_are_held_against_what_was_published() -> 
         name: made[0].lines[0].target.inside  # type: ignore[union-attr]
         for name, made in (
             ("near", sections(near)), ("far", sections(far)), ("few", sections(near[:2])), ("reduced", sections(less)),
-            ("unlike", sections(near, replace(TABLE, comparable=False))),
+            ("unlike", sections(near, replace(TABLE, comparable=("private",)))),
         )
     }  # fmt: skip
     assert inside == {"near": True, "far": False, "few": None, "reduced": None, "unlike": None}
+
+
+def test_a_private_figure_of_another_measure_is_not_held_against() -> None:
+    """IRENE's is that of the head it was trained against: its accuracy is held against ours, its private figure not."""
+    found = [line(seed=seed) for seed in range(3)]
+    told = papers.beside(
+        Paper("p", "P", "q", (replace(TABLE, comparable=("target",)),), Path()), found, lambda *_: True
+    )
+    row = told.tables[0].sections[0].lines[0]
+    assert row.target is not None
+    assert row.papers is not None
+    assert (row.target.inside, row.papers.inside) == (True, None)
+    assert any("cannot be held against the published private accuracy" in words for words in told.tables[0].says)
+
+
+def test_another_recipe_of_the_name_or_another_attack_is_no_full_run() -> None:
+    """Only a cell of the recipe that ships, attacked as the table's plan says, stands in full beside the figures."""
+    paper = published.read("end")
+    found = recipe.load("biased-mnist/end")
+    attack = orders.Attack(auxiliary=("balanced", "paper"))
+    shorter = recipe.load("biased-mnist/end", {"train.epochs": 1})
+    cells = {
+        "plan": grid.Cell(found, {}, 0, attack, orders.Resources(), (), ""),
+        "fewer rows": grid.Cell(found, {}, 1, replace(attack, rows=50), orders.Resources(), (), ""),
+        "other text": grid.Cell(shorter, {}, 2, attack, orders.Resources(), (), ""),
+    }
+    runs = [
+        line(cell.recipe.name, cell.seed, cell=cell.by("0.0.1"), versions={"leakaudit": "0.0.1"})
+        for cell in cells.values()
+    ]
+    told = [
+        (section.kind, section.changed, [seed for each in section.lines for seed in each.seeds])
+        for section in papers.beside(paper, runs).tables[0].sections
+    ]
+    assert told == [("full", (), [0]), ("changed", ("recipe or attack=other than the plan's",), [1, 2])]
 
 
 def test_the_range_of_one_more_seed_holds_it() -> None:
@@ -112,7 +147,9 @@ def test_a_row_is_its_recipe_and_its_settings() -> None:
     assert (section.kind, section.runs) == ("full", 1)
     assert section.lines[1].seeds == (0,)
     assert section.lines[1].published_target is not None
-    low, high = section.lines[1].published_target.interval[1:]  # type: ignore[index]
+    assert section.lines[1].published_target.interval is None
+    assert section.lines[1].published_private is not None
+    low, high = section.lines[1].published_private.interval[1:]  # type: ignore[index]
     assert low < 0.5 < high
     assert high - low > 0.3
 
@@ -149,14 +186,15 @@ def test_seeds_on_other_data_are_named() -> None:
 
 
 def test_a_later_file_holds_and_a_failure_replaces_nothing(tmp_path: Path) -> None:
-    """One line for each recipe, settings and seed: the last that ended in figures, of the files that are named."""
+    """One line for each row, settings and seed: the last that ended in figures, of the files that are named."""
     paths = [tmp_path / name for name in ("a.jsonl", "b.jsonl", "c.jsonl")]
     runs = line(accuracy=0.1), line(accuracy=0.2, cell="other"), line(status=70, message="a bug", cell="third")
     for path, run in zip(paths, runs, strict=True):
         results.append(path, run.result)
-    (kept,) = papers.gather(paths, tmp_path)
-    assert kept.result.accuracy is not None
-    assert (kept.file, kept.result.accuracy.value) == ("b.jsonl", 0.2)
+    (section,) = sections(papers.gather(paths, tmp_path))
+    assert (section.runs, section.failed, section.files) == (1, 0, ("b.jsonl",))
+    assert section.lines[0].target is not None
+    assert section.lines[0].target.mean == 0.2
 
 
 def test_lines_of_the_store_are_read_unasked(tmp_path: Path) -> None:
@@ -165,7 +203,7 @@ def test_lines_of_the_store_are_read_unasked(tmp_path: Path) -> None:
     results.append(tmp_path / "sweeps" / "papers" / "mine.jsonl", line("own/recipe").result)
     everything = papers.gather([], tmp_path)
     assert [each.file for each in everything if each.result.recipe == "own/recipe"] == ["mine.jsonl"]
-    assert len(everything) == 1 + len(papers.gather(published.shipped(), tmp_path)) if published.shipped() else True
+    assert len(everything) == 1 + len(papers.gather(published.shipped(), tmp_path) if published.shipped() else [])
     with pytest.raises(InputError, match=r"--results .*nothing.jsonl: no such file"):
         papers.gather([tmp_path / "nothing.jsonl"], tmp_path)
     (tmp_path / "no text.jsonl").write_bytes(b"\x7fELF\xd0\n")

@@ -50,7 +50,8 @@ def made(paper: Paper) -> Reproduction:
     found = [run(name, seed, 0.3 + seed / 50) for name in names[:3] for seed in range(3)]
     found += [run(name, 0, 0.4321, settings=SMALL, verdict="INCONCLUSIVE") for name in names]
     found += [run(names[0], 1, 0.1, settings=SMALL, status=2, message=EVIL), run("utkface/end-eb1", 0, 0.9)]
-    return papers.beside(paper, found)
+    found.append(run("digits/vanilla", 0, 0.9))
+    return papers.beside(paper, found, lambda *_: True)
 
 
 def render(made: Reproduction, form: str, width: int = 120) -> str:
@@ -80,6 +81,7 @@ def test_a_form_says_what_was_run_and_how(made: Reproduction, form: str) -> None
         assert "not comparable with the published figures: 20 of 20 rows, 20 runs" in plain
         assert "UTKFace" in plain
         assert "In full 3 of 20 rows with a recipe have runs" in plain
+        assert "of no row of these tables: 1 in made-up.jsonl" in plain
 
 
 def test_the_page_is_inert_and_self_contained(made: Reproduction) -> None:
@@ -113,11 +115,15 @@ def test_the_command_prints_a_paper(leakaudit_here: Callable[..., CompletedProce
     done = leakaudit_here("report", "--paper", "end", "--results", "runs.jsonl", "--format", "markdown")
     assert done.returncode == 0, done.stderr
     assert "| EnD .999 | seeds 1 of 3 | 52.3 ±2.39 | 50.0 \\[48.0, 52.0\\] |" in done.stdout
+    assert "recipe or attack=other than the plan's" in done.stdout
     assert "| EnD .990 | not run | 96.02 ±0.08 |" in done.stdout
     assert done.stderr.startswith("leakaudit: exit 0: 1 tables of")
     drawn = leakaudit_here("report", "--paper", "end", "--results", "runs.jsonl", "--figures", "drawn")
     assert drawn.returncode == 2
     assert "none of the 1 audits behind end is in .leakaudit" in drawn.stderr
+    foreign = leakaudit_here("report", "--paper", "irene", "--results", "runs.jsonl")
+    assert foreign.returncode == 2
+    assert "none of 1 lines is of a row of irene, whose plans are papers/irene-celeba" in foreign.stderr
 
 
 @pytest.mark.parametrize(
