@@ -107,6 +107,11 @@ def test_csv_and_json_hold_the_same_figures(made: Reproduction) -> None:
     found = [row for row in rows if row["source"] == "published" and row["figure"] == "target_accuracy"]
     assert claims == sorted(float(row["value"]) for row in found)
     assert {row["inside"] for row in rows} == {"", "True", "False"}
+    assert {(row["runs"], row["seeds"]) for row in rows if row["source"] == "ours"} >= {
+        ("1", "0"),
+        ("3", "0 1 2"),
+        ("0", ""),
+    }
 
 
 def test_the_command_prints_a_paper(leakaudit_here: Callable[..., CompletedProcess[str]], tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from leakaudit.stats import Interval
 
 COLUMNS = (
     "paper", "table", "section", "changed", "row", "recipe", "settings", "figure", "source", "value", "low", "high",
-    "spread", "further_low", "further_high", "inside", "seeds", "wanted", "verdict", "note",
+    "spread", "further_low", "further_high", "inside", "runs", "seeds", "wanted", "verdict", "note",
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "'", "\t", "\r", "\n")
 
@@ -43,6 +43,7 @@ def _rows(made: Reproduction) -> Iterator[Row]:
                 settings = " ".join(f"{key}={value}" for key, value in line.settings.items())
                 named = {"row": line.name, "recipe": line.recipe, "settings": settings, "wanted": line.wanted}
                 named |= {
+                    "runs": len(line.seeds),
                     "seeds": " ".join(map(str, line.seeds)),
                     "note": "; ".join(filter(None, (*line.failed, line.note))),
                 }
@@ -54,7 +55,7 @@ def _figures(named: Row, line: Line, measure: str) -> Iterator[Row]:
     claims = (f"target_{measure}", line.published_target), ("private_accuracy", line.published_private)
     for figure, claim in claims:
         if claim is not None:
-            yield {**named, "figure": figure, "source": "published", "seeds": "", **_claim(claim)}
+            yield {**named, "figure": figure, "source": "published", "runs": "", "seeds": "", **_claim(claim)}
     ours = (
         (f"target_{measure}", line.target),
         ("private_accuracy", line.papers),

@@ -15,10 +15,10 @@ LEGEND = (
     "Target and private are shares of test images named right, in %, unless a unit is said. Published: as the paper "
     "has it, behind \N{PLUS-MINUS SIGN} its own spread, in [ ] Clopper-Pearson's 95 % for its number of test images. "
     "Ours: the mean over training seeds, and from the lowest to the highest; of one seed its own 95 % interval, in "
-    "[ ]. Private, ours: by the bridging paper's linear attacker, trained as there, as the mean over private classes with "
-    "the target evened out, where the paper counts images; on balanced tests that is the same. Where a paper's own "
-    "figure was come by otherwise, the table says so. E, by our protocol: excess advantage of the attacker that decides, "
-    "0 where nothing beats knowing the target and 1 where everything is read; its mean "
+    "[ ]. Private, ours: by the bridging paper's linear attacker, trained as there, as the mean over private classes "
+    "with the target evened out, where the paper counts images; on balanced tests that is the same. Where a paper's "
+    "own figure was come by otherwise, the table says so. E, by our protocol: excess advantage of the attacker that "
+    "decides, 0 where nothing beats knowing the target and 1 where everything is read; its mean "
     "over seeds, and from the lowest lower to the highest upper 95 % bound."
 )
 HELD = (
