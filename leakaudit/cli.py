@@ -71,6 +71,7 @@ def main() -> NoReturn:
         if isinstance(error, OSError) and error.errno in SURROUNDINGS:
             console.end(2, f"{str(error.filename)[:120]}: {error.strerror}")
         if callable(getattr(error, "format_message", None)):
+            launching.turn()
             said = str(error.format_message()).replace("Value error, ", "")  # type: ignore[attr-defined]
             console.end(2, said or "a command expected")
         traceback.print_exc()
@@ -88,7 +89,11 @@ def roof(
     if version:
         typer.echo(f"leakaudit {__version__}")
         raise typer.Exit
-    context.default_map = settings.configured(getattr(context.command, "commands", {}))
+    try:
+        context.default_map = settings.configured(getattr(context.command, "commands", {}))
+    except LeakauditError:
+        launching.turn()
+        raise
     if launching.launched() and context.invoked_subcommand not in TOGETHER:
         launching.alone(f"{context.invoked_subcommand} under torchrun: {' and '.join(TOGETHER)} alone share their work")
 

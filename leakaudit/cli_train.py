@@ -25,14 +25,13 @@ def train(
     run: options.Run,
 ) -> None:
     """Train recipes; print the line to type next."""
-    changes = {**dict(map(_change, overrides or [])), **({} if epochs is None else {"train.epochs": epochs})}
-    plans = [] if launching.launched() else _read(recipes, changes)  # alone: before torch is loaded
+    plans = [] if launching.launched() else _read(recipes, overrides, epochs)  # alone: before torch is loaded
     from leakaudit import train as training
     from leakaudit.numerics.gather import joined
 
     broken, manner = [], run.manner if launching.first() else "quiet"
     with joined(run.device) as device:
-        for plan in plans or _read(recipes, changes):
+        for plan in plans or _read(recipes, overrides, epochs):
             work = training.train(plan, store=run.store, root=root, seed=run.seed, device=device, resume=resume)
             made = progress.watch(work, f"train {plan.name}", manner)
             broken += training.broken_promises(made, plan) if check_promise else []
@@ -46,7 +45,8 @@ def train(
     console.say("exit 0: trained")
 
 
-def _read(recipes: list[str], changes: dict[str, Any]) -> list[recipe.Recipe]:
+def _read(recipes: list[str], overrides: list[str] | None, epochs: int | None) -> list[recipe.Recipe]:
+    changes = {**dict(map(_change, overrides or [])), **({} if epochs is None else {"train.epochs": epochs})}
     return [recipe.load(name, changes) for name in recipes]
 
 

@@ -21,7 +21,7 @@ GRACE_SECONDS = 1.0
 PAUSE_SECONDS = 3.0
 """How long a rank that lost another waits for what that one has to say."""
 INTERRUPTED = 130
-KEY = "leakaudit/end"
+KEY, BEGUN, DEVICE = "leakaudit/end", "leakaudit/begun", "leakaudit/device"
 LOST = ("gloo", "nccl", "peer", "connection", "socket", "store")
 """Words of torch about another process that is not there any more."""
 
@@ -37,7 +37,33 @@ class Board(Protocol):
         """Whether these are there."""
 
     def get(self, key: str) -> bytes:
-        """What is there."""
+        """What is there, once it is."""
+
+    def set(self, key: str, value: str) -> None:
+        """Write."""
+
+
+def meet(store: Board, rank: int) -> None:
+    """Wait for rank 0 to have begun: what all find wrong it says, however late it is."""
+    if rank:
+        store.get(BEGUN)
+    else:
+        store.set(BEGUN, "")
+
+
+def match(store: Board, rank: int, kind: str) -> None:
+    """
+    Look whether this process works on a device of the same kind as rank 0; else they would wait for each other.
+
+    Raises:
+        InputError: it does not.
+    """
+    if not rank:
+        store.set(DEVICE, kind)
+        return
+    found = store.get(DEVICE).decode()
+    if found != kind:
+        raise InputError(f"--device auto is {kind} here and {found} for process 0; the same on all expected: name it")
 
 
 @contextlib.contextmanager

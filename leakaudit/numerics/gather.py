@@ -60,8 +60,8 @@ def joined(device: str) -> Iterator[str]:
     here is raised on one rank alone, and ends all (`numerics.ending`).
 
     Raises:
-        InputError: a node has fewer GPUs than processes, one GPU is asked for by number, or the others cannot be
-            reached.
+        InputError: a node has fewer GPUs than processes, or none where another has some; one GPU is asked for by
+            number; or the others cannot be reached.
     """
     if not launched():
         yield resolve(device)
@@ -75,7 +75,9 @@ def joined(device: str) -> Iterator[str]:
             f"torchrun: process 0 cannot be reached at {address} ({str(error).splitlines()[0]})"
         ) from error
     with ending.one_voice(store, rank, world):
+        ending.meet(store, rank)
         mine = _own(device)
+        ending.match(store, rank, mine.partition(":")[0])
         backend = "gloo" if mine == "cpu" else "nccl"
         dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=patience)
     try:

@@ -7,7 +7,7 @@ from typing import NoReturn
 from leakaudit.errors import InputError
 
 GRACE_SECONDS = 20
-"""How long the others wait, so that torchrun does not end the one that speaks before it spoke."""
+"""How long those wait whose turn it is not, for torchrun to end them."""
 LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """What torchrun says to each process that it starts."""
 
@@ -22,14 +22,23 @@ def first() -> bool:
     return not launched() or int(os.environ["RANK"]) == 0
 
 
-def alone(words: str) -> NoReturn:
+def turn() -> None:
     """
-    Refuse to be one of several; the first says so, and torchrun ends the others.
+    Wait for one's turn to say what each process finds wrong by itself, before they have met.
 
-    Raises:
-        InputError: on the first.
+    The first speaks at once, and torchrun ends the others meanwhile. Those that are still there then, on another
+    machine or because the first found nothing wrong, speak later, the first of its machine before its others.
     """
     if not first():
-        time.sleep(GRACE_SECONDS)
-        raise SystemExit(InputError.exit_status)
+        time.sleep(GRACE_SECONDS if int(os.environ["LOCAL_RANK"]) == 0 else 2 * GRACE_SECONDS)
+
+
+def alone(words: str) -> NoReturn:
+    """
+    Refuse to be one of several.
+
+    Raises:
+        InputError: always; on the first at once, and torchrun ends the others.
+    """
+    turn()
     raise InputError(words)

@@ -35,6 +35,7 @@ class Synchronised(nn.SyncBatchNorm):
     def _over_ranks(self, x: Tensor) -> Tensor:
         if x.is_cuda:
             return nn.SyncBatchNorm.forward(self, x)
+        given, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))
         places = [0, *range(2, x.ndim)]
         wide = [1, -1, *[1] * (x.ndim - 2)]
         count = summed(torch.tensor(float(x.numel() // x.shape[1]), dtype=x.dtype))
@@ -43,7 +44,9 @@ class Synchronised(nn.SyncBatchNorm):
         variance = summed(apart.square().sum(places)) / count
         self._remember(mean.detach(), variance.detach() * count / (count - 1))
         normed = apart * (variance + self.eps).rsqrt().view(wide)
-        return normed if self.weight is None else normed * self.weight.view(wide) + self.bias.view(wide)
+        if self.weight is not None:
+            normed = normed * self.weight.view(wide) + self.bias.view(wide)
+        return normed.to(given)
 
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
         """Move the running statistics."""

@@ -57,6 +57,16 @@ def test_ranks_normalise_as_one_process() -> None:
     assert (apart["maps out"] - one["maps out"]).abs().max() > 1e-2
 
 
+def test_halves_are_normalised_in_float32() -> None:
+    """As torch's own does in mixed precision: statistics stay float32, and what comes out is bfloat16."""
+    x = (torch.randn(16, 3, 9, 9, generator=torch.Generator().manual_seed(0)) + 3).bfloat16()
+    plain, layer = nn.BatchNorm2d(3), nn.Sequential(nn.BatchNorm2d(3))
+    synchronise(layer, "test")
+    share(layer, True)
+    torch.testing.assert_close(layer(x), plain(x))
+    torch.testing.assert_close(layer[0].state_dict(), plain.state_dict())
+
+
 def test_what_is_more_than_batch_norm_is_refused() -> None:
     """A kind of its own stays in one process; one that is synchronised is no longer each rank's own."""
 
