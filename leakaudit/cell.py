@@ -16,11 +16,14 @@ from typing import Any, NamedTuple
 
 from leakaudit import catalog, store
 from leakaudit.catalog import Call
+from leakaudit.dataset import Dataset
 from leakaudit.errors import HereError, InputError, LeakauditError
 from leakaudit.grid import Cell, parents
 from leakaudit.results import Result
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+PATIENCE_SECONDS = 60.0
+"""For a worker of a sweep that was killed to let go of its run: the engines end one within seconds."""
 BEACON = Path("sweeps") / ".beacon"
 """A file of the store with a word drawn for one sweep: who reads that word there shares the store."""
 
@@ -96,10 +99,10 @@ def work(cell: Cell, place: Place) -> Generator[Step, None, Made]:
 
 def check(cell: Cell) -> None:
     """
-    Refuse an optimiser that torch does not have, or not with these arguments.
+    Refuse an optimiser that torch does not have, or not with these arguments, and an attack on the target itself.
 
     Raises:
-        InputError: it has not.
+        InputError: it has not; or what is read and what is learned are one label.
     """
     import torch
 
@@ -107,6 +110,23 @@ def check(cell: Cell) -> None:
 
     where, train = f"recipe {cell.recipe.name} [train]", cell.recipe.train
     schedule(optimiser([[torch.nn.Parameter(torch.zeros(1))]], train.optimizer, where), train.scheduler, where)
+    labels = _labels(cell)
+    if labels["target"] == labels["private"]:
+        raise InputError(f"recipe {cell.recipe.name}: target and private are both {labels['target']!r}")
+
+
+def check_labels(cell: Cell, root: Path) -> None:
+    """
+    Refuse labels that the rows to attack do not have; rows that do not lie here may lie on other machines.
+
+    Raises:
+        InputError: they have no such label.
+    """
+    try:
+        attacked = _attacked(cell, root)
+    except InputError:
+        return
+    _check_labels(cell, attacked)
 
 
 def fingerprint(cell: Cell, root: Path) -> str:
@@ -116,20 +136,43 @@ def fingerprint(cell: Cell, root: Path) -> str:
     Raises:
         InputError: they cannot be read here.
     """
+    learned, attacked = _data(cell, root)
+    return store.digest(learned.fingerprint, attacked.fingerprint)
+
+
+def _data(cell: Cell, root: Path) -> tuple[Dataset, Dataset]:
+    """What a cell trains on, and from what it draws what is attacked."""
+    return _loaded(cell.recipe.dataset, "train", root, {}), _attacked(cell, root)
+
+
+def _attacked(cell: Cell, root: Path) -> Dataset:
     from leakaudit.datasets import named
 
-    call, asked = cell.recipe.dataset, cell.attack
-    other = named(asked.data, root, "--data") if asked.data else call
-    labels = {"target": asked.target or cell.recipe.target, "private": asked.private or cell.recipe.private}
-    return store.digest(_loaded(call, "train", root, {}), _loaded(other, asked.split, root, labels))
+    asked = cell.attack
+    call = named(asked.data, root, "--data") if asked.data else cell.recipe.dataset
+    return _loaded(call, asked.split, root, _labels(cell))
 
 
-def _loaded(call: Call, split: str | None, root: Path, labels: Mapping[str, str]) -> str:
-    """Fingerprint of a split; one that is drawn for labels is drawn for these."""
+def _labels(cell: Cell) -> dict[str, str]:
+    """What the attack is about."""
+    asked, recipe = cell.attack, cell.recipe
+    return {"target": asked.target or recipe.target, "private": asked.private or recipe.private}
+
+
+def _check_labels(cell: Cell, attacked: Dataset) -> None:
+    try:
+        for label in _labels(cell).values():
+            attacked.column(label)
+    except InputError as error:
+        raise InputError(f"recipe {cell.recipe.name}, rows to attack: {error}") from error
+
+
+def _loaded(call: Call, split: str | None, root: Path, labels: Mapping[str, str]) -> Dataset:
+    """A split; one that is drawn for labels is drawn for these."""
     module = catalog.thing("datasets", call.name)
     known = {name: label for name, label in labels.items() if name in catalog.knobs(module.load)}
     knobs = catalog.check(module.load, known | call.knobs, call.name)
-    found: str = module.load(split or module.SPLITS[-1], root, **knobs).fingerprint
+    found: Dataset = module.load(split or module.SPLITS[-1], root, **knobs)
     return found
 
 
@@ -140,15 +183,19 @@ def _work(cell: Cell, here: Place, *, shared: bool) -> Generator[Step, None, Mad
     began = time.perf_counter()
     yield Step(0, cell.recipe.train.epochs, "reading the data")
     try:
-        first, data = parents(cell.recipe), fingerprint(cell, here.root)
+        first, (learned, attacked) = parents(cell.recipe), _data(cell, here.root)
     except InputError as error:
         raise HereError(str(error)) from error
+    _check_labels(cell, attacked)
+    data = store.digest(learned.fingerprint, attacked.fingerprint)
+    del learned, attacked
     device = devices.resolve(("cuda" if cell.resources.gpus else "cpu") if here.device == "auto" else here.device)
     how: dict[str, Any] = {
         "store": store.open_store(here.store),
         "root": here.root,
         "seed": cell.seed,
         "device": device,
+        "patience": PATIENCE_SECONDS,
     }
     for parent in reversed(first):
         with _alone(here.store, parent.key, cell.seed):

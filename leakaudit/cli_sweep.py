@@ -72,7 +72,7 @@ def sweep(
         console.end(
             2, f"{len(failed)} of {len(made.cells)} cells failed, and the same command tries them again: {said}"
         )
-    console.say(f"exit 0: {len(found)} cells finished, in {path}")
+    console.say(f"exit 0: {len(found)} cell{'' if len(found) == 1 else 's'} finished, in {path}")
 
 
 def _check_device(made: Any, device: str) -> None:

@@ -81,6 +81,12 @@ def attack(table: Mapping[str, Any], where: str) -> Attack:
         InputError: an unknown option, or a value that it does not take.
     """
     made = Attack(**catalog.check(Attack, table, f"{where} [attack]"))
+    for part in ("auxiliary", "attacker"):
+        listed = getattr(made, part)
+        if len(set(listed)) < len(listed):
+            raise InputError(f"{where} [attack]: {part}: {max(listed, key=listed.count)!r} stands there twice")
+    if made.target is not None and made.target == made.private:
+        raise InputError(f"{where} [attack]: target and private are both {made.target!r}")
     for name in made.auxiliary:
         if name not in protocol.AUXILIARIES:
             raise InputError(f"{where} [attack]: no auxiliary {name!r}. {catalog.suggest(name, protocol.AUXILIARIES)}")

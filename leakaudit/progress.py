@@ -144,7 +144,7 @@ class Board:
     def line(self, record: Begun | Note | Ended) -> str:
         """A record as a line."""
         if isinstance(record, Begun):
-            return f"{record.jobs} cells: {self.counts()}"
+            return f"{record.jobs} cell{'' if record.jobs == 1 else 's'}: {self.counts()}"
         if isinstance(record, Note):
             return f"{record.job}: {record.words}"
         what = record.result

@@ -43,13 +43,17 @@ def sweep(
     What every cell of the plan came to, in the order of the table; `path` holds the lines.
 
     Raises:
-        InputError: another sweep runs in this store; a cell needs more than there is; an optimiser that there is not.
+        InputError: another sweep runs in this store; a cell needs more than there is; there is no such optimiser, or
+            label to attack.
         HereError: the results cannot be written.
         RefusedError: `path` holds something else than results.
     """
     by_name = {cell.name: cell for cell in grid.cells}
     for cell in {cell.recipe.key: cell for cell in grid.cells}.values():
         cells.check(cell)
+    if (grid.cells[0].attack.private, grid.cells[0].attack.target) != (None, None):  # else a recipe's own are asked of
+        for cell in {_rows(cell): cell for cell in grid.cells}.values():
+            cells.check_labels(cell, place.root)
     with _alone(place.store):
         waiting = _waiting(grid, results.read(path), place)
         yield Begun(len(grid.cells), len(grid.cells) - len(waiting))
@@ -107,14 +111,19 @@ def _waiting(grid: Grid, held: dict[str, Result], place: Place) -> list[Cell]:
 
 def _data(cell: Cell, root: Path, known: dict[str, str | None]) -> str | None:
     """Fingerprint of a cell's data; None where they cannot be read here."""
-    asked = [cell.recipe.dataset, cell.recipe.target, cell.recipe.private, cell.attack.data, cell.attack.split]
-    slot = store.canonical([*asked, cell.attack.target, cell.attack.private])
+    slot = _rows(cell)
     if slot not in known:
         try:
             known[slot] = cells.fingerprint(cell, root)
         except InputError:
             known[slot] = None
     return known[slot]
+
+
+def _rows(cell: Cell) -> str:
+    """What two cells share that are on the same rows."""
+    asked = [cell.recipe.dataset, cell.recipe.target, cell.recipe.private, cell.attack.data, cell.attack.split]
+    return store.canonical([*asked, cell.attack.target, cell.attack.private])
 
 
 def _keep(cell: Cell, what: Made | Failed, home: Path, path: Path) -> None:

@@ -68,10 +68,12 @@ class Epoch:
 
 
 def train(
-    recipe: Recipe, *, store: Path, root: Path, seed: int, device: str, resume: bool
+    recipe: Recipe, *, store: Path, root: Path, seed: int, device: str, resume: bool, patience: float = 0.0
 ) -> Generator[Epoch | Keeping, None, Checkpoint]:
     """
     The checkpoint of a recipe: trained, or found complete in the store.
+
+    Another process that trains it is waited for, for `patience` seconds.
 
     Raises:
         InputError: the recipe does not fit its data set, backbone, method, optimiser or device (before anything is
@@ -81,13 +83,14 @@ def train(
     first = None
     if recipe.train.start is not None:
         parent = recipes.load(_start(recipe))
-        first = yield from train(parent, store=store, root=root, seed=seed, device=device, resume=resume)
+        how: dict[str, Any] = {"store": store, "root": root, "seed": seed, "device": device, "patience": patience}
+        first = yield from train(parent, resume=resume, **how)
     plan = prepare(recipe, root, seed, device, first)
     folder = store / "checkpoints" / recipe.name / plan.key
     writes = ranks().first
     if writes:
         files.open_store(store)
-    with _alone(folder) if writes else contextlib.nullcontext(), devices.hoarding(device):
+    with _alone(folder, patience) if writes else contextlib.nullcontext(), devices.hoarding(device):
         made, history = _stand(plan, folder, resume=resume)
         if made is not None:
             return made
@@ -159,11 +162,11 @@ def _start(recipe: Recipe) -> str:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path, patience: float) -> Iterator[None]:
     """The folder of a run for oneself, without what a killed one was still writing."""
     with files.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=0)
+        lock = FileLock(folder / ".lock", timeout=patience)
         try:
             lock.acquire()
         except Timeout as error:

@@ -1,8 +1,10 @@
 """One cell: what this machine lacks is said so that an engine tries another, in words that hold no path."""
 
 from dataclasses import replace
+from threading import Timer
 
 import pytest
+from filelock import FileLock
 from sweeping import place, tiny
 
 from leakaudit import cell as cells
@@ -42,6 +44,34 @@ def test_what_is_wrong_everywhere_is_not_tried_elsewhere(tmp_path):
     with pytest.raises(InputError, match="digits: no label 'shade'") as failed:
         ended(cells.work(wrong, place(tmp_path)))
     assert not isinstance(failed.value, HereError)
+
+
+def test_a_label_that_is_not_there_is_said_before_training(tmp_path):
+    """On the machine that has the rows: whoever asked may not have them."""
+    cell = tiny('recipes = ["digits/vanilla"]\nseeds = [0]\n[attack]\nprivate = "shade"').cells[0]
+    with pytest.raises(InputError, match="no label 'shade'"):
+        ended(cells.work(cell, place(tmp_path)))
+    assert not (tmp_path / "store" / "checkpoints").exists()
+
+
+def test_a_cell_waits_for_a_worker_that_is_still_ending(tmp_path):
+    """A sweep that was killed leaves workers for seconds: the next one waits for the lock of their run."""
+    cell = tiny().cells[0]
+    first = cells.work(cell, place(tmp_path))
+    while "epoch 1" not in next(first).words:
+        pass
+    (lock,) = (tmp_path / "store" / "checkpoints").rglob(".lock")
+    first.close()
+    held = FileLock(lock, thread_local=False)
+    held.acquire()
+    freed = Timer(0.5, held.release)
+    freed.start()
+    again = cells.work(cell, place(tmp_path))
+    while "epoch 2" not in next(again).words:
+        pass
+    assert not held.is_locked
+    again.close()
+    freed.join()
 
 
 def test_a_cell_knows_what_it_starts_from(tmp_path, monkeypatch):

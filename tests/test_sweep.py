@@ -125,6 +125,21 @@ def test_an_optimiser_that_torch_lacks_is_refused_first(tmp_path):
     assert not lines(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("attack", "words"),
+    [
+        ('private = "color"', "digits: no label 'color'. Did you mean 'colour'"),
+        ('target = "glyph"', "digits: no label 'glyph'"),
+        ('private = "digit"', "target and private are both 'digit'"),
+    ],
+)
+def test_a_label_that_cannot_be_attacked_is_refused_first(tmp_path, attack, words):
+    """Nothing is trained for an attack on a label that the rows do not have, or on the target itself."""
+    with pytest.raises(InputError, match=words):
+        swept(tmp_path, made=tiny(f"{PLAN}[attack]\n{attack}"))
+    assert not lines(tmp_path)
+
+
 def test_a_beacon_tells_who_shares_the_store(tmp_path, monkeypatch):
     """
     A machine that reads the word there, and keeps its files where the asking one does, works in the same store.

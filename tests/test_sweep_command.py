@@ -67,6 +67,15 @@ def test_finished_cells_are_shown_and_not_run(here):
     assert here("-q").stderr.count("\n") == 1
 
 
+def test_one_cell_is_one_cell(tmp_path, here):
+    """Of one cell every line speaks of one."""
+    (tmp_path / "one.plan.toml").write_text('recipes = ["digits/vanilla"]\nseeds = [0]\n[set]\n"train.epochs" = 2\n')
+    done = here(plan="one.plan.toml")
+    assert "one: 1 cell, 1 finished" in done.stdout
+    assert "1 cell: 0 waiting" in done.stderr
+    assert "1 cell finished" in done.stderr
+
+
 def test_every_form_goes_to_a_file(tmp_path, here):
     """`--format json --output FILE` writes the document, which names the command."""
     done = here("--format", "json", "--output", "table.json")

@@ -47,7 +47,7 @@ def groups(made: Tally) -> list[Group]:
 def head(made: Tally) -> str:
     """How many cells there are, and how many are finished."""
     failed = sum(not cell.finished for cell in made.results)
-    said = [f"{made.cells} cells", f"{len(made.results) - failed} finished"]
+    said = [f"{made.cells} cell{'' if made.cells == 1 else 's'}", f"{len(made.results) - failed} finished"]
     said += [f"{failed} failed"] * bool(failed)
     said += [f"{made.cells - len(made.results)} not run"] * (len(made.results) < made.cells)
     return f"{made.plan}: {', '.join(said)}"
