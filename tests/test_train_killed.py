@@ -2,6 +2,7 @@
 
 import json
 import random
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -10,13 +11,13 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from conftest import Run
 from nursery import Errand, Fate, Nursery, nursery
 from trying import TEXT
 
 from leakaudit import checkpoint, store
 from leakaudit.numerics import state
 
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 METHODS: dict[str, dict[str, Any]] = {
     "irene": {},
     "lff": {"train.scheduler": {"name": "OneCycleLR", "max_lr": 1e-2, "total_steps": 3}},
