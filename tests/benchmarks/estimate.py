@@ -35,6 +35,8 @@ from leakaudit.recipe import Recipe
 GPUS = (1, 8, 64)
 FLOAT32 = 40
 """TFLOP/s of float32 that a GPU sustains, assumed: an H200's data sheet says 67 at most."""
+LESS = 100
+"""TFLOP/s of bf16 that networks of few channels may not exceed, assumed."""
 MACHINE = 8
 """GPUs of a machine."""
 PAPERS = Path(__file__).parents[2] / "recipes" / "papers"
@@ -245,7 +247,8 @@ def summary(every: list[Price], a: Assumed) -> None:
     kept, state = sum(each.kept for each in every), max(each.state for each in every)
     print(f"\nAll plans in full, each cell once ({TWIN} is bridging-mnist again): {len(every)} cells,")
     print(f"  {total / 1e18:,.2f} EFLOP at {a.tflops:.0f} TFLOP/s, or steps where longer: {gpu / HOUR:,.0f} GPU hours")
-    slow = sum(max(each.operations / (FLOAT32 * 1e12), each.gpu) for each in every)
+    few, slow = (sum(max(each.operations / (rate * 1e12), each.gpu) for each in every) for rate in (LESS, FLOAT32))
+    print(f"  at {LESS} TFLOP/s, which networks of few channels may not exceed: {few / HOUR:,.0f}")
     said = f"where a plan does not set train.amp ({TWIN} alone does)"
     print(f"  in float32 at {FLOAT32} TFLOP/s, {said}: {slow / HOUR:,.0f}")
     print(

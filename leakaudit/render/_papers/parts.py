@@ -95,7 +95,8 @@ def title(section: Section) -> str:
     if not section.runs and not section.failed:
         return "As published; no run of ours"
     asked = [line for line in section.lines if line.recipe]
-    return f"{section.says}: {sum(bool(line.seeds) for line in asked)} of {len(asked)} rows, {section.runs} runs"
+    ran, plural = sum(bool(line.seeds) for line in asked), "s" * (section.runs != 1)
+    return f"{section.says}: {ran} of {len(asked)} rows, {section.runs} run{plural}"
 
 
 def below(section: Section) -> Iterator[str]:
