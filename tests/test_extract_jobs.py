@@ -69,6 +69,7 @@ def test_a_job_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
     assert files(tmp_path / "s") == alone(tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_made_and_ends_the_jobs(tmp_path: Path) -> None:
     """The engine is closed."""
     engine = InPlace(stop_after=1)
@@ -78,6 +79,7 @@ def test_ctrl_c_keeps_what_was_made_and_ends_the_jobs(tmp_path: Path) -> None:
     assert shards(tmp_path / "s") == [2]
 
 
+@pytest.mark.slow
 def test_a_full_disk_of_who_asked_ends_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the second shard is written: one stays, and the engine is closed."""
     engine, write = InPlace(), embeddings.write_shard
@@ -132,6 +134,7 @@ def test_what_a_machine_lacks_is_its_own_fault(tmp_path: Path, change: str, word
     assert Path.cwd() == tmp_path
 
 
+@pytest.mark.slow
 def test_a_machine_may_have_its_data_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where its own environment says so; what is the same as of whoever asked says nothing new."""
     given = errand(tmp_path)

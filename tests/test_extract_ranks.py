@@ -54,10 +54,10 @@ def test_each_batch_is_one_ranks(rows: int, size: int, world: int, shard: int, c
 @pytest.mark.parametrize(
     ("world", "rows", "lost"),
     [
-        (3, 34, None),
-        (3, 2, None),
         (3, 34, [1, 3]),
-        (2, 34, []),
+        pytest.param(3, 34, None, marks=pytest.mark.slow),
+        pytest.param(3, 2, None, marks=pytest.mark.slow),
+        pytest.param(2, 34, [], marks=pytest.mark.slow),
         pytest.param(2, 34, None, marks=pytest.mark.slow),
         pytest.param(3, 30, None, marks=pytest.mark.slow),
         pytest.param(2, 34, [0], marks=pytest.mark.slow),
@@ -87,6 +87,7 @@ def test_the_shards_are_those_of_one_process(tmp_path: Path, world: int, rows: i
     assert said[0]["steps"] == ([] if lost == [] else [*range(10, rows, 10), rows])
 
 
+@pytest.mark.slow
 def test_several_layers_are_brought_from_all_ranks(tmp_path: Path) -> None:
     """In one pass, each with the bytes that one process gives it."""
     data = dataset(34)
@@ -164,9 +165,9 @@ def elsewhere(data: Dataset, change: str) -> tuple[Encoder, Dataset]:
 @pytest.mark.parametrize(
     ("change", "status", "words"),
     [
-        ("missing", 2, "biased-mnist: MNIST is not here"),
+        pytest.param("missing", 2, "biased-mnist: MNIST is not here", marks=pytest.mark.slow),
         ("image", 2, "row 9 of noise test is another image than that of process 0"),
-        ("weights", 2, "other weights than process 0; the same on every node expected"),
+        pytest.param("weights", 2, "other weights than process 0; the same on every node", marks=pytest.mark.slow),
         pytest.param("damaged", 4, "w.safetensors: truncated", marks=pytest.mark.slow),
         pytest.param("labels", 2, "other rows or labels than process 0; the same on ev", marks=pytest.mark.slow),
         pytest.param("images", 2, "other images than process 0; the same on every node", marks=pytest.mark.slow),
@@ -181,6 +182,7 @@ def test_what_another_machine_has_must_be_the_same(tmp_path: Path, change: str, 
     assert f": {words}" in first["words"]
 
 
+@pytest.mark.slow
 def test_nan_on_any_rank_is_said_of_its_row(tmp_path: Path) -> None:
     """As in one process, with the row of the data set."""
     data = dataset(34)
@@ -194,6 +196,7 @@ def test_nan_on_any_rank_is_said_of_its_row(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("shard-*"))
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_rank_0_ends_all(tmp_path: Path) -> None:
     """The others write nothing, and end with it."""
     (tmp_path / "store").mkdir()
@@ -203,6 +206,7 @@ def test_a_full_disk_under_rank_0_ends_all(tmp_path: Path) -> None:
     assert [each["status"] for each in (first, *others)] == [2, 2, 2]
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_missed(tmp_path: Path) -> None:
     """It is not waited for: one line, and the shards before stay."""
     with pytest.raises(FileNotFoundError, match="/1'"):  # it could not say how it ended

@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,11 +21,14 @@ from trying import TEXT
 
 from leakaudit.errors import InputError
 from leakaudit.loop import Loop
+from leakaudit.numerics import device as devices
+from leakaudit.numerics import gather
 
 OPTIMIZER = 'optimizer = { name = "SGD", lr = 0.05, momentum = 0.9 }'
 """Not Adam, whose first steps are as large where a gradient is all rounding."""
 SMALL = TEXT.replace('optimizer = { name = "Adam", lr = 5e-3 }', OPTIMIZER)
 REPOSITORY = Path(__file__).parent.parent
+LAUNCHER = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m", "leakaudit"]
 SYNC = ("--set", "train.sync_batch_norm=true")
 MLP = SMALL.replace('name = "simple-convnet"\nkernel = 3\nwidth = 2\nactivation = "tanh"', 'name = "mlp"')
 
@@ -89,7 +94,8 @@ def refused(ends: list[End], *words: str, speaker: int = 0) -> bool:
 
 def test_two_processes_leave_the_run_of_one(home: Path) -> None:
     """Same folder, history and figures to rounding; the second writes nothing and says nothing; ranks are on record."""
-    ends = train(home, "small", *SYNC, "-v")
+    words = ("small", *SYNC, "--epochs", "2")
+    ends = train(home, *words, "-v")
     assert [end.status for end in ends] == [0, 0], ends
     assert silent(ends)
     assert "loss" in ends[0].err
@@ -97,7 +103,7 @@ def test_two_processes_leave_the_run_of_one(home: Path) -> None:
     assert not (home / "other" / ".leakaudit").exists()
     shutil.copytree(home / ".leakaudit", home / "two" / ".leakaudit")
     shutil.rmtree(home / ".leakaudit")
-    assert alone(home, "small", *SYNC).status == 0
+    assert alone(home, *words).status == 0
     assert [path.name for path in folders(home)] == [path.name for path in folders(home / "two")]
     assert losses(home) == pytest.approx(losses(home / "two"), rel=1e-5)
     one, two = weights(home), weights(home / "two")
@@ -106,10 +112,6 @@ def test_two_processes_leave_the_run_of_one(home: Path) -> None:
     cards = [json.loads((folders(place)[0] / "checkpoint.json").read_text()) for place in (home, home / "two")]
     assert [card["provenance"]["ranks"] for card in cards] == [1, 2]
     assert cards[0]["accuracy"] == cards[1]["accuracy"]
-    again = train(home, "small", *SYNC)
-    assert [end.status for end in again] == [0, 0]
-    assert silent(again)
-    assert again[0].out.strip().split()[2] == str(folders(home)[0].relative_to(home))
 
 
 @pytest.mark.slow
@@ -122,10 +124,64 @@ def test_statistics_of_shares_are_another_run(home: Path) -> None:
         assert len(folders(home, name)) == (1 if same else 2)
 
 
-def test_what_all_find_wrong_one_says(home: Path) -> None:
-    """A recipe that is not there, and a command that shares no work: one line, of the first."""
-    assert refused(train(home, "smal"), "exit 2: no recipe 'smal'. Did you mean 'small'?")
-    assert refused(command("report", "a", folder=home), "report under torchrun: train and extract alone share")
+def late(rank: int) -> None:
+    """The first has much to do once they have met."""
+
+    def slowly(*given: object, **how: object) -> Iterator[object]:
+        met = next(meet(*given, **how))  # type: ignore[arg-type]
+        time.sleep(1.5)
+        yield met
+
+    meet = gather.rendezvous
+    gather.rendezvous = meet if rank else slowly
+
+
+def test_what_all_find_wrong_the_first_says(home: Path) -> None:
+    """One line, of the first, however late it is: a device of one's own choice."""
+    ends = command("train", "small", "--device", "cuda:1", folder=home, before=late)
+    assert refused(ends, "exit 2: --device cuda:1: under torchrun each process has a GPU of its own"), ends
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("train", "smal", "--device", "cpu"), "exit 2: no recipe 'smal'. Did you mean 'small'?"),
+        (("train", "small", "--set", "foo"), "exit 2: --set foo: TABLE.KNOB=VALUE expected"),
+        (("train", "small", "--bogus"), "No such option: --bogus"),
+    ],
+)
+def test_what_cannot_be_meant_one_says(home: Path, words: tuple[str, ...], said: str) -> None:
+    """Before processes have met, and after."""
+    assert refused(command(*words, folder=home), said)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not devices.halves("cpu"), reason="this processor has no bfloat16")
+def test_mixed_precision_is_shared_out_too(home: Path) -> None:
+    """With synchronised batch norm and channels last; a finished run is found again by both."""
+    words = ("small", *SYNC, "--set", "train.amp=true", "--set", "train.channels_last=true", "--epochs", "1")
+    for _ in range(2):
+        ends = train(home, *words)
+        assert [end.status for end in ends] == [0, 0], ends
+        assert str(folders(home)[0].relative_to(home)) in ends[0].out
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_one_line(home: Path, environment: dict[str, str]) -> None:
+    """As a terminal sends it, to all processes of torchrun: what is trained stays, and the next run goes on."""
+    line = [*LAUNCHER, "train", "small", *SYNC, "--device", "cpu", "--epochs", "500", "-v"]
+    how = {"cwd": home, "env": environment | {"PYTHONPATH": str(REPOSITORY)}, "text": True, "stderr": subprocess.PIPE}
+    running = subprocess.Popen(line, start_new_session=True, **how)  # type: ignore[call-overload]
+    try:
+        said = next(text for text in running.stderr if " 2/500" in text)
+        os.killpg(running.pid, signal.SIGINT)
+        _, rest = running.communicate(timeout=100)
+    finally:
+        running.kill()
+    lines = [text for text in rest.splitlines() if text.startswith("leakaudit: ")]
+    assert [text[:34] for text in lines] == ["leakaudit: exit 130: interrupted; "], said + rest
+    assert (folders(home)[0] / "resume" / "state.json").exists()
 
 
 @pytest.mark.slow
@@ -207,12 +263,11 @@ def test_a_run_that_was_killed_ends_with_the_bits_of_one_that_was_not(home: Path
         train(home, *words, before=lambda rank: _stop_after_one(rank, home), world=world)
         ends = train(home, *words, "--resume", world=resumed)
         assert [end.status for end in ends] == [0] * resumed, ends
-        found = weights(home)
-        for name, tensor in whole.items():
+        for (name, tensor), found in zip(whole.items(), weights(home).values(), strict=True):
             if resumed == world:
-                np.testing.assert_array_equal(found[name], tensor, err_msg=name)
+                np.testing.assert_array_equal(found, tensor, err_msg=name)
             else:
-                np.testing.assert_allclose(found[name], tensor, rtol=1e-4, atol=1e-5, err_msg=name)
+                np.testing.assert_allclose(found, tensor, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.slow
@@ -221,7 +276,6 @@ def test_a_recipe_that_starts_from_another_trains_both(home: Path) -> None:
     for _ in range(2):
         ends = train(home, "after", *SYNC)
         assert [end.status for end in ends] == [0, 0], ends
-        assert silent(ends)
         assert len(folders(home)) == len(folders(home, "after")) == 1
         shutil.rmtree(home / ".leakaudit" / "checkpoints" / "after")
 
@@ -232,9 +286,8 @@ def test_torchrun_itself_trains(home: Path, environment: dict[str, str], words: 
     """The real launcher: two processes come to the weights of one, and to its figures; the exit status is 0."""
     if not words and torch.cuda.device_count() < 2:
         pytest.skip("no two CUDA devices here")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     done = subprocess.run(
-        [*launcher, "-m", "leakaudit", "train", "small", *SYNC, *words], cwd=home, capture_output=True, text=True,
+        [*LAUNCHER, "train", "small", *SYNC, *words], cwd=home, capture_output=True, text=True,
         env=environment | {"PYTHONPATH": str(REPOSITORY)}, check=False, timeout=200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
