@@ -58,6 +58,19 @@ def test_a_terminal_shows_it_whole(width):
     assert "off by 5.125" in text
 
 
+def test_seeds_that_disagree_are_told_within_the_width():
+    """Verdicts of several seeds go on below one another where a terminal has no room beside them."""
+    verdicts = ("INCONCLUSIVE", "DETECTED", "LEAK")
+    found = tuple(cell("biased-mnist/end", seed, 0.4, verdict=each) for seed, each in enumerate(verdicts))
+    lines = form("terminal", replace(MADE, results=found)).splitlines()
+    assert max(map(len, lines)) <= 80
+    start = next(number for number, line in enumerate(lines) if line.split()[:1] == ["mean"])
+    assert " ".join(" ".join(line[50:] for line in lines[start : start + 3]).split()).endswith(
+        "1 INCONCLUSIVE, 1 DETECTED, 1 LEAK"
+    )
+    assert "1 INCONCLUSIVE, 1 DETECTED, 1 LEAK" in form("terminal", replace(MADE, results=found), 120)
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_no_form_holds_a_time(name):
     """Two runs of the same cells give the same table however long they took."""
