@@ -175,6 +175,8 @@ def _says(table: published.Table, sections: Sequence[Section]) -> Iterable[str]:
         yield f"In full {best} of {whole} have runs; the plan: {command}."
     else:
         yield f"In full none of {whole} was run; to run them: {command}."
+    if table.stand_in and not any(section.kind == "stand-in" for section in sections):
+        yield f"The stand-in, {table.stand_in}, was not run: leakaudit sweep {published.FOLDER}/{table.stand_in_plan}."
     apart = [name for name in (published.BOTH if table.private else ("target",)) if name not in table.comparable]
     if apart:
         figures = "figures" if not table.comparable else f"{apart[0]} accuracy"

@@ -159,6 +159,8 @@ def test_a_stand_in_says_nothing_of_the_published_figures() -> None:
     table = replace(TABLE, stand_in="pears in place of apples", rows=(replace(ROW, stand_in="pears/end"),))
     bare, made = sections([line("pears/end")], table)
     assert (bare.runs, bare.lines[0].seeds) == (0, ())
+    alone = papers.beside(Paper("p", "P", "q", (table,), Path()), []).tables[0]
+    assert any("pears in place of apples, was not run: " in words for words in alone.says)
     assert made.kind == "stand-in"
     assert "pears in place of apples" in made.says
     assert made.lines[0].recipe == "pears/end"
