@@ -79,7 +79,8 @@ def hoarding(device: str) -> Iterator[None]:
     There every map of a layer is memory that the system takes back when it is freed and must clear when it is asked for
     again: an eighth to two fifths of a step here (tests/benchmarks/processor.py). With glibc's `mallopt` it
     comes from the heap, which is trimmed afterwards; where there is no glibc nothing is done, nor where the environment
-    says how glibc is to keep memory. No number depends on it.
+    says how glibc is to keep memory (MALLOC_TRIM_THRESHOLD_=131072, say): at its peak a process has more than it would,
+    by what lies between blocks in use. No number depends on it.
     """
     told = any(name in os.environ for name in TOLD) or "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", "")
     ours = device == "cpu" and os.name == "posix" and not told
