@@ -3,7 +3,8 @@ Training by a recipe, into a folder that is named by what is trained: recipe, se
 
 After each epoch everything the next one needs lies in the folder's `resume/`, so a run that was killed ends with the
 same weights as one that was not. Of several ranks that torchrun started the first alone looks into the store and writes
-there; the others hear from it where the run stands, and need no disk in common with it.
+there; the others hear from it where the run stands, and need no disk in common with it. Decoded images alone are
+kept by each machine, below its own store (`images.decoded`).
 """
 
 import contextlib

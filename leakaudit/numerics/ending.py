@@ -73,6 +73,7 @@ def one_voice(store: Board, rank: int, world: int) -> Iterator[None]:
 
     Raises:
         LeakauditError: as it was raised inside; of another rank than the first it says which, and on what machine.
+        OSError: likewise, as it was.
         InputError: another process is gone, and left no word.
     """
     try:
@@ -82,8 +83,8 @@ def one_voice(store: Board, rank: int, world: int) -> Iterator[None]:
         if rank == 0:
             raise
         raise type(error)(f"{error} (process {rank} of 0-{world - 1}, on {platform.node()})") from error
-    except KeyboardInterrupt:
-        _claim(store, rank, INTERRUPTED)
+    except (KeyboardInterrupt, OSError) as error:
+        _claim(store, rank, INTERRUPTED if isinstance(error, KeyboardInterrupt) else InputError.exit_status)
         raise
     except RuntimeError as error:
         time.sleep(PAUSE_SECONDS)

@@ -55,3 +55,6 @@ def test_one_speaks_and_the_others_end_with_its_status(monkeypatch: pytest.Monke
     with pytest.raises(SystemExit) as ended, ending.one_voice(board, 0, 3):
         raise InputError("no such thing")
     assert ended.value.code == 2
+    with pytest.raises(SystemExit) as ended, ending.one_voice(board, 2, 3):
+        raise PermissionError(13, "Permission denied", "faces")
+    assert ended.value.code == 2
