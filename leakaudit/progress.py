@@ -68,8 +68,9 @@ def _silently(work: Generator[Any, None, Result], *, aloud: bool = False) -> Res
             record = next(work)
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
-        if aloud and getattr(record, "told", ""):
-            print(f"leakaudit: {record.told}", file=sys.stderr, flush=True)  # noqa: T201
+        told = getattr(record, "told", "")
+        if aloud and told:
+            print(f"leakaudit: {told}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _line_by_line(work: Generator[Any, None, Result], words: str) -> Result:
