@@ -146,7 +146,7 @@ def watcher(tmp_path_factory, environment, images) -> Iterator[Watcher]:
         asked = Watcher(process, folder)
         for path in files(folder):
             asked.warm(["embeddings", str(path)], ["ledger", str(path)], *asked_of(path, images))
-            asked.warm(["command", "checkpoints", "list", "--ledger", str(path)])
+            asked.warm(["command", "checkpoints", "list", "--ledger", str(path)], ["command", "extract", str(path)])
         yield asked
         assert process.stdin is not None
         process.stdin.close()
